@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * journal.h: the core's half of the journal: what the core took in, in the order in which it took effect, so that it can
+ * be run again bit for bit (law 5). One ring per writing thread (engine thread; playout consumer; playout writer),
+ * drained by a journal thread outside the core. The audio path only copies into the ring; a full ring drops
+ * the record whole and counts it, and the next record that fits is preceded by a GAP with the count.
+ *
+ * Record: 16-byte header {u32 bytes of payload, u16 kind, u16 version, u64 stamp}, then the payload, padded to 8.
+ * Little endian. `stamp`: mic position for engine records, out position for consumer records, op number for writer's.
+ */
+#ifndef RTA_JOURNAL_H
+#define RTA_JOURNAL_H
+
+#include "base.h"
+#include "ring.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum rta_journal_kind {
+    RTA_J_GAP = 1,       /* u64 records lost, u64 bytes lost */
+    RTA_J_INPUT = 2,     /* engine: float32 samples at the input rate, as they entered the chain */
+    RTA_J_WINDOW = 3,    /* engine: what the detector was told beside the audio: u64 speaking, u64 segment, f32 probability,
+                            u32 actions */
+    RTA_J_PULL = 4,      /* consumer: u64 count, i64 device_ns, i64 bound_ns, rta_playout_inputs, u64 mic position */
+    RTA_J_SETTLE = 5,    /* consumer: rta_playout_inputs */
+    RTA_J_OP = 6,        /* writer: rta_op; for WRITE the float32 samples follow */
+    RTA_J_BACKGROUND = 7, /* writer: float32 samples */
+} rta_journal_kind;
+
+typedef struct rta_journal_record {
+    uint32_t bytes;
+    uint16_t kind, version;
+    uint64_t stamp;
+} rta_journal_record;
+
+typedef struct rta_journal rta_journal; /* one producer thread, one consumer thread */
+rta_status rta_journal_create(rta_journal **journal, uint64_t ring_bytes); /* power of two */
+void rta_journal_destroy(rta_journal *journal);
+
+/* AUDIO PATH, producer thread. The payload is given in up to two parts. A null journal does nothing. */
+void rta_journal_write(rta_journal *journal, rta_journal_kind kind, uint64_t stamp, const void *first,
+                       size_t first_bytes, const void *second, size_t second_bytes);
+/* Journal thread. Copies whole records, as many as fit; returns bytes copied. */
+size_t rta_journal_drain(rta_journal *journal, void *buffer, size_t buffer_bytes);
+uint64_t rta_journal_lost(const rta_journal *journal); /* records */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

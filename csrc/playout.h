@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * playout.h: what the agent says, from the writer (session side) to the consumer (sound card callback, engine tick,
+ * simulation). Laws 1, 2, 3 live here.
+ *
+ *      session side                      shared, no pointers                    engine side
+ *   writer ── ops, samples ──►  op ring (SPSC)  sample ring (SPSC)  ──►  consumer: pull(n) ──► tap, device
+ *   controls ── words ───────►  flush, pause, duck, gain (both sides have a set)  ──►
+ *   snapshot ◄───────────────  ledger, slots, pull log (written by the consumer)  ◄──
+ *
+ * Everything the writer does is an *op* in a bounded queue (open, write, end, word, mark), taken by the consumer in
+ * order at the start of a pull. The consumer keeps its own tables, checks every op, and believes no counter of the
+ * other side: a wrong op is reported (RTA_EV_SESSION_FAULT), counted, and skipped. A pull is therefore a function of
+ * (ops taken, control words seen, n): that is what the journal records (law 5), and why a pull is wait-free.
+ *
+ * Coordinates. `position` counts samples accepted into the sample ring (port rate). A segment is a contiguous range
+ * [begin, begin + written). Segments play in the order in which they were opened; a later one takes samples only once
+ * the earlier ones are ended (RTA_ORDER).
+ *
+ * Flush (law 2). flush() adds one to the caller's side's flush word. A segment carries the sum of both words as it was
+ * when it was opened (its epoch); it is stale once the sum is larger. So a flush needs no position: the consumer fades
+ * what is sounding within fade_samples, drops every sample of stale segments, whenever it arrives, and the writer is
+ * refused with RTA_CUT from the moment of the flush. A segment opened after the flush is never touched by it.
+ *
+ * The output stage is one state machine with an integer envelope e in 0..F (F = fade_samples = 5 ms):
+ *
+ *   state     each pull, per run of samples                                        leaves to
+ *   PLAY      put out at gain e/F (e rises to F); at e = F and gain 1 bit for bit   DIE on stale; PARK on pause
+ *   PARK      e falls to 0, samples put out count as played                         HOLD at e = 0; PLAY on resume
+ *   HOLD      silence; position stands                                              PLAY on resume (rewind applied first)
+ *   DIE       e falls to 0, samples put out count as played                         drop the stale rest, CUT; then PLAY or HOLD
+ *   Paused means: either side's pause word says so. A stale segment in HOLD is dropped without a sound.
+ *   Nothing to play: silence. Inside an open segment that has begun: an underrun: the last value decays over F samples
+ *   (counted `concealed`), an event once, and the next samples fade in from e = 0.
+ *
+ * Gains multiply: volume (session) x min(duck of the session, duck of the engine) x envelope; each ramps linearly in
+ * amplitude per sample, so how pulls are cut never changes the output (law 6). Background sound is mixed under
+ * speech, is not ducked, paused or flushed, and appears in the reference tap.
+ *
+ * Counters. Port and segment: written (by the writer) + replayed = played + queued + dropped (law 1), in every snapshot;
+ * queued comes from the positions of the two ring ends, not from the counters. Output: pulled = played + silence +
+ * concealed. heard: pulls are logged with their device time (see rta_playout_heard).
+ */
+#ifndef RTA_PLAYOUT_H
+#define RTA_PLAYOUT_H
+
+#include "base.h"
+#include "history.h"
+#include "ring.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    RTA_PLAYOUT_SEGMENTS = 64,   /* live at once (opened, not yet done or cut); opening one more gives RTA_FULL */
+    RTA_PLAYOUT_OPS = 8192,      /* ops in flight */
+    RTA_PLAYOUT_PULLS = 128,     /* length of the pull log */
+    RTA_PLAYOUT_WORDS = 4096,    /* text entries per segment (session side); word starts kept by the consumer: 1024 */
+    RTA_PLAYOUT_CONSUMER_WORDS = 1024,
+    RTA_PLAYOUT_MARKS = 256, /* unfired marks held by the consumer at once */
+};
+
+typedef struct rta_playout_config {
+    uint32_t rate;               /* 8000..192000 */
+    uint64_t queue_samples;      /* bound on what may be queued */
+    uint64_t history_samples;    /* kept behind the read position for a rewind: 2 s */
+    uint64_t background_samples; /* room for looped background sound, may be 0 */
+} rta_playout_config;
+
+typedef enum rta_op_kind {
+    RTA_OP_OPEN = 1,  /* a = epoch */
+    RTA_OP_WRITE = 2, /* a = samples, now in the sample ring */
+    RTA_OP_END = 3,
+    RTA_OP_WORD = 4, /* a = sample within the segment at which a word starts */
+    RTA_OP_MARK = 5, /* a = sample within the segment, b = mark id */
+} rta_op_kind;
+
+typedef struct rta_op {
+    uint64_t segment, a, b;
+    uint32_t kind, pad;
+} rta_op; /* 32 bytes */
+
+/* Control words of one side; any thread of that side may write them (atomic read-modify-write, lock-free). */
+typedef struct rta_playout_controls {
+    uint64_t flush;  /* count of flushes */
+    uint64_t pause;  /* (changes << 2) | (rewind_to_word << 1) | paused */
+    uint64_t duck;   /* target gain as float bits << 32 | ramp in samples */
+    uint64_t volume; /* the same; session side only */
+    uint64_t background; /* session side: (loads << 33) | samples << 1 | on */
+    uint64_t pad[3];
+} rta_playout_controls;
+
+typedef struct rta_playout_session { /* written by the session side */
+    rta_playout_controls controls;
+    rta_ring_producer ops, samples;
+    uint32_t seq, pad0; /* seqlock of the three below: even when at rest */
+    uint64_t written;   /* samples accepted */
+    uint64_t refused;   /* samples refused with RTA_CUT */
+    uint64_t opened;    /* segments ever opened; ids are 1, 2, 3, ... */
+    uint64_t pad[4];
+    /* then: op data, sample data, background data */
+} rta_playout_session;
+
+typedef enum rta_segment_state { /* as the consumer sees it */
+    RTA_SEGMENT_UNKNOWN = 0,
+    RTA_SEGMENT_QUEUED = 1,
+    RTA_SEGMENT_PLAYING = 2, /* at least one sample was put out */
+    RTA_SEGMENT_DONE = 3,
+    RTA_SEGMENT_CUT = 4,
+} rta_segment_state;
+
+typedef struct rta_playout_slot { /* the consumer's account of segment `id`, in slot id % RTA_PLAYOUT_SEGMENTS */
+    uint64_t id, begin, received; /* received = samples of WRITE ops taken */
+    uint64_t played, dropped, replayed;
+    uint64_t high; /* furthest sample ever put out (count from begin) */
+    uint32_t state, pad;
+} rta_playout_slot;
+
+typedef struct rta_playout_pull_log { /* one pull, for positions as heard */
+    int64_t device_ns;               /* when its first sample leaves the loudspeaker */
+    int64_t bound_ns;                /* +- of that */
+    uint64_t out, count;             /* samples put out before it, and by it */
+    uint64_t high_before, high_after; /* furthest position put out */
+} rta_playout_pull_log;
+
+typedef struct rta_playout_engine { /* written by the consumer, `controls` by any thread of the engine side */
+    rta_playout_controls controls;
+    rta_ring_consumer ops, samples; /* samples.read trails the read position by the history kept */
+    uint64_t attached;              /* 1 while a consumer holds the role */
+    uint64_t pad0[7];
+    uint32_t seq, paused; /* seqlock of all below; paused: 1 in HOLD */
+    uint64_t read, high;  /* positions */
+    uint64_t played, dropped, replayed, silence, concealed, pulled, underruns, faults, pulls;
+    uint64_t flush_taken; /* sum of flush words whose cut is complete */
+    uint64_t current;     /* segment being played, or 0 */
+    uint64_t background_taken; /* background word in effect */
+    uint64_t pull_log_count;
+    rta_playout_slot slots[RTA_PLAYOUT_SEGMENTS];
+    rta_playout_pull_log pull_log[RTA_PLAYOUT_PULLS];
+} rta_playout_engine;
+
+/* Sizes of the two parts, multiples of 64. 0 for a bad config. */
+size_t rta_playout_session_bytes(const rta_playout_config *config);
+size_t rta_playout_engine_bytes(const rta_playout_config *config);
+rta_status rta_playout_config_check(const rta_playout_config *config, const char **why);
+
+/* ---- Controls: any thread, any attached process, lock-free; the audio path may use them too (the engine does). */
+uint64_t rta_playout_flush(rta_playout_controls *own); /* returns the side's flush count */
+void rta_playout_pause(rta_playout_controls *own);
+void rta_playout_resume(rta_playout_controls *own, bool rewind_to_word);
+rta_status rta_playout_duck(rta_playout_controls *own, float gain, uint32_t ramp_samples);   /* 0 <= gain <= 1 */
+rta_status rta_playout_volume(rta_playout_controls *own, float gain, uint32_t ramp_samples); /* 0 <= gain <= 8 */
+
+/* ---- Writer: session side, one thread at a time (the binding holds a lock). Not on the audio path: allocates. */
+typedef struct rta_playout_writer rta_playout_writer;
+rta_status rta_playout_writer_create(rta_playout_writer **w, const rta_playout_config *config,
+                                     rta_playout_session *own, const rta_playout_engine *peer);
+void rta_playout_writer_destroy(rta_playout_writer *w);
+rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment);
+/* Takes as much as there is room for; *accepted tells how much (RTA_FULL only if 0 of count > 0). */
+rta_status rta_playout_write(rta_playout_writer *w, uint64_t segment, const float *samples, uint64_t count,
+                             uint64_t *accepted);
+uint64_t rta_playout_room(rta_playout_writer *w);
+rta_status rta_playout_end(rta_playout_writer *w, uint64_t segment);
+/* Text entries: (sample within the segment, text offset, word start?). May be added before, while or after the audio is
+ * written or played, in any order, also to a segment that is done or cut as long as it is remembered (the last 256). */
+rta_status rta_playout_add_text(rta_playout_writer *w, uint64_t segment, uint64_t sample, uint32_t text_offset,
+                                bool word_start);
+rta_status rta_playout_add_mark(rta_playout_writer *w, uint64_t segment, uint64_t sample, uint64_t mark);
+/* Text offset of the last entry at or before `sample` (0 if none). */
+rta_status rta_playout_text_offset(const rta_playout_writer *w, uint64_t segment, uint64_t sample, uint32_t *offset);
+/* Loads looped background sound; RTA_BUSY while the consumer still uses the old one (switch it off, then try again). */
+rta_status rta_playout_background(rta_playout_writer *w, const float *samples, uint64_t count);
+bool rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment);
+
+typedef struct rta_playout_ledger { /* one segment, or (segment == 0) the port */
+    uint64_t segment, written, played, queued, dropped, replayed, high, refused;
+    uint64_t silence, concealed, pulled, underruns, faults; /* port only */
+    uint32_t state, paused;
+} rta_playout_ledger;
+/* Consistent snapshot; session side, any thread that holds the writer's lock. RTA_LOST: no longer remembered. */
+rta_status rta_playout_snapshot(const rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger);
+
+typedef struct rta_playout_heard_at {
+    uint64_t now, final, bound; /* samples of the segment from its start; high-water marks; +- bound samples */
+} rta_playout_heard_at;
+/* heard_now: out of the loudspeaker at now_ns by the pull log; heard_final: besides, what the device already holds. */
+rta_status rta_playout_heard(const rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard);
+
+/* ---- Consumer: engine side. attach takes the role (RTA_BUSY if somebody has it), pull and settle need it. */
+typedef struct rta_playout_consumer rta_playout_consumer;
+rta_status rta_playout_consumer_create(rta_playout_consumer **c, const rta_playout_config *config,
+                                       rta_playout_engine *own, const rta_playout_session *peer,
+                                       rta_history_writer *tap /* may be NULL */, rta_ring_writer *events);
+void rta_playout_consumer_destroy(rta_playout_consumer *c);
+/* A successor writer has taken the session side over (fresh memory): all that was queued is dropped and counted. */
+rta_status rta_playout_consumer_rebind(rta_playout_consumer *c, const rta_playout_session *peer);
+rta_status rta_playout_attach(rta_playout_consumer *c);
+void rta_playout_detach(rta_playout_consumer *c); /* completes a pending cut, then gives the role back */
+
+/* AUDIO PATH. Wait-free. out[count] float32 mono at the port's rate. device_ns: when the first sample will leave the
+ * loudspeaker, +- bound_ns; now_ns + latency. count <= 65536. */
+rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count, int64_t device_ns, int64_t bound_ns);
+/* AUDIO PATH. Takes ops and controls without putting anything out: completes a cut at once. */
+rta_status rta_playout_settle(rta_playout_consumer *c);
+
+/* What the last pull acted on, for the journal and for replay. */
+typedef struct rta_playout_inputs {
+    uint64_t ops; /* ops taken so far */
+    rta_playout_controls session, engine;
+} rta_playout_inputs;
+void rta_playout_inputs_seen(const rta_playout_consumer *c, rta_playout_inputs *inputs);
+/* Is a segment sounding or waiting to (not paused by the session)? For the detector. AUDIO PATH, engine side. */
+bool rta_playout_speaking(const rta_playout_engine *engine, uint64_t *segment);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,56 @@
+"""The compiled core, by its public names. Modules are loaded when a name of theirs is first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtaudio.core._port import AudioPort as AudioPort
+
+_HOME = {
+    # name -> module
+    "Ring": "_ring",
+    "History": "_ring",
+    "Framer": "_dsp",
+    "Meter": "_dsp",
+    "Resampler": "resampler",
+    "AudioPort": "_port",
+    "CoreJournal": "_port",
+    "Detector": "_port",
+    "DetectorConfig": "_port",
+    "DeviceCallbacks": "_port",
+    "Engine": "_port",
+    "Event": "_port",
+    "Heard": "_port",
+    "Ledger": "_port",
+    "Line": "_port",
+    "LostSamples": "_port",
+    "MediaReader": "_port",
+    "Playout": "_port",
+    "PortClosed": "_port",
+    "SecondConsumer": "_port",
+    "Segment": "_port",
+    "SegmentCut": "_port",
+    "Wake": "_port",
+    "clock_ns": "_port",
+    "MIC_RATE": "_port",
+    "VAD_WINDOW": "_port",
+    "SileroVad": "vad",
+    "Vad": "vad",
+    "VadStream": "vad",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'rtaudio' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"rtaudio.core.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,254 @@
+"""The port and all that lives on it: playout, segments, mic ring, tap, detector, engine, wake-up, device callbacks.
+
+Units: `*_samples` at the rate named in the class; `*_ns` monotonic clock; `*_s` seconds, at the edge only.
+Thread rules are those of the C headers: controls (flush, pause, resume, duck, volume) from any thread; one writer of
+speech at a time (a lock in the binding); one consumer; one reader thread for events.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32] | NDArray[np.int16]
+
+class SegmentCut(Exception):
+    """The segment was cut by a flush: nothing of this write was taken. `.segment` is its id."""
+    segment: int
+
+class PortClosed(Exception):
+    """The port, engine or journal has been closed."""
+
+class SecondConsumer(RuntimeError):
+    """Somebody else already pulls this playout."""
+
+class LostSamples(Exception):
+    """What was asked for has been overwritten. `.samples` lost, `.position` is the oldest that is left."""
+    samples: int
+    position: int
+
+class Ledger(NamedTuple):
+    """One consistent snapshot, in samples at the port's rate. Law 1: written + replayed == played + queued + dropped."""
+    segment: int  # 0: the whole port
+    written: int
+    played: int
+    queued: int
+    dropped: int
+    replayed: int
+    high: int  # furthest sample ever put out, from the segment's start
+    refused: int  # writes refused because the segment was cut
+    silence: int  # port only, as are those below: samples of silence put out
+    concealed: int
+    pulled: int
+    underruns: int
+    faults: int
+    state: Literal["unknown", "queued", "playing", "done", "cut"]
+    paused: bool
+
+class Heard(NamedTuple):
+    """Samples of a segment from its start; high-water marks, each +- bound."""
+    now: int
+    final: int
+    bound: int
+
+class Event(NamedTuple):
+    """One record of csrc/event.h. `kind` is its name in lower case ("cut", "speech_started", ...)."""
+    kind: str
+    segment: int
+    out: int
+    mic: int
+    decided: int
+    a: int
+    b: int
+    c: int
+    flags: int
+    value: float
+
+class MediaReader:
+    """Reads a history ring (mic, tap, probabilities) from a cursor of its own. One thread."""
+    position: int
+    @property
+    def available(self) -> int: ...
+    @property
+    def oldest(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    def read(self, count: int | None = None) -> NDArray[np.float32]:
+        """Copies `count` samples (default: all available) and moves on. Fewer are available: gives an empty array.
+        Overtaken by the writer: raises LostSamples once, counted, and goes on at the oldest sample."""
+    def copy(self, start: int, count: int) -> NDArray[np.float32]: ...
+    def view(self, start: int, count: int) -> tuple[NDArray[np.float32], ...]:
+        """One or two read-only views in place; LostSamples before the commit position or too near to being overwritten."""
+    def valid(self, start: int) -> bool: ...
+
+class Segment:
+    """One utterance of the agent. Written by one thread at a time; samples in, at any supported rate."""
+    @property
+    def id(self) -> int: ...
+    @property
+    def rate(self) -> int: ...
+    @property
+    def written(self) -> int: ...
+    @property
+    def is_cut(self) -> bool: ...
+    @property
+    def ended(self) -> bool: ...
+    def write(self, samples: Samples | bytes, rate: int | None = None) -> int:
+        """Takes mono samples (float32 in [-1, 1], int16, or s16le bytes) at `rate` (default: the port's) and returns how
+        many it took: fewer than given when the queue is full. Resampled segments stay aligned: sample k at `rate` is
+        sample k * port rate / rate of the segment. The rate may not change within a segment.
+        Raises SegmentCut, PortClosed, ValueError, TypeError."""
+    def end(self) -> None:
+        """No more will be written; gives the resampler's tail. May raise BlockingIOError when the queue is full (call again)."""
+    def add_text(self, sample: int, text_offset: int, word_start: bool = True) -> None: ...
+    def add_words(self, words: Sequence[tuple[int, int]]) -> None:
+        """(sample, text offset) of word starts."""
+    def add_mark(self, sample: int, mark: int) -> None: ...
+    def text_offset(self, sample: int) -> int: ...
+    def ledger(self) -> Ledger: ...
+    def heard(self, now_ns: int | None = None) -> Heard: ...
+
+class Playout:
+    """The session side of a playout. Made by a port; `Playout(rate)` makes a private port of its own with both sides,
+    for frameworks that want nothing else."""
+    def __init__(self, rate: int = 24000, *, queue_s: float = 30.0, history_s: float = 2.0, fade_ms: float = 5.0) -> None: ...
+    @property
+    def rate(self) -> int: ...
+    @property
+    def room(self) -> int: ...
+    def open_segment(self) -> Segment:
+        """Raises BlockingIOError when 64 segments are waiting."""
+    def flush(self) -> int:
+        """Lock-free. Returns a ticket for `flushed()`. Takes effect at the consumer's next pull."""
+    def flushed(self, ticket: int) -> bool:
+        """True once every cut of that flush is complete. Where no consumer is attached, completes it itself."""
+    def pause(self) -> None: ...
+    def resume(self, rewind_to_word: bool = False) -> None: ...
+    def duck(self, db: float, ramp_s: float = 0.02) -> None:
+        """db <= 0; 0 ends ducking."""
+    def set_gain(self, db: float, ramp_s: float = 0.02) -> None: ...
+    def set_background(self, samples: Samples | None, gain_db: float = 0.0) -> None: ...
+    def ledger(self) -> Ledger: ...
+    # Consumer side, only for a playout in this process.
+    def attach(self) -> None:
+        """Takes the consumer's role; raises SecondConsumer. pull() attaches by itself."""
+    def detach(self) -> None: ...
+    def pull(self, count: int, device_ns: int | None = None, bound_ns: int = 0) -> NDArray[np.float32]: ...
+    def pull_into(self, out: NDArray[np.float32], device_ns: int | None = None, bound_ns: int = 0) -> None: ...
+    def events(self) -> list[Event]: ...
+    def close(self) -> None: ...
+
+class AudioPort:
+    """A port. `AudioPort(rate)` is private (both sides here). `AudioPort.create_shared()` is the engine side alone,
+    `AudioPort.attach(fd)` the session side alone, in this or another process."""
+    def __init__(self, rate: int = 24000, *, queue_s: float = 30.0, history_s: float = 2.0, mic_s: float = 20.0,
+                 tap_s: float = 8.0, background_s: float = 0.0, epoch: int = 0) -> None: ...
+    @classmethod
+    def create_shared(cls, rate: int = 24000, **sizes: float) -> AudioPort: ...
+    @classmethod
+    def attach(cls, engine_fd: int) -> AudioPort: ...
+    def accept(self, session_fd: int) -> None:
+        """Engine side: take the session side's region (a successor's too)."""
+    @property
+    def fd(self) -> int:
+        """This side's region; -1 for a private port."""
+    @property
+    def side(self) -> Literal["both", "engine", "session"]: ...
+    @property
+    def rate(self) -> int: ...
+    @property
+    def playout(self) -> Playout: ...
+    def mic(self, position: int | None = None) -> MediaReader:
+        """16 kHz float32 as the detector hears it; from `position` (default: now)."""
+    def tap(self, position: int | None = None) -> MediaReader:
+        """What was really put out, at the port's rate."""
+    def probabilities(self, position: int | None = None) -> MediaReader:
+        """Speech probability per 512-sample window; element k is the window ending at mic sample 512 * (k + 1)."""
+    @property
+    def mic_written(self) -> int: ...
+    commit: int
+    def cursor(self, index: int) -> int: ...
+    def set_cursor(self, index: int, position: int) -> None: ...
+    def events(self) -> list[Event]:
+        """All events since the last call; playout's and the engine's each in order. Never blocks. One thread."""
+    @property
+    def events_dropped(self) -> int: ...
+    def write_mic(self, samples: Samples) -> None:
+        """Engine side without an engine (tests, frameworks): 16 kHz samples straight into the mic ring."""
+    def close(self) -> None: ...
+    def __enter__(self) -> AudioPort: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+class DetectorConfig:
+    """Settings of hearing and barge-in; seconds here, samples in the core. See csrc/detector.h."""
+    def __init__(self, *, on: float = 0.5, off: float = 0.35, min_speech_s: float = 0.064, min_silence_s: float = 0.1,
+                 endpoint_silence_s: float = 0.6, barge_in: bool = True, duck_db: float = -12.0, duck_ramp_s: float = 0.02,
+                 pause_after_s: float = 0.096, confirm_after_s: float = 0.224, false_after_s: float = 0.4,
+                 rewind_on_false: bool = True) -> None: ...
+
+class Detector:
+    """The pure machine of csrc/detector.h for those who drive it by themselves."""
+    def __init__(self, config: DetectorConfig | None = None) -> None: ...
+    def step(self, probability: float, position_end: int, speaking: bool = False, segment: int = 0) -> tuple[int, list[Event]]: ...
+
+class Wake:
+    """A wake-up descriptor; one per process. `fd` becomes readable; `drain()` empties it."""
+    def __init__(self) -> None: ...
+    @property
+    def fd(self) -> int: ...
+    @property
+    def write_fd(self) -> int: ...
+    def drain(self) -> bool: ...
+    def close(self) -> None: ...
+
+class Line:
+    """A port under an engine."""
+    def push(self, samples: Samples) -> int:
+        """Input at the line's rate; returns how many were taken (the rest dropped, counted)."""
+    @property
+    def room(self) -> int: ...
+    @property
+    def port(self) -> AudioPort: ...
+    def figures(self) -> dict[str, int]: ...
+
+class Engine:
+    """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand."""
+    def __init__(self, *, tick_s: float = 0.01, vad: object | None = None, max_lines: int = 64) -> None:
+        """`vad`: an object with a `kernel` capsule "rtaudio.vad_kernel" (rtaudio.SileroVad); None: no detector."""
+    def add(self, port: AudioPort, *, kind: Literal["paced", "device"] = "paced", input_rate: int = 16000,
+            input_s: float = 2.0, detector: DetectorConfig | None = None, device_latency_s: float = 0.0,
+            device_bound_s: float = 0.0, wake: Wake | int | None = None, journal: Any = None) -> Line: ...
+    def remove(self, line: Line) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def step(self, now_ns: int) -> None: ...
+    @property
+    def running(self) -> bool: ...
+    def figures(self) -> dict[str, int]: ...
+    def close(self) -> None: ...
+
+class CoreJournal:
+    """Three bounded record rings of a port (engine, consumer, writer); drained by a thread outside the core."""
+    def __init__(self, port: AudioPort, *, ring_bytes: int = 4 << 20) -> None: ...
+    def drain(self, which: Literal["engine", "consumer", "writer"]) -> bytes: ...
+    def lost(self) -> int: ...
+
+class DeviceCallbacks:
+    """The C callbacks of csrc/device.h for one line; addresses for sounddevice's _StreamBase."""
+    def __init__(self, line: Line, *, input_channels: int = 1, output_channels: int = 1, output_latency_s: float = 0.0,
+                 input_latency_s: float = 0.0) -> None: ...
+    @property
+    def input_callback(self) -> int: ...
+    @property
+    def output_callback(self) -> int: ...
+    @property
+    def userdata(self) -> int: ...
+    def set_latency(self, output_s: float, input_s: float) -> None: ...
+    def figures(self) -> dict[str, int]: ...
+
+def clock_ns() -> int:
+    """The core's monotonic clock."""
+
+MIC_RATE: Final = 16000
+VAD_WINDOW: Final = 512

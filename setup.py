@@ -1,0 +1,90 @@
+"""Compiled modules of rtaudio.
+
+Each extension lists its own C and C++ sources, so that one can be built alone:
+
+    python setup.py build_ext --inplace                      all
+    RTAUDIO_ONLY=_ring,_dsp python setup.py build_ext -i     some
+    RTAUDIO_BUILD=asan python setup.py build_ext -i          one switch for each kind of build
+
+RTAUDIO_BUILD: release (default), debug, asan (address + undefined behaviour), tsan (threads), trap (allocation and
+locking on the audio path abort the process; see csrc/trap/).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy
+import pybind11
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+KIND = os.environ.get("RTAUDIO_BUILD", "release")
+ONLY = {name for name in os.environ.get("RTAUDIO_ONLY", "").split(",") if name}
+
+FLAGS: dict[str, list[str]] = {
+    "release": ["-O3"],
+    "debug": ["-O0", "-g"],
+    "asan": ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"],
+    "tsan": ["-O1", "-g", "-fsanitize=thread"],
+    "trap": ["-O2", "-g", "-DRTA_TRAP=1"],
+}
+if KIND not in FLAGS:
+    sys.exit(f"RTAUDIO_BUILD={KIND}: not a kind of build; one of {', '.join(FLAGS)}")
+
+# No fast-math and no contraction the source does not spell out: instruction sets must agree (law 5).
+COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off", "-Wall", "-Wextra", "-Icsrc", *FLAGS[KIND]]
+LINK = [flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize")]
+
+STREAM = ["base", "platform", "ring", "history", "playout", "detector", "journal", "port", "resample", "dsp", "engine", "device"]
+
+# module -> (language, binding source, core sources)
+MODULES: dict[str, tuple[str, str, list[str]]] = {
+    "_ring": ("c", "pyx/_ring.pyx", ["csrc/base.c", "csrc/ring.c", "csrc/history.c"]),
+    "_dsp": ("c", "pyx/_dsp.pyx", ["csrc/base.c", "csrc/dsp.c", "csrc/g711.c", "csrc/framer.c"]),
+    "_resample": ("c", "pyx/_resample.pyx", ["csrc/base.c", "csrc/resample.c"]),
+    "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in STREAM]),
+    "_kernels": ("c++", "pyx/kernels.cc", ["csrc/kernels/silero.cc"]),
+}
+
+
+class BuildExt(build_ext):
+    """C11 or C++17 by the language of the extension; objects of different modules never share a path."""
+
+    def build_extension(self, ext: Extension) -> None:
+        standard = "-std=c++17" if ext.language == "c++" else "-std=gnu11"
+        ext.extra_compile_args = [standard, *ext.extra_compile_args]
+        root = self.build_temp
+        self.build_temp = str(Path(root) / KIND / ext.name)
+        try:
+            super().build_extension(ext)
+        finally:
+            self.build_temp = root
+
+
+def extension(name: str, language: str, binding: str, core: list[str]) -> Extension:
+    include = [numpy.get_include()] if language == "c" else [pybind11.get_include()]
+    return Extension(
+        f"rtaudio.core.{name}",
+        sources=[binding, *core],
+        language=language,
+        include_dirs=include,
+        depends=[str(path) for path in sorted(Path("csrc").rglob("*.h"))],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")] if language == "c" else [],
+        extra_compile_args=list(COMMON),
+        extra_link_args=[*LINK, "-lpthread"],
+    )
+
+
+extensions = [extension(name, *parts) for name, parts in MODULES.items() if not ONLY or name in ONLY]
+setup(
+    ext_modules=cythonize(
+        extensions,
+        build_dir="build/cython",
+        compiler_directives={"language_level": "3", "embedsignature": True, "binding": True},
+    ),
+    cmdclass={"build_ext": BuildExt},
+)
