@@ -1,0 +1,134 @@
+"""What a user plugs in: speech to text, a language model, text to speech. All streaming, all cancellable.
+
+Providers are async context-free objects with one method that opens a stream. A stream is an async iterator with
+``aclose()``; closing it cancels the work, may be called at any moment, more than once, and must not raise. A provider
+that computes in this process does so through ``asyncio.get_running_loop().run_in_executor`` (so that virtual time can
+stand still while it computes); one that waits for the outside world wraps its waits in ``rtaudio.voice.clock.outside``.
+
+Audio is mono float32 NumPy in [-1, 1] with its rate beside it. Text offsets count characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rtaudio.voice.chat import ChatContext
+
+Audio = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was heard so far in one turn. `final`: it will not change any more. `text` is the whole turn's text."""
+
+    text: str
+    final: bool
+
+
+@runtime_checkable
+class STTStream(Protocol):
+    """One turn's recognition. The session pushes audio as it comes and reads transcripts as they come."""
+
+    def push(self, samples: Audio) -> None:
+        """Takes 16 kHz samples; never blocks (bounded inside: a stream that cannot keep up drops nothing but may raise
+        BufferError, which ends the turn with a provider error)."""
+
+    def end(self) -> None:
+        """No more audio in this turn: the final transcript is wanted now."""
+
+    def __aiter__(self) -> AsyncIterator[Transcript]: ...
+
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class STT(Protocol):
+    name: str
+
+    def stream(self) -> STTStream:
+        """Opens recognition of one turn. Cheap: models are loaded by `warm_up`."""
+
+    async def warm_up(self) -> None:
+        """Loads what takes time. Called once before the first turn; may be called again."""
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the reply's text as the model streams it."""
+
+    text: str
+
+
+@runtime_checkable
+class LLMStream(Protocol):
+    def __aiter__(self) -> AsyncIterator[Token]: ...
+
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class LLM(Protocol):
+    name: str
+
+    def stream(self, chat: ChatContext) -> LLMStream:
+        """Begins a reply to the last message of `chat`."""
+
+    async def warm_up(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Where a word of the spoken text begins: seconds from the start of this stream's audio, character in its text."""
+
+    start_s: float
+    text_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A piece of synthesised audio. Words may come with it, later, or never; empty samples are allowed."""
+
+    samples: Audio
+    rate: int
+    words: Sequence[Word] = field(default=())
+
+
+@runtime_checkable
+class TTSStream(Protocol):
+    def __aiter__(self) -> AsyncIterator[Speech]: ...
+
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class TTS(Protocol):
+    name: str
+
+    def stream(self, text: str) -> TTSStream:
+        """Speaks one clause or sentence."""
+
+    async def warm_up(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+ProviderKind = Literal["stt", "llm", "tts"]
+
+
+class ProviderError(Exception):
+    """A provider raised, hung, or sent nothing. `provider` is its name, `kind` what it does; the cause is chained."""
+
+    def __init__(self, kind: ProviderKind, provider: str, what: str) -> None:
+        super().__init__(f"{kind} {provider}: {what}")
+        self.kind = kind
+        self.provider = provider
