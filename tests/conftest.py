@@ -1,0 +1,29 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The top of the source tree."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recordings, noise and traces that lies beside the repository (``../shared/data``).
+
+    It is not part of the repository. ``RTAUDIO_SHARED`` names another place for ``../shared``.
+    """
+    shared = Path(os.environ.get("RTAUDIO_SHARED", ROOT.parent / "shared"))
+    data = shared / "data"
+    if not data.is_dir():
+        pytest.skip(f"no recordings at {data}: set RTAUDIO_SHARED to the folder that holds data/")
+    return data
