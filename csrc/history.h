@@ -49,25 +49,29 @@ typedef struct rta_history_reader { /* private to one thread of the reading side
 
 rta_status rta_history_writer_init(rta_history_writer *w, rta_history_block *own, void *data, uint64_t capacity,
                                    uint64_t elem_bytes);
-/* position: where to start; it is moved up (and the difference counted as lost) if already overwritten. */
+/* position: where to start; it is moved up (and the difference counted as lost) if already overwritten. It may lie
+ * ahead of what has been written. guard < capacity. */
 rta_status rta_history_reader_init(rta_history_reader *r, const rta_history_block *peer, const void *data,
                                    uint64_t capacity, uint64_t elem_bytes, uint64_t guard, uint64_t position);
 
-/* Writer thread only; wait-free; count <= capacity / 2. */
+/* Writer thread only; wait-free; count <= capacity / 2 (else RTA_INVALID). RTA_CLOSED after close. */
 rta_status rta_history_write(rta_history_writer *w, const void *elems, uint64_t count);
 void rta_history_close(rta_history_writer *w);
 
-/* Reader's thread. available: samples from position to write. oldest: the first position that can still be read. */
+/* Reader's thread. available: samples from position to write. oldest: the first position that can still be read, which
+ * is capacity - guard before the furthest the writer has announced. */
 uint64_t rta_history_available(const rta_history_reader *r);
 uint64_t rta_history_oldest(const rta_history_reader *r);
 /* Copies count samples from `position` and moves it. RTA_EMPTY: not yet all written. RTA_LOST: position was moved up to
- * the oldest sample, the loss counted; call again. RTA_CLOSED: the end. RTA_CORRUPT: impossible counters. */
+ * the oldest sample, the loss counted; call again. RTA_CLOSED: fewer than count are left and no more will come.
+ * RTA_CORRUPT: impossible counters. RTA_INVALID: count > capacity - guard. */
 rta_status rta_history_read(rta_history_reader *r, void *elems, uint64_t count);
 /* Copies [from, from + count) without moving the position (history: the turn model, a successor). */
 rta_status rta_history_copy(const rta_history_reader *r, uint64_t from, void *elems, uint64_t count);
 /* In place; RTA_LOST if before commit or within guard of being overwritten. */
 rta_status rta_history_view(const rta_history_reader *r, uint64_t commit, uint64_t from, uint64_t count,
                             rta_ring_span *span);
+/* Whether what was read in place from `from` on had not been touched by the writer up to this call. */
 bool rta_history_valid(const rta_history_reader *r, uint64_t from);
 
 #ifdef __cplusplus

@@ -3,7 +3,8 @@
  * journal.h: the core's half of the journal: what the core took in, in the order in which it took effect, so that it can
  * be run again bit for bit (law 5). One ring per writing thread (engine thread; playout consumer; playout writer),
  * drained by a journal thread outside the core. The audio path only copies into the ring; a full ring drops
- * the record whole and counts it, and the next record that fits is preceded by a GAP with the count.
+ * the record whole and counts it, and the next record that fits is preceded by a GAP with the count, which bears the
+ * stamp of the first record lost.
  *
  * Record: 16-byte header {u32 bytes of payload, u16 kind, u16 version, u64 stamp}, then the payload, padded to 8.
  * Little endian. `stamp`: mic position for engine records, out position for consumer records, op number for writer's.
@@ -42,9 +43,11 @@ void rta_journal_destroy(rta_journal *journal);
 /* AUDIO PATH, producer thread. The payload is given in up to two parts. A null journal does nothing. */
 void rta_journal_write(rta_journal *journal, rta_journal_kind kind, uint64_t stamp, const void *first,
                        size_t first_bytes, const void *second, size_t second_bytes);
-/* Journal thread. Copies whole records, as many as fit; returns bytes copied. */
+/* Journal thread. Copies whole records, as many as fit; returns bytes copied, 0 if there are none (or if the first one
+ * is longer than the buffer: one of ring_bytes always does). */
 size_t rta_journal_drain(rta_journal *journal, void *buffer, size_t buffer_bytes);
-uint64_t rta_journal_lost(const rta_journal *journal); /* records */
+/* Any thread: records ever lost, those included whose GAP is still to come. */
+uint64_t rta_journal_lost(const rta_journal *journal);
 
 #ifdef __cplusplus
 }

@@ -45,7 +45,8 @@ typedef struct rta_ring_writer {
     const rta_ring_consumer *peer;
     unsigned char *data;
     uint64_t capacity, mask, elem_bytes;
-    uint64_t cached_read;
+    uint64_t cached_read; /* write - capacity <= cached_read <= the consumer's read <= write */
+    uint64_t reserved;    /* elements given out by reserve and not yet committed */
     rta_ring_policy policy;
 } rta_ring_writer;
 
@@ -54,7 +55,7 @@ typedef struct rta_ring_reader {
     const rta_ring_producer *peer;
     const unsigned char *data;
     uint64_t capacity, mask, elem_bytes;
-    uint64_t cached_write;
+    uint64_t cached_write; /* read <= cached_write <= the producer's write <= read + capacity */
 } rta_ring_reader;
 
 /* One or two contiguous stretches of the ring: where a frame lies in place. second_count may be 0. */
@@ -63,23 +64,28 @@ typedef struct rta_ring_span {
     uint64_t first_count, second_count;
 } rta_ring_span;
 
-/* Wiring; not on the audio path. capacity must be a power of two, elem_bytes 1..256. */
+/* Wiring; not on the audio path. capacity must be a power of two, elem_bytes 1..256. The counters are taken as they
+ * stand in the blocks (zeroed memory, or those of a predecessor); RTA_CORRUPT if they cannot belong together. */
 rta_status rta_ring_writer_init(rta_ring_writer *w, rta_ring_producer *own, const rta_ring_consumer *peer, void *data,
                                 uint64_t capacity, uint64_t elem_bytes, rta_ring_policy policy);
 rta_status rta_ring_reader_init(rta_ring_reader *r, rta_ring_consumer *own, const rta_ring_producer *peer,
                                 const void *data, uint64_t capacity, uint64_t elem_bytes);
 
-/* Producer thread only. Wait-free. */
+/* Producer thread only. Wait-free. RTA_CLOSED after close; RTA_INVALID: count beyond capacity (it could never fit). */
 rta_status rta_ring_push(rta_ring_writer *w, const void *elems, uint64_t count);
 uint64_t rta_ring_room(rta_ring_writer *w); /* refreshes the cached peer index */
-/* In place: reserve gives where `count` elements go (RTA_FULL counts as a refusal), commit publishes count of them. */
+/* In place: reserve gives where `count` elements go; commit publishes the first `count` of what was reserved (the rest
+ * stays reserved), RTA_INVALID if that is more. A push or another reserve takes back what was not committed. When it
+ * does not fit: RTA_FULL under either policy, counted as the policy says. */
 rta_status rta_ring_reserve(rta_ring_writer *w, uint64_t count, rta_ring_span *span);
 rta_status rta_ring_commit(rta_ring_writer *w, uint64_t count);
 void rta_ring_close(rta_ring_writer *w);
 
-/* Consumer thread only. Wait-free. */
-rta_status rta_ring_pull(rta_ring_reader *r, void *elems, uint64_t count); /* all or RTA_EMPTY (RTA_CLOSED at the end) */
-uint64_t rta_ring_available(rta_ring_reader *r);
+/* Consumer thread only. Wait-free. All or nothing: RTA_EMPTY if fewer than count are there, RTA_CLOSED if moreover no
+ * more will come (available() then gives what is left), RTA_INVALID if count is beyond capacity. */
+rta_status rta_ring_pull(rta_ring_reader *r, void *elems, uint64_t count);
+uint64_t rta_ring_available(rta_ring_reader *r); /* refreshes the cached peer index */
+/* In place: peek shows the next count elements, which stay put until advance gives them back to the producer. */
 rta_status rta_ring_peek(rta_ring_reader *r, uint64_t count, rta_ring_span *span);
 rta_status rta_ring_advance(rta_ring_reader *r, uint64_t count);
 

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Linux first; other POSIX systems (macOS) take the plain branch. A port to a new system changes this file only.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#ifndef F_SEAL_FUTURE_WRITE /* Linux 5.1, glibc 2.32 */
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+#ifndef MFD_NOEXEC_SEAL /* Linux 6.3 */
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#endif
+
+/* ---- Clock */
+
+int64_t rta_clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void rta_sleep_until_ns(int64_t deadline_ns) {
+#ifdef __linux__
+    if (deadline_ns <= 0) return;
+    const struct timespec deadline = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) == EINTR) {}
+#else
+    for (int64_t left = deadline_ns - rta_clock_ns(); left > 0; left = deadline_ns - rta_clock_ns()) {
+        const struct timespec interval = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
+        nanosleep(&interval, NULL);
+    }
+#endif
+}
+
+/* ---- Wake-up: an eventfd, elsewhere a pipe */
+
+rta_status rta_wake_open(rta_wake *wake) {
+    wake->read_fd = wake->write_fd = -1;
+#ifdef __linux__
+    const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0) return RTA_SYSTEM;
+    wake->read_fd = wake->write_fd = fd;
+#else
+    int ends[2];
+    if (pipe(ends) != 0) return RTA_SYSTEM;
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    }
+    wake->read_fd = ends[0];
+    wake->write_fd = ends[1];
+#endif
+    return RTA_OK;
+}
+
+void rta_wake_close(rta_wake *wake) {
+    if (wake->write_fd >= 0 && wake->write_fd != wake->read_fd) close(wake->write_fd);
+    if (wake->read_fd >= 0) close(wake->read_fd);
+    wake->read_fd = wake->write_fd = -1;
+}
+
+void rta_wake_signal(int write_fd) {
+    const uint64_t one = 1;
+    ssize_t written;
+    do written = write(write_fd, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+    /* EAGAIN: full, hence readable already. Any other error leaves a reader that polls, too. */
+}
+
+bool rta_wake_drain(int read_fd) {
+    uint64_t buffer[64];
+    bool signalled = false;
+    for (;;) {
+        const ssize_t got = read(read_fd, buffer, sizeof buffer);
+        if (got > 0) signalled = true;
+        else if (got == 0 || errno != EINTR) return signalled;
+#ifdef __linux__
+        if (got > 0) return true; /* one read empties an eventfd */
+#endif
+    }
+}
+
+/* ---- Regions */
+
+static size_t round_to_pages(size_t bytes) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) / page * page;
+}
+
+/* Pages are brought in at once: a page fault on the audio path may wait for the kernel's allocator. */
+static void *map(size_t bytes, int protection, int flags, int fd) {
+#ifdef MAP_POPULATE
+    flags |= MAP_POPULATE;
+#endif
+    void *base = mmap(NULL, bytes, protection, flags, fd, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+static rta_status bad_size(size_t bytes) { return bytes == 0 || bytes > SIZE_MAX / 4 ? RTA_INVALID : RTA_OK; }
+
+rta_status rta_region_private(rta_region *region, size_t bytes) {
+    *region = (rta_region){.fd = -1};
+    if (bad_size(bytes)) return RTA_INVALID;
+    bytes = round_to_pages(bytes);
+    void *base = map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (!base) return RTA_NOMEM;
+    *region = (rta_region){.base = base, .bytes = bytes, .fd = -1, .writable = true};
+    return RTA_OK;
+}
+
+#ifdef __linux__
+enum { SEALS_KEPT = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL };
+
+static int open_memory(const char *name) {
+    const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (fd >= 0 || errno != EINVAL) return fd;
+    return memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING); /* older than 6.3 */
+}
+
+rta_status rta_region_create(rta_region *region, size_t bytes, const char *name) {
+    *region = (rta_region){.fd = -1};
+    if (bad_size(bytes)) return RTA_INVALID;
+    bytes = round_to_pages(bytes);
+    const int fd = open_memory(name);
+    if (fd < 0) return RTA_SYSTEM;
+    void *base = NULL;
+    if (ftruncate(fd, (off_t)bytes) == 0) base = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+    if (!base || fcntl(fd, F_ADD_SEALS, SEALS_KEPT) != 0) {
+        const int error = errno;
+        if (base) munmap(base, bytes);
+        close(fd);
+        errno = error;
+        return RTA_SYSTEM;
+    }
+    *region = (rta_region){.base = base, .bytes = bytes, .fd = fd, .writable = true};
+    return RTA_OK;
+}
+
+/* A descriptor that could shrink would turn a read of ours into SIGBUS. */
+static bool cannot_shrink(int fd) {
+    const int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_SHRINK);
+}
+#else
+/* No seals: the name is gone before anybody could open it, and what is handed on is a read-only descriptor. */
+rta_status rta_region_create(rta_region *region, size_t bytes, const char *name) {
+    static unsigned counter;
+    *region = (rta_region){.fd = -1};
+    (void)name; /* the system's limit on names is 31 characters */
+    if (bad_size(bytes)) return RTA_INVALID;
+    bytes = round_to_pages(bytes);
+    char path[32];
+    snprintf(path, sizeof path, "/rta-%lx-%x", (unsigned long)getpid(),
+             __atomic_fetch_add(&counter, 1u, __ATOMIC_RELAXED));
+    const int fd = shm_open(path, O_CREAT | O_EXCL | O_RDWR, 0600);
+    if (fd < 0) return RTA_SYSTEM;
+    const int read_only = shm_open(path, O_RDONLY, 0600);
+    shm_unlink(path);
+    void *base = NULL;
+    if (read_only >= 0 && ftruncate(fd, (off_t)bytes) == 0) base = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+    const int error = errno;
+    close(fd);
+    if (!base) {
+        if (read_only >= 0) close(read_only);
+        errno = error;
+        return RTA_SYSTEM;
+    }
+    fcntl(read_only, F_SETFD, FD_CLOEXEC);
+    *region = (rta_region){.base = base, .bytes = bytes, .fd = read_only, .writable = true};
+    return RTA_OK;
+}
+
+/* Here: shared memory whose size is set once; nothing to ask for. */
+static bool cannot_shrink(int fd) { return fd >= 0; }
+#endif
+
+rta_status rta_region_attach(rta_region *region, int fd, size_t min_bytes) {
+    *region = (rta_region){.fd = -1};
+    struct stat stat;
+    if (fd < 0) return RTA_INVALID;
+    if (fstat(fd, &stat) != 0) return RTA_SYSTEM;
+    if (stat.st_size <= 0 || (uint64_t)stat.st_size < min_bytes || !cannot_shrink(fd)) return RTA_INVALID;
+    const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) return RTA_SYSTEM;
+    void *base = map((size_t)stat.st_size, PROT_READ, MAP_SHARED, own);
+    if (!base) {
+        const int error = errno;
+        close(own);
+        errno = error;
+        return RTA_SYSTEM;
+    }
+    *region = (rta_region){.base = base, .bytes = (size_t)stat.st_size, .fd = own, .writable = false};
+    return RTA_OK;
+}
+
+void rta_region_close(rta_region *region) {
+    if (region->base) munmap(region->base, region->bytes);
+    if (region->fd >= 0) close(region->fd);
+    *region = (rta_region){.fd = -1};
+}
+
+/* ---- Threads */
+
+struct rta_thread {
+    pthread_t handle;
+    void (*main)(void *);
+    void *arg;
+    char name[16]; /* Linux keeps 15 characters */
+    bool realtime;
+};
+
+/* Above every ordinary thread, below the kernel's own; where it is not permitted the thread runs as it is. */
+static void ask_for_realtime(void) {
+#ifdef __linux__
+    const struct sched_param param = {.sched_priority = 10};
+    (void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
+#elif defined(__APPLE__)
+    (void)pthread_set_qos_class_self_np(QOS_CLASS_USER_INTERACTIVE, 0);
+#endif
+}
+
+static void *thread_main(void *arg) {
+    rta_thread *thread = arg;
+#ifdef __linux__
+    pthread_setname_np(pthread_self(), thread->name);
+#elif defined(__APPLE__)
+    pthread_setname_np(thread->name);
+#endif
+    if (thread->realtime) ask_for_realtime();
+    thread->main(thread->arg);
+    return NULL;
+}
+
+rta_status rta_thread_start(rta_thread **thread, void (*main)(void *), void *arg, const char *name, bool realtime) {
+    *thread = NULL;
+    rta_thread *started = calloc(1, sizeof *started);
+    if (!started) return RTA_NOMEM;
+    started->main = main;
+    started->arg = arg;
+    started->realtime = realtime;
+    snprintf(started->name, sizeof started->name, "%s", name);
+    /* Signals are for the threads of the program, not for ours. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int error = pthread_create(&started->handle, NULL, thread_main, started);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        free(started);
+        errno = error;
+        return RTA_SYSTEM;
+    }
+    *thread = started;
+    return RTA_OK;
+}
+
+void rta_thread_join(rta_thread *thread) {
+    if (!thread) return;
+    pthread_join(thread->handle, NULL);
+    free(thread);
+}
+
+int64_t rta_thread_id(void) {
+#ifdef __linux__
+    return (int64_t)syscall(SYS_gettid);
+#elif defined(__APPLE__)
+    uint64_t id = 0;
+    pthread_threadid_np(NULL, &id);
+    return (int64_t)id;
+#else
+    return (int64_t)(intptr_t)pthread_self();
+#endif
+}
