@@ -55,6 +55,7 @@ typedef struct rta_port_engine rta_port_engine;
 /* shared: make the engine region shareable; its descriptor is rta_port_engine_fd(). */
 rta_status rta_port_engine_create(rta_port_engine **port, const rta_port_config *config, bool shared);
 int rta_port_engine_fd(const rta_port_engine *port);
+const rta_port_config *rta_port_engine_config(const rta_port_engine *port);
 /* Takes the session side's region by its descriptor (the first session, or the successor of a dead one). */
 rta_status rta_port_engine_accept(rta_port_engine *port, int session_fd);
 void rta_port_engine_destroy(rta_port_engine *port);
