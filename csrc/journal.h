@@ -22,11 +22,11 @@ extern "C" {
 typedef enum rta_journal_kind {
     RTA_J_GAP = 1,       /* u64 records lost, u64 bytes lost */
     RTA_J_INPUT = 2,     /* engine: float32 samples at the input rate, as they entered the chain */
-    RTA_J_WINDOW = 3,    /* engine: what the detector was told beside the audio: u64 speaking, u64 segment, f32 probability,
-                            u32 actions */
-    RTA_J_PULL = 4,      /* consumer: u64 count, i64 device_ns, i64 bound_ns, rta_playout_inputs, u64 mic position */
-    RTA_J_SETTLE = 5,    /* consumer: rta_playout_inputs */
-    RTA_J_OP = 6,        /* writer: rta_op; for WRITE the float32 samples follow */
+    /* engine: what the detector was told beside the audio: u64 speaking, u64 segment, f32 probability, u32 actions */
+    RTA_J_WINDOW = 3,
+    RTA_J_PULL = 4, /* consumer: u64 count, i64 device_ns, i64 bound_ns, rta_playout_inputs, u64 mic position */
+    RTA_J_SETTLE = 5, /* consumer: rta_playout_inputs */
+    RTA_J_OP = 6, /* writer: rta_op; for WRITE the float32 samples follow */
     RTA_J_BACKGROUND = 7, /* writer: float32 samples */
 } rta_journal_kind;
 

@@ -20,7 +20,9 @@ int64_t rta_clock_ns(void);
 void rta_sleep_until_ns(int64_t deadline_ns);
 
 /* ---- Wake-up: a descriptor that becomes readable. One per process; one write per tick, never one per message. */
-typedef struct rta_wake { int read_fd, write_fd; } rta_wake;
+typedef struct rta_wake {
+    int read_fd, write_fd;
+} rta_wake;
 rta_status rta_wake_open(rta_wake *wake);
 void rta_wake_close(rta_wake *wake);
 /* Audio path: one non-blocking write of 8 bytes; a full pipe counts as already signalled. */
