@@ -39,14 +39,15 @@ if KIND not in FLAGS:
 COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off", "-Wall", "-Wextra", "-Icsrc", *FLAGS[KIND]]
 LINK = [flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize")]
 
-PORT = ["base", "platform", "ring", "history", "playout", "journal", "port", "resample"]
+RESAMPLE = ["resample", "resample_bank", "resample_kernel"]
+PORT = ["base", "platform", "ring", "history", "playout_control", "playout_writer", "playout_consumer", "journal", "port", *RESAMPLE]
 ENGINE = [*PORT, "detector", "engine", "device"]
 
 # module -> (language, binding source, core sources)
 MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_ring": ("c", "pyx/_ring.pyx", ["csrc/base.c", "csrc/ring.c", "csrc/history.c"]),
     "_dsp": ("c", "pyx/_dsp.pyx", ["csrc/base.c", "csrc/dsp.c", "csrc/g711.c", "csrc/framer.c"]),
-    "_resample": ("c", "pyx/_resample.pyx", ["csrc/base.c", "csrc/resample.c"]),
+    "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
     "_kernels": ("c++", "pyx/kernels.cc", ["csrc/kernels/silero.cc"]),
