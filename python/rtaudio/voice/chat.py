@@ -1,0 +1,107 @@
+"""What was said: plain messages, in order, serialisable.
+
+The history is what was heard (law 9): an agent's message holds the words that reached the listener, and keeps the rest
+beside them as `unheard`. Nothing here refers to a port, a provider or a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message.
+
+    `text`: what was said; of an agent's message, only what was heard. `interrupted`: it ended before its text did;
+    `unheard` is then the rest, as it would have gone on. `heard_bound_s`: how far, either way, the position up to which
+    the message was heard may be off. `began_s`, `ended_s`: seconds of the session's media clock (mic samples / 16000).
+    """
+
+    role: Role
+    text: str
+    interrupted: bool = False
+    unheard: str = ""
+    heard_bound_s: float = 0.0
+    began_s: float = 0.0
+    ended_s: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ChatMessage:
+        """Raises ValueError for a field it does not know (what, and which ones there are)."""
+        known = {field.name for field in fields(cls)}
+        if unknown := set(data) - known:
+            raise ValueError(f"chat message: unknown fields {sorted(unknown)}; known are {sorted(known)}")
+        return cls(**data)
+
+
+class ChatContext:
+    """Instructions and the messages so far. A language model gets a copy and begins a reply to its last message."""
+
+    __slots__ = ("_messages", "instructions")
+
+    def __init__(self, instructions: str = "", messages: Iterable[ChatMessage] = ()) -> None:
+        self.instructions = instructions
+        self._messages = list(messages)
+
+    @property
+    def messages(self) -> tuple[ChatMessage, ...]:
+        """All of them, those of which nothing was heard included."""
+        return tuple(self._messages)
+
+    def spoken(self) -> Iterator[ChatMessage]:
+        """Messages with any text: what a model is to see. An agent's message of which no word was heard is left out."""
+        return (message for message in self._messages if message.text)
+
+    def last_user_text(self) -> str:
+        """What the user said since the agent was last heard, joined; "" if nothing."""
+        said: list[str] = []
+        for message in reversed(self._messages):
+            if message.role == "assistant" and message.text:
+                break
+            if message.role == "user" and message.text:
+                said.append(message.text)
+        return " ".join(reversed(said))
+
+    def append(self, message: ChatMessage) -> None:
+        self._messages.append(message)
+
+    def replace_last(self, message: ChatMessage) -> None:
+        """Puts `message` in the place of the last one; IndexError if there is none."""
+        self._messages[-1] = message
+
+    def copy(self) -> ChatContext:
+        return ChatContext(self.instructions, self._messages)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def __iter__(self) -> Iterator[ChatMessage]:
+        return iter(self.messages)
+
+    def __getitem__(self, index: int) -> ChatMessage:
+        return self._messages[index]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ChatContext):
+            return NotImplemented
+        return self.instructions == other.instructions and self._messages == other._messages
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"ChatContext({len(self._messages)} messages)"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"instructions": self.instructions, "messages": [message.to_dict() for message in self._messages]}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ChatContext:
+        return cls(data["instructions"], (ChatMessage.from_dict(entry) for entry in data["messages"]))

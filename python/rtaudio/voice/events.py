@@ -1,0 +1,146 @@
+"""What a user of a session can observe: frozen dataclasses, one per thing that happens.
+
+Every event says when it was taken: `at_s`, seconds of the session's media clock (mic samples / 16000). Other times are
+on the same clock where they are called `..._s` and are positions, durations where they are called `..._for_s`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rtaudio.voice.protocols import ProviderKind
+
+State = Literal["listening", "thinking", "speaking"]
+BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEvent:
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechStarted(SessionEvent):
+    """The user speaks, since `began_s`."""
+
+    began_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechEnded(SessionEvent):
+    """The user paused at `ended_s`; the turn may go on."""
+
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded(SessionEvent):
+    """The user's turn is over: speech ended at `ended_s`, which was decided at `decided_s`."""
+
+    turn: int
+    ended_s: float
+    decided_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptUpdated(SessionEvent):
+    """The words of a turn as understood so far; `final`: they will not change."""
+
+    turn: int
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChanged(SessionEvent):
+    """listening: the user has the floor. thinking: a turn is being understood or answered. speaking: the agent is."""
+
+    state: State
+    before: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyText(SessionEvent):
+    """A clause of a reply goes to be spoken: `text` begins at character `text_offset` of the reply. It may never be
+    heard: see AgentSpeechHeard and AgentSpeechInterrupted."""
+
+    reply: int
+    text: str
+    text_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpeechStarted(SessionEvent):
+    """The first sample of a reply was put out."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpeechHeard(SessionEvent):
+    """A reply was put out to its end: `text` is what came into the history, `spoken_for_s` how long it took."""
+
+    reply: int
+    text: str
+    spoken_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpeechInterrupted(SessionEvent):
+    """A reply ended early. `heard` came into the history, `cut` did not; `heard_for_s` of it were heard, give or take
+    `bound_s`."""
+
+    reply: int
+    heard: str
+    cut: str
+    heard_for_s: float
+    bound_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BargeIn(SessionEvent):
+    """The core's view of a user who speaks while the agent does; it has already acted: suspected (ducked), likely
+    (paused), confirmed (flushed), false (resumed), quiet (the agent stopped by itself)."""
+
+    state: BargeState
+    before: BargeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnMetrics(SessionEvent):
+    """How long a reply took, step by step: seconds since the user's speech ended (since it was begun, for a reply
+    that answers no turn: `turn` is 0). None: that step was never reached."""
+
+    turn: int
+    reply: int
+    turn_decided_s: float | None = None
+    stt_final_s: float | None = None
+    first_token_s: float | None = None
+    first_clause_s: float | None = None
+    first_audio_s: float | None = None
+    first_sample_s: float | None = None
+    heard_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderFailed(SessionEvent):
+    """A provider raised, hung or sent nothing. The session goes on."""
+
+    kind: ProviderKind
+    provider: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputStarved(SessionEvent):
+    """The line brought too little audio: `missing_for_s` of silence took its place."""
+
+    missing_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClosed(SessionEvent):
+    """The last event. `reason`: "closed" when asked to, else what went wrong."""
+
+    reason: str

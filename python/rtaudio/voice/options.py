@@ -1,0 +1,57 @@
+"""The settings of a session, in seconds and characters, each checked when given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """Time-outs count from the moment named; None waits for ever."""
+
+    pre_roll_s: float = 0.3
+    """How much audio before the detected start of speech recognition gets: VADs see an onset late (PocketSphinx and
+    others lose the first consonant without it)."""
+    stt_final_timeout_s: float | None = 5.0
+    """End of the turn to the final transcript."""
+    llm_first_timeout_s: float | None = 10.0
+    """Start of the reply to its first token."""
+    llm_next_timeout_s: float | None = 10.0
+    """Between two tokens."""
+    tts_first_timeout_s: float | None = 5.0
+    """Clause handed over to its first audio."""
+    tts_next_timeout_s: float | None = 5.0
+    """Between two pieces of audio of a clause."""
+    close_timeout_s: float = 2.0
+    """How long a provider's stream may take to close before it is given up and reported."""
+    first_clause_chars: int = 12
+    """A first clause at least this long may end at a comma: it is what the listener waits for."""
+    clause_chars: int = 60
+    """Later clauses end at a comma only from this length on; a TTS speaks longer clauses better."""
+    clauses_in_flight: int = 3
+    """How many clauses are synthesised at once, in order of the text."""
+    clauses_waiting: int = 64
+    """Clauses ready but not yet begun, beyond which the model's stream is not read further (back-pressure)."""
+    ahead_s: float = 10.0
+    """Audio held per clause beyond what the playout has room for; then its TTS stream is not read further."""
+    stt_failed_text: str | None = "Sorry, I did not catch that."
+    llm_failed_text: str | None = "Sorry, I cannot answer right now."
+    """Said instead, where the TTS works; None: say nothing and listen."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "pre_roll_s",
+            "stt_final_timeout_s",
+            "llm_first_timeout_s",
+            "llm_next_timeout_s",
+            "tts_first_timeout_s",
+            "tts_next_timeout_s",
+            "close_timeout_s",
+            "ahead_s",
+        ):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 3600:
+                raise ValueError(f"{name} = {value}: must lie in 0..3600 seconds")
+        for name in ("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
