@@ -1,0 +1,114 @@
+# Everything a developer does here. `make` lists it.
+#
+# A fresh machine needs Python >= 3.11 with headers, a C and a C++ compiler, make; the rest comes from PyPI into .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+BUILD  := build
+
+CORE     := $(shell find csrc pyx -name '*.[ch]' -o -name '*.cc' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.inc')
+C_STYLED := $(shell find csrc pyx tests -name '*.[ch]' -o -name '*.cc')
+
+# What the special builds run; each also takes PYTEST_ARGS.
+ASAN_TESTS ?= tests/core
+TSAN_TESTS ?= tests/core
+TRAP_TESTS ?= tests/core tests/trap
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test demo wheel asan tsan trap debug bench clean distclean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@echo "make <target>; each does its own set-up first"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+# ---- Set-up. Two stamps: what is installed follows pyproject.toml, what is compiled follows the sources.
+
+INSTALLED := $(VENV)/.rtaudio-installed
+COMPILED  := $(VENV)/.rtaudio-compiled
+
+$(INSTALLED): pyproject.toml scripts/preflight.py
+	@$(PYTHON) scripts/preflight.py
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[demo,test,dev]"
+	@touch $@
+
+$(COMPILED): $(INSTALLED) setup.py $(CORE)
+	$(PY) setup.py --quiet build_ext --inplace
+	@touch $@
+
+setup: $(COMPILED) ## .venv with rtaudio (editable), its extras and the tools
+	@echo "ready: $(VENV)/bin/rtaudio, $(VENV)/bin/rtaudio-bench"
+
+# ---- Checks.
+
+lint: setup ## ruff, mypy --strict, clang-format
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/clang-format --dry-run -Werror $(C_STYLED)
+
+test: lint ## lint, then all tests
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+# ---- The special builds. Each lies in a folder of its own and is found by PYTHONPATH, so that the normal build stays
+# as it is. HYPOTHESIS_PROFILE: fewer examples, because each costs ten times as much.
+
+define build_kind
+	RTAUDIO_BUILD=$(1) $(PY) setup.py --quiet build --build-lib $(BUILD)/$(1)/lib --build-temp $(BUILD)/$(1)/objects
+endef
+
+runtime = $(abspath $(shell $(or $(CC),cc) -print-file-name=$(1)))
+
+asan: setup ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(call build_kind,asan)
+	LD_PRELOAD="$(call runtime,libasan.so) $(call runtime,libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 \
+	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	PYTHONMALLOC=malloc RTAUDIO_BUILD_KIND=asan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/asan/lib \
+	$(PY) -m pytest -p no:cacheprovider $(ASAN_TESTS) $(PYTEST_ARGS)
+
+# setarch -R: the thread sanitizer of older compilers does not cope with much address randomisation.
+tsan: setup ## the lock-free parts under ThreadSanitizer
+	$(call build_kind,tsan)
+	LD_PRELOAD="$(call runtime,libtsan.so)" \
+	TSAN_OPTIONS=halt_on_error=1:exitcode=66:second_deadlock_stack=1:suppressions=$(abspath tests/tsan.supp) \
+	OPENBLAS_NUM_THREADS=1 RTAUDIO_BUILD_KIND=tsan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/tsan/lib \
+	setarch -R $(PY) -m pytest -p no:cacheprovider $(TSAN_TESTS) $(PYTEST_ARGS)
+
+trap: setup ## tests in which an allocation or a lock on the audio path aborts
+	$(call build_kind,trap)
+	$(or $(CC),cc) -O1 -g -Wall -Wextra -fno-builtin -shared -fPIC -o $(BUILD)/trap/librtatrap.so csrc/trap/trap.c -ldl
+	LD_PRELOAD=$(abspath $(BUILD)/trap/librtatrap.so) \
+	RTAUDIO_BUILD_KIND=trap HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/trap/lib \
+	$(PY) -m pytest -p no:cacheprovider $(TRAP_TESTS) $(PYTEST_ARGS)
+
+debug: setup ## an -O0 -g build beside the normal one; prints how to use it
+	$(call build_kind,debug)
+	@echo "use it: PYTHONPATH=$(abspath $(BUILD)/debug/lib) gdb --args $(PY) ..."
+
+# ---- Things to run and to hand out.
+
+demo: setup ## a whole conversation in real time: no sound card, key or network
+	$(VENV)/bin/rtaudio demo
+
+bench: setup ## the figures of docs/benchmarks.md
+	$(PY) -m pytest bench --benchmark-only --benchmark-columns=min,median,iqr $(PYTEST_ARGS)
+	$(VENV)/bin/rtaudio-bench core --json
+
+wheel: setup ## dist/*.whl, installed into an empty environment and tried there
+	rm -rf dist $(BUILD)/wheel
+	$(PY) -m build --wheel
+	$(PYTHON) -m venv $(BUILD)/wheel/venv
+	$(BUILD)/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	cd $(BUILD)/wheel && venv/bin/python -I $(abspath tests/smoke/smoke_wheel.py)
+
+clean: ## what was built, but not .venv
+	rm -rf $(BUILD) dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find python -name '*.so' -delete
+	find python tests bench -name __pycache__ -type d -exec rm -rf {} +
+	rm -f $(COMPILED)
+
+distclean: clean ## .venv too
+	rm -rf $(VENV) python/*.egg-info
