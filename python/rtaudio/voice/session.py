@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rtaudio.core import AudioPort
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext, ChatMessage
-from rtaudio.voice.events import SessionEvent, State
+from rtaudio.voice.events import State
+from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, STT, TTS
 
-
-class EventStream(AsyncIterator[SessionEvent], Protocol):
-    """Events from the moment it was made to SessionClosed, where it ends. Bounded: an observer that falls behind by
-    more than `bound` events loses the oldest of them, counted in `dropped`."""
-
-    @property
-    def dropped(self) -> int: ...
+if TYPE_CHECKING:
+    from rtaudio.core import AudioPort
 
 
 class Session(Protocol):

@@ -1,0 +1,66 @@
+"""Events to whoever looks on: any number of observers, none of whom can hold a session up (law 8)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from rtaudio.voice.events import SessionEvent
+
+
+class EventStream:
+    """An async iterator over a session's events from the moment it was made to SessionClosed, where it ends.
+
+    Bounded: an observer that falls behind by more than `bound` events loses the oldest of them, counted in `dropped`.
+    One reader; `aclose()` (or the session's end) takes it off the session.
+    """
+
+    def __init__(self, bound: int, leave: Callable[[EventStream], None]) -> None:
+        if bound < 1:
+            raise ValueError(f"bound = {bound}: must be at least 1")
+        self._queue: deque[SessionEvent] = deque(maxlen=bound)
+        self._leave = leave
+        self._closed = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        return self._dropped
+
+    def put(self, event: SessionEvent) -> None:
+        if not self._closed:
+            self._dropped += len(self._queue) == self._queue.maxlen
+            self._queue.append(event)
+            self._wake()
+
+    def finish(self) -> None:
+        """No more events come; what is queued can still be read."""
+        self._closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> SessionEvent:
+        while not self._queue:
+            if self._closed:
+                raise StopAsyncIteration
+            if self._waiter is not None:
+                raise RuntimeError("two tasks read one stream of events; make one for each with session.events()")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self._queue.popleft()
+
+    async def aclose(self) -> None:
+        self._queue.clear()
+        self.finish()
+        self._leave(self)
