@@ -49,6 +49,8 @@ class STTStream(Protocol):
 
 @runtime_checkable
 class STT(Protocol):
+    """Speech to text: opens one stream for each turn of the user. `name` appears in events and errors."""
+
     name: str
 
     def stream(self) -> STTStream:
@@ -69,6 +71,8 @@ class Token:
 
 @runtime_checkable
 class LLMStream(Protocol):
+    """One reply as it is written: tokens in order, until it is complete or closed."""
+
     def __aiter__(self) -> AsyncIterator[Token]: ...
 
     async def aclose(self) -> None: ...
@@ -76,6 +80,8 @@ class LLMStream(Protocol):
 
 @runtime_checkable
 class LLM(Protocol):
+    """A language model: replies to a conversation. `name` appears in events and errors."""
+
     name: str
 
     def stream(self, chat: ChatContext) -> LLMStream:
@@ -105,6 +111,8 @@ class Speech:
 
 @runtime_checkable
 class TTSStream(Protocol):
+    """One clause as it is spoken: pieces of audio in order, until it is complete or closed."""
+
     def __aiter__(self) -> AsyncIterator[Speech]: ...
 
     async def aclose(self) -> None: ...
@@ -112,6 +120,8 @@ class TTSStream(Protocol):
 
 @runtime_checkable
 class TTS(Protocol):
+    """Text to speech: one stream for each clause. `name` appears in events and errors."""
+
     name: str
 
     def stream(self, text: str) -> TTSStream:
