@@ -37,7 +37,8 @@ if KIND not in FLAGS:
 
 # No fast-math and no contraction the source does not spell out: instruction sets must agree (law 5).
 COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off", "-Wall", "-Wextra", "-Icsrc", *FLAGS[KIND]]
-LINK = [flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize")]
+# Names are bound when a module is loaded: a first call on the audio path must not go through the dynamic linker.
+LINK = ["-Wl,-z,now", *(flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize"))]
 
 RESAMPLE = ["resample", "resample_bank", "resample_kernel"]
 PORT = ["base", "platform", "ring", "history", "playout_control", "playout_writer", "playout_consumer", "journal", "port", *RESAMPLE]
@@ -50,6 +51,7 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
+    "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_measure"]]),
     "_kernels": ("c++", "pyx/kernels.cc", ["csrc/kernels/silero.cc"]),
 }
 
