@@ -35,14 +35,15 @@ FLAGS: dict[str, list[str]] = {
 if KIND not in FLAGS:
     sys.exit(f"RTAUDIO_BUILD={KIND}: not a kind of build; one of {', '.join(FLAGS)}")
 
-# No fast-math and no contraction the source does not spell out: instruction sets must agree (law 5).
-COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off", "-Wall", "-Wextra", "-Icsrc", *FLAGS[KIND]]
+# No fast-math and no contraction the source does not spell out: instruction sets must agree (law 5). No traps on
+# floating point are ever enabled; saying so changes no value and lets loops with comparisons become vector code.
+COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Icsrc", *FLAGS[KIND]]
 # Names are bound when a module is loaded: a first call on the audio path must not go through the dynamic linker.
 LINK = ["-Wl,-z,now", *(flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize"))]
 
-RESAMPLE = ["resample", "resample_bank", "resample_kernel"]
+RESAMPLE = ["resample", "resample_bank", "resample_kernel", "resample_pcm", "dsp"]
 PORT = ["base", "platform", "ring", "history", "playout_control", "playout_writer", "playout_consumer", "journal", "port", *RESAMPLE]
-ENGINE = [*PORT, "detector", "engine", "device"]
+ENGINE = [*PORT, "detector", "line", "engine", "device"]
 
 # module -> (language, binding source, core sources)
 MODULES: dict[str, tuple[str, str, list[str]]] = {

@@ -4,20 +4,25 @@
  * barge-in, and the playout of ports whose output it paces. rta_engine_step() is the whole of its work and takes the
  * time as an argument, so the same code runs under the thread, in a simulation, and in a replay.
  *
- * One step at time t, for every line (a port and what drives it):
+ * Time is cut into ticks on a fixed grid that begins with the first step after create, start or stop (time in which the
+ * engine does not run is not caught up). A step carries out every tick that is due, one after the other and in order,
+ * however late or in however large a jump it is called: so when steps happen never changes what comes out (law 6).
+ *
+ * One tick at time t, for every line (a port and what drives it):
  *   1. input: a paced line takes exactly the samples that are due at t from its input ring (what is missing is silence,
- *      counted, told by RTA_EV_INPUT_STARVED); a device line takes whatever the device callback has put there;
+ *      counted, told by RTA_EV_INPUT_STARVED at once, then each second and at its end); a device line takes whatever
+ *      the device callback has put there. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
  *   2. resample to 16 kHz, write to the mic ring;
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
  *      playout's engine-side controls at once: the session is not asked;
- *   4. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink);
- *   5. one write to each wake-up descriptor whose ports have news.
- * After a stall a paced line catches up at once, in the order input, detector, output per tick, so that
- * what was heard and what was said stay aligned to the sample.
+ *   4. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink).
+ * And once per step: one write to each wake-up descriptor whose ports have news.
+ * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate.
  *
- * Threads. step: one thread at a time (the engine thread once started). add, remove, start, stop, destroy: any other
- * thread, serialised by the caller; remove returns when no step uses the line any more. line_push: one producer per
- * line. AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up).
+ * Threads. step: one thread at a time (the engine thread once started). create, add, remove, start, stop, destroy: any
+ * other thread, serialised by the caller; add and remove return when no step uses the table as it was before: a removed
+ * line is in no step's hands. line_push: one producer per line. Figures: any thread.
+ * AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up).
  */
 #ifndef RTA_ENGINE_H
 #define RTA_ENGINE_H
@@ -30,61 +35,75 @@
 extern "C" {
 #endif
 
-enum { RTA_ENGINE_LINES = 1024, RTA_ENGINE_WAKES = 64 };
+enum {
+    RTA_ENGINE_LINES = 1024,
+    RTA_ENGINE_WAKES = 64,
+    RTA_INPUT_LIMIT = 64, /* full scale is 1; beyond this (+36 dB) it is not audio, and would poison the VAD's state */
+};
 
 typedef struct rta_engine rta_engine;
 typedef struct rta_line rta_line;
 
 typedef struct rta_engine_config {
-    int64_t tick_ns;             /* 1..100 ms; default 10 ms */
-    const rta_vad_kernel *vad;   /* NULL: no detector runs */
-    uint32_t max_lines;          /* <= RTA_ENGINE_LINES */
+    int64_t tick_ns; /* 1..100 ms; default 10 ms */
+    const rta_vad_kernel *vad; /* NULL: no detector runs; else 512 samples at 16 kHz */
+    uint32_t max_lines; /* <= RTA_ENGINE_LINES */
+    uint32_t max_batch; /* 0: the kernel's; never changes a decision (law 5) */
 } rta_engine_config;
 
 typedef enum rta_line_kind {
-    RTA_LINE_PACED = 0,  /* input and output at the pace of the clock given to step */
+    RTA_LINE_PACED = 0, /* input and output at the pace of the clock given to step */
     RTA_LINE_DEVICE = 1, /* a device callback pushes input and pulls the playout itself */
 } rta_line_kind;
 
 typedef struct rta_line_config {
     rta_line_kind kind;
-    uint32_t input_rate;         /* any the resampler takes to 16 kHz */
-    uint64_t input_samples;      /* bound of the input ring: power of two */
+    uint32_t input_rate; /* any the resampler takes to 16 kHz */
+    uint64_t input_samples; /* bound of the input ring: power of two, at least two ticks */
     rta_detector_config detector;
-    int64_t device_latency_ns;   /* paced: what the sink adds between pull and loudspeaker */
+    int64_t device_latency_ns; /* paced: what the sink adds between pull and loudspeaker */
     int64_t device_bound_ns;
-    int wake_fd;                 /* write end of the process's wake-up, or -1 */
+    int wake_fd; /* write end of the process's wake-up, or -1 */
 } rta_line_config;
 
 typedef struct rta_engine_figures {
-    uint64_t steps, late_steps;  /* late: began more than one tick after its time */
-    int64_t max_lateness_ns, busy_ns; /* time spent in steps */
-    uint64_t windows, batches;
-    int64_t thread_id;           /* 0: not started */
+    uint64_t steps, ticks;
+    uint64_t late_steps; /* of the thread: began more than one tick after its time */
+    int64_t max_lateness_ns; /* of the thread */
+    int64_t busy_ns; /* time spent in steps */
+    uint64_t windows, batches, wakes;
+    int64_t thread_id; /* 0: not started */
 } rta_engine_figures;
 
 typedef struct rta_line_figures {
-    uint64_t input_taken, input_starved, input_dropped; /* samples at the input rate */
+    uint64_t input_taken, input_starved, input_dropped, input_bad; /* samples at the input rate */
     uint64_t mic_written, windows, out_pulled;
     uint32_t input_delay_samples; /* declared delay of the input chain, in 16 kHz samples */
     uint32_t pad;
 } rta_line_figures;
 
 rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config);
+/* Stops, and removes the lines that are left; they are still to be freed. */
 void rta_engine_destroy(rta_engine *engine);
+/* RTA_INVALID: a value out of range; RTA_BUSY: a paced line's playout has a consumer already; RTA_FULL: no more lines
+ * or wake-up descriptors. The line takes part from the next tick on. */
 rta_status rta_engine_add(rta_engine *engine, rta_port_engine *port, const rta_line_config *config, rta_line **line);
-rta_status rta_engine_remove(rta_engine *engine, rta_line *line); /* frees the line */
+/* Takes the line out and gives the consumer's role back. It still takes pushes, up to its bound, until it is freed. */
+rta_status rta_engine_remove(rta_engine *engine, rta_line *line);
 rta_status rta_engine_start(rta_engine *engine); /* own thread, paced by the monotonic clock */
 void rta_engine_stop(rta_engine *engine);
-/* AUDIO PATH. RTA_BUSY if the thread runs. now_ns never falls. */
+/* AUDIO PATH. RTA_BUSY if the thread runs or another step is under way. RTA_INVALID: now_ns fell. */
 rta_status rta_engine_step(rta_engine *engine, int64_t now_ns);
 void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures);
 
-/* AUDIO PATH. Input for a line, float32 at its input rate; drop-newest beyond the bound, counted. */
-rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count);
-uint64_t rta_line_room(rta_line *line);
+/* AUDIO PATH, producer. Input for a line, float32 at its input rate; *taken tells how much there was room for. The
+ * rest is dropped (drop-newest) and counted, and RTA_FULL returned. */
+rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken);
+uint64_t rta_line_room(const rta_line *line); /* any thread */
 void rta_line_figures_read(const rta_line *line, rta_line_figures *figures);
-rta_port_engine *rta_line_port(rta_line *line);
+rta_port_engine *rta_line_port(const rta_line *line);
+const rta_line_config *rta_line_config_of(const rta_line *line);
+void rta_line_free(rta_line *line); /* after it was removed; no pushes any more */
 
 #ifdef __cplusplus
 }

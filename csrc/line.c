@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "line.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NS_PER_S = 1000000000 };
+
+/* Samples of a clock of `rate` that begin in the first `elapsed_ns`; exact for centuries. */
+static uint64_t samples_at(uint64_t elapsed_ns, uint32_t rate) {
+    return elapsed_ns / NS_PER_S * rate + elapsed_ns % NS_PER_S * rate / NS_PER_S;
+}
+
+static uint64_t due_in_tick(const rta_line *l, uint32_t rate) {
+    const uint64_t begin = l->ticks * (uint64_t)l->tick_ns;
+    return samples_at(begin + (uint64_t)l->tick_ns, rate) - samples_at(begin, rate);
+}
+
+/* Zeroed and touched, so that the audio path takes no page fault. */
+static void *cache_aligned(size_t bytes) {
+    const size_t whole = (bytes + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE;
+    void *memory = aligned_alloc(RTA_CACHE_LINE, whole ? whole : RTA_CACHE_LINE);
+    if (memory) memset(memory, 0, whole ? whole : RTA_CACHE_LINE);
+    return memory;
+}
+
+static bool power_of_two(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
+
+static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
+    if (c->kind != RTA_LINE_PACED && c->kind != RTA_LINE_DEVICE) return RTA_INVALID;
+    if (!power_of_two(c->input_samples) || c->input_samples > (uint64_t)1 << 32) return RTA_INVALID;
+    if (c->input_samples < 2 * tick_samples) return RTA_INVALID;
+    if (c->device_latency_ns < 0 || c->device_bound_ns < 0) return RTA_INVALID;
+    if (c->detector.window_samples != RTA_VAD_WINDOW) return RTA_INVALID;
+    return RTA_OK;
+}
+
+rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_line_config *config, int64_t tick_ns,
+                           const rta_vad_kernel *vad) {
+    *line = NULL;
+    rta_resampler *resampler = NULL;
+    rta_status status = rta_resampler_create(&resampler, config->input_rate, RTA_MIC_RATE);
+    if (status) return status;
+    const uint64_t chunk_samples = samples_at((uint64_t)tick_ns, config->input_rate) + 1;
+    rta_line *l = NULL;
+    status = check(config, chunk_samples);
+    if (!status && !(l = cache_aligned(sizeof *l))) status = RTA_NOMEM;
+    if (status) {
+        rta_resampler_destroy(resampler);
+        return status;
+    }
+    l->resampler = resampler;
+    l->port = port;
+    l->config = *config;
+    l->rate = rta_port_engine_config(port)->playout.rate;
+    l->tick_ns = tick_ns;
+    l->delay_samples = rta_resampler_delay(resampler);
+    l->hears = vad != NULL;
+    l->wake = RTA_ENGINE_WAKES;
+    l->chunk_samples = chunk_samples;
+    const uint64_t mic_samples = rta_resampler_max_out(resampler, chunk_samples);
+    l->input_data = cache_aligned(config->input_samples * sizeof(float));
+    l->chunk = cache_aligned(chunk_samples * sizeof(float));
+    l->pending = cache_aligned((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
+    l->out = cache_aligned((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
+    l->state = cache_aligned((vad ? vad->state_floats : 0) * sizeof(float));
+    if (!l->input_data || !l->chunk || !l->pending || !l->out || !l->state) {
+        rta_line_free(l);
+        return RTA_NOMEM;
+    }
+    status = rta_detector_init(&l->detector, &config->detector);
+    if (!status)
+        status = rta_ring_writer_init(&l->input_writer, &l->input_producer, &l->input_consumer, l->input_data,
+                                      config->input_samples, sizeof(float), RTA_RING_DROP_NEWEST);
+    if (!status)
+        status = rta_ring_reader_init(&l->input_reader, &l->input_consumer, &l->input_producer, l->input_data,
+                                      config->input_samples, sizeof(float));
+    if (status) {
+        rta_line_free(l);
+        return status;
+    }
+    /* Windows lie on multiples of 512 of the mic clock, whoever drove the port before: probability k is of the window
+     * that ends at 512 * (k + 1). The window that is under way was not heard whole; it counts as no speech. */
+    const uint64_t written = rta_port_mic_written(port);
+    l->skip = (RTA_VAD_WINDOW - written % RTA_VAD_WINDOW) % RTA_VAD_WINDOW;
+    l->heard_to = written + l->skip;
+    if (l->hears && l->skip) rta_port_probability_write(port, 0.0f);
+    l->news = rta_port_news(port);
+    *line = l;
+    return RTA_OK;
+}
+
+void rta_line_free(rta_line *l) {
+    if (!l) return;
+    rta_resampler_destroy(l->resampler);
+    free(l->input_data);
+    free(l->chunk);
+    free(l->pending);
+    free(l->out);
+    free(l->state);
+    free(l);
+}
+
+rta_port_engine *rta_line_port(const rta_line *l) { return l->port; }
+const rta_line_config *rta_line_config_of(const rta_line *l) { return &l->config; }
+
+/* ---- Producer */
+
+rta_status rta_line_push(rta_line *l, const float *samples, uint64_t count, uint64_t *taken) {
+    const uint64_t room = rta_ring_room(&l->input_writer);
+    const uint64_t fits = count < room ? count : room;
+    const rta_status status = fits ? rta_ring_push(&l->input_writer, samples, fits) : RTA_OK;
+    *taken = status ? 0 : fits;
+    if (fits < count) rta_count(&l->input_dropped, count - fits);
+    return status ? status : fits < count ? RTA_FULL : RTA_OK;
+}
+
+uint64_t rta_line_room(const rta_line *l) {
+    /* read first: it can only grow towards write, so the difference never exceeds the capacity by much and never wraps */
+    const uint64_t read = __atomic_load_n(&l->input_consumer.read, __ATOMIC_ACQUIRE);
+    const uint64_t write = __atomic_load_n(&l->input_producer.write, __ATOMIC_ACQUIRE);
+    const uint64_t held = write - read;
+    return held < l->config.input_samples ? l->config.input_samples - held : 0;
+}
+
+/* ---- Input */
+
+static void starved(rta_line *l, uint64_t missing, uint64_t mic) {
+    const bool begins = missing && l->starving_ticks == 0, ends = !missing && l->starving_ticks > 0;
+    const bool again = missing && l->starving_ticks * (uint64_t)l->tick_ns >= NS_PER_S;
+    l->starved_untold += missing;
+    if (missing) rta_count(&l->input_starved, missing);
+    if ((begins || ends || again) && l->starved_untold) {
+        rta_event e = {.kind = RTA_EV_INPUT_STARVED, .mic = mic, .decided = mic, .a = l->starved_untold};
+        rta_port_event(l->port, &e);
+        l->starved_untold = 0;
+    }
+    if (ends) l->starving_ticks = 0;
+    else if (missing) l->starving_ticks = again ? 1 : l->starving_ticks + 1;
+}
+
+static void clean(rta_line *l, uint64_t count) {
+    uint64_t bad = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        const bool good = fabsf(l->chunk[i]) <= (float)RTA_INPUT_LIMIT; /* false for NaN */
+        l->chunk[i] = good ? l->chunk[i] : 0.0f;
+        bad += !good;
+    }
+    if (bad) rta_count(&l->input_bad, bad);
+}
+
+/* The chain: journal, resample, mic ring, pending windows. */
+static void feed(rta_line *l, uint64_t count) {
+    if (l->pending_heard) {
+        l->pending_count -= l->pending_heard;
+        memmove(l->pending, l->pending + l->pending_heard, l->pending_count * sizeof(float));
+        l->pending_heard = 0;
+    }
+    rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_INPUT, rta_port_mic_written(l->port), l->chunk,
+                      count * sizeof(float), NULL, 0);
+    float *fresh = l->pending + l->pending_count;
+    uint64_t fresh_count = 0;
+    rta_resampler_process(l->resampler, l->chunk, count, fresh, &fresh_count);
+    if (!fresh_count) return;
+    rta_port_mic_write(l->port, fresh, fresh_count);
+    rta_count(&l->mic_written, fresh_count);
+    if (!l->hears) return;
+    l->pending_count += fresh_count;
+    const uint64_t skipped = l->skip < l->pending_count ? l->skip : l->pending_count;
+    l->pending_heard += skipped;
+    l->skip -= skipped;
+}
+
+bool rta_line_take(rta_line *l) {
+    const bool paced = l->config.kind == RTA_LINE_PACED;
+    const uint64_t there = rta_ring_available(&l->input_reader);
+    const uint64_t wanted = paced ? due_in_tick(l, l->config.input_rate) : l->chunk_samples;
+    const uint64_t taken = there < wanted ? there : wanted;
+    const uint64_t count = paced ? wanted : taken;
+    if (taken) rta_ring_pull(&l->input_reader, l->chunk, taken);
+    memset(l->chunk + taken, 0, (count - taken) * sizeof(float));
+    rta_count(&l->input_taken, taken);
+    if (paced) starved(l, wanted - taken, rta_port_mic_written(l->port));
+    if (!count) return false;
+    clean(l, taken);
+    feed(l, count);
+    return !paced && there > taken;
+}
+
+const float *rta_line_window(const rta_line *l) {
+    return l->pending_count - l->pending_heard >= RTA_VAD_WINDOW ? l->pending + l->pending_heard : NULL;
+}
+
+/* ---- Decisions */
+
+/* In the order of the bits: the flush stands before the pause is lifted, so that no stale sample slips out between. */
+static void carry_out(const rta_line *l, uint32_t actions) {
+    const rta_detector_config *d = &l->config.detector;
+    rta_playout_controls *controls = rta_port_engine_controls(l->port);
+    const uint32_t ramp = (uint32_t)((uint64_t)d->duck_ramp_ms * l->rate / 1000);
+    if (actions & RTA_DO_DUCK) rta_playout_duck(controls, d->duck_gain, ramp);
+    if (actions & RTA_DO_PAUSE) rta_playout_pause(controls);
+    if (actions & RTA_DO_FLUSH) rta_playout_flush(controls);
+    if (actions & RTA_DO_UNDUCK) rta_playout_duck(controls, 1.0f, ramp);
+    if (actions & RTA_DO_RESUME) rta_playout_resume(controls, false);
+    if (actions & RTA_DO_RESUME_REWIND) rta_playout_resume(controls, true);
+}
+
+void rta_line_decide(rta_line *l, float probability) {
+    struct {
+        uint64_t speaking, segment;
+        float probability;
+        uint32_t actions;
+    } told = {.probability = probability};
+    rta_detector_output output;
+    l->pending_heard += RTA_VAD_WINDOW;
+    l->heard_to += RTA_VAD_WINDOW;
+    told.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.segment);
+    rta_detector_step(&l->detector, probability, l->heard_to, told.speaking, told.segment, &output);
+    told.actions = output.actions;
+    rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_WINDOW, l->heard_to, &told, sizeof told, NULL, 0);
+    if (output.actions) carry_out(l, output.actions);
+    rta_port_probability_write(l->port, probability);
+    for (uint32_t i = 0; i < output.event_count; i++) rta_port_event(l->port, &output.events[i]);
+    rta_count(&l->windows, 1);
+}
+
+/* ---- Output */
+
+void rta_line_put_out(rta_line *l, int64_t tick_ns) {
+    if (l->config.kind == RTA_LINE_PACED) {
+        const uint64_t count = due_in_tick(l, l->rate);
+        const rta_status status = rta_playout_pull(rta_port_consumer(l->port), l->out, count,
+                                                   tick_ns + l->config.device_latency_ns, l->config.device_bound_ns);
+        if (!status) rta_count(&l->out_pulled, count);
+    }
+    l->ticks++;
+}
+
+void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
+    *figures = (rta_line_figures){
+        .input_taken = __atomic_load_n(&l->input_taken, __ATOMIC_RELAXED),
+        .input_starved = __atomic_load_n(&l->input_starved, __ATOMIC_RELAXED),
+        .input_dropped = __atomic_load_n(&l->input_dropped, __ATOMIC_RELAXED),
+        .input_bad = __atomic_load_n(&l->input_bad, __ATOMIC_RELAXED),
+        .mic_written = __atomic_load_n(&l->mic_written, __ATOMIC_RELAXED),
+        .windows = __atomic_load_n(&l->windows, __ATOMIC_RELAXED),
+        .out_pulled = __atomic_load_n(&l->out_pulled, __ATOMIC_RELAXED),
+        .input_delay_samples = l->delay_samples,
+    };
+}

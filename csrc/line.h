@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * line.h: one line of the engine, between engine.c (which knows time, tables and batches) and line.c (which knows one
+ * port): from its input ring to the mic ring, its windows, its detector's wishes, its paced output. Everything is
+ * allocated and touched in rta_line_create. The public part of a line is in engine.h.
+ */
+#ifndef RTA_LINE_H
+#define RTA_LINE_H
+
+#include "engine.h"
+#include "resample.h"
+
+struct rta_line {
+    /* Set at creation. */
+    rta_port_engine *port;
+    rta_line_config config;
+    uint32_t rate; /* of the port */
+    int64_t tick_ns;
+    uint32_t delay_samples;
+    bool hears; /* an engine without a VAD forms no windows */
+    unsigned wake; /* engine.c: index of the wake-up descriptor, RTA_ENGINE_WAKES: none */
+    float *input_data;
+    /* The producer's. */
+    _Alignas(RTA_CACHE_LINE) rta_ring_writer input_writer;
+    rta_ring_producer input_producer;
+    uint64_t input_dropped;
+    /* The step's from here on; counters are stored atomically, for those who read figures. */
+    _Alignas(RTA_CACHE_LINE) rta_ring_consumer input_consumer;
+    rta_ring_reader input_reader;
+    rta_resampler *resampler;
+    rta_detector detector;
+    float *state;   /* of the VAD */
+    float *chunk;   /* input of one tick */
+    float *pending; /* 16 kHz samples not yet heard: [heard, count) */
+    float *out;     /* output of one tick */
+    uint64_t chunk_samples, pending_heard, pending_count;
+    uint64_t skip; /* samples up to the first whole window of the mic clock */
+    uint64_t ticks;
+    uint64_t heard_to; /* mic position of the end of the last window */
+    uint64_t starved_untold, starving_ticks;
+    uint64_t news; /* as last signalled */
+    uint64_t input_taken, input_starved, input_bad, mic_written, windows, out_pulled;
+};
+
+/* One tick is at most 100 ms. RTA_INVALID, RTA_NOMEM. */
+rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_line_config *config, int64_t tick_ns,
+                           const rta_vad_kernel *vad);
+
+/* AUDIO PATH, the step. Takes what is due (paced), or a part of what is there (device): true if there may be more. */
+bool rta_line_take(rta_line *line);
+/* The next whole window, in place until the next take; NULL: none. */
+const float *rta_line_window(const rta_line *line);
+/* That window's probability: steps the detector, carries out its wishes, tells the session. */
+void rta_line_decide(rta_line *line, float probability);
+/* Paced: pulls what is due in this tick. Device: nothing. */
+void rta_line_put_out(rta_line *line, int64_t tick_ns);
+
+/* A count with one writer that others may read. */
+static inline void rta_count(uint64_t *count, uint64_t more) {
+    __atomic_store_n(count, *count + more, __ATOMIC_RELAXED);
+}
+
+#endif
