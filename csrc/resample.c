@@ -96,19 +96,23 @@ uint64_t rta_resampler_max_out(const rta_resampler *r, uint64_t in_count) {
     return in_count / down * up + (in_count % down * up + down - 1) / down + 1;
 }
 
+uint64_t rta_resampler_out_count(const rta_resampler *r, uint64_t in_count) {
+    if (r->bank == NULL) return in_count;
+    const int64_t due = r->due - (int64_t)(in_count * r->bank->up), down = r->bank->down;
+    return due < 0 ? (uint64_t)((-due + down - 1) / down) : 0;
+}
+
 /* Takes one block in (NULL: zeros) and gives at most `limit` outputs. */
 static uint64_t take_block(rta_resampler *r, const float *in, uint64_t in_count, float *out, uint64_t limit) {
     float *to = r->buffer + r->fill;
     if (in != NULL) memcpy(to, in, in_count * sizeof(float));
     else memset(to, 0, in_count * sizeof(float));
     r->fill += in_count;
-    r->due -= (int64_t)(in_count * r->bank->up);
-    if (r->due >= 0) return 0;
-    const int64_t down = r->bank->down;
-    uint64_t count = (uint64_t)((-r->due + down - 1) / down);
+    uint64_t count = rta_resampler_out_count(r, in_count);
     if (count > limit) count = limit;
+    r->due += (int64_t)(count * r->bank->down) - (int64_t)(in_count * r->bank->up);
+    if (count == 0) return 0;
     r->kernel(r->bank, r->buffer, &r->cursor, out, count);
-    r->due += (int64_t)count * down;
     r->fill -= r->cursor.start;
     memmove(r->buffer, r->buffer + r->cursor.start, r->fill * sizeof(float));
     r->cursor.start = 0;

@@ -29,13 +29,21 @@ uint32_t rta_resampler_delay(const rta_resampler *r); /* output samples */
 uint64_t rta_resampler_max_out(const rta_resampler *r, uint64_t in_count);
 /* Consumes all of in; writes *out_count samples to out, which has room for max_out(in_count). */
 rta_status rta_resampler_process(rta_resampler *r, const float *in, uint64_t in_count, float *out, uint64_t *out_count);
+/* Exactly how many samples process would give for in_count now. */
+uint64_t rta_resampler_out_count(const rta_resampler *r, uint64_t in_count);
 /* The tail: as if `delay` output samples' worth of zeros followed, so that the total is delay + ceil(n * to / from).
  * After flush only reset is allowed. */
 rta_status rta_resampler_flush(rta_resampler *r, float *out, uint64_t *out_count);
 void rta_resampler_reset(rta_resampler *r);
 
+/* The same for int16 (resample_pcm.c): converted as dsp.h says, so rounded and saturated once, at the output. Equal
+ * rates pass through bit for bit. A stream stays with one sample type. */
+rta_status rta_resampler_process_i16(rta_resampler *r, const int16_t *in, uint64_t in_count, int16_t *out,
+                                     uint64_t *out_count);
+rta_status rta_resampler_flush_i16(rta_resampler *r, int16_t *out, uint64_t *out_count);
+
 typedef enum rta_simd { RTA_SIMD_SCALAR = 0, RTA_SIMD_AVX2 = 1, RTA_SIMD_AVX512 = 2, RTA_SIMD_NEON = 3 } rta_simd;
-rta_simd rta_resampler_simd(void);           /* what new resamplers use: the best the CPU has */
+rta_simd rta_resampler_simd(void); /* what new resamplers use: the best the CPU has */
 rta_status rta_resampler_set_simd(rta_simd); /* for tests; RTA_INVALID: the CPU has it not */
 
 #ifdef __cplusplus
