@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * event.h: what the core tells a session: 64-byte records in two SPSC rings of a port (playout events from the
- * consumer of the playout, hearing events from the engine), policy drop-newest, counted.
+ * event.h: what the core tells a session: 64-byte records in two history rings of a port (playout events from the
+ * consumer of the playout, hearing events from the engine). The writer never waits; a session that falls more than
+ * RTA_PORT_EVENTS behind loses the oldest, and its reader counts them. A successor can read what is retained.
  *
  * `out` positions count samples put out at the port's rate (reference-tap positions: speech, silence, everything);
  * `mic` positions count samples of the mic ring at 16 kHz.
@@ -19,7 +20,7 @@ typedef enum rta_event_kind {
     /* from the playout's consumer; segment = id */
     RTA_EV_SEGMENT_STARTED = 1, /* out: first sample */
     RTA_EV_SEGMENT_DONE = 2,    /* every sample of an ended segment was played. a = played, b = replayed */
-    RTA_EV_CUT = 3,             /* a = samples played, b = samples dropped, c = high-water mark of the segment */
+    RTA_EV_CUT = 3,             /* a = samples played, b = samples dropped, decided = high-water mark of the segment */
     RTA_EV_FLUSHED = 4,         /* one per flush taken: a = flush epoch, b = samples dropped in all, out */
     RTA_EV_MARK = 5,            /* a = mark id, b = sample within the segment */
     RTA_EV_PAUSED = 6,          /* fade finished, position stands. a = sample within the segment; flags: who */
@@ -44,7 +45,7 @@ typedef struct rta_event {
     uint64_t segment; /* segment id or 0 */
     uint64_t out;     /* position put out, port rate */
     uint64_t mic;     /* position in the mic ring, 16 kHz */
-    uint64_t decided; /* position at which it was decided (mic clock) */
+    uint64_t decided; /* position at which it was decided (mic clock); playout: see the kind */
     uint64_t a, b;
     uint32_t c;
     float value; /* probability, gain */

@@ -17,8 +17,8 @@
  * [begin, begin + written). Segments play in the order in which they were opened; a later one takes samples only once
  * the earlier ones are ended (RTA_ORDER).
  *
- * Flush (law 2). flush() adds one to the caller's side's flush word. A segment carries the sum of both words as it was
- * when it was opened (its epoch); it is stale once the sum is larger. So a flush needs no position: the consumer fades
+ * Flush (law 2). flush() adds one to the caller's side's flush word. A segment carries both words as they were when it
+ * was opened (its epoch); it is stale once either has grown. So a flush needs no position: the consumer fades
  * what is sounding within fade_samples, drops every sample of stale segments, whenever it arrives, and the writer is
  * refused with RTA_CUT from the moment of the flush. A segment opened after the flush is never touched by it.
  *
@@ -46,6 +46,7 @@
 
 #include "base.h"
 #include "history.h"
+#include "journal.h"
 #include "ring.h"
 
 #ifdef __cplusplus
@@ -56,9 +57,10 @@ enum {
     RTA_PLAYOUT_SEGMENTS = 64,   /* live at once (opened, not yet done or cut); opening one more gives RTA_FULL */
     RTA_PLAYOUT_OPS = 8192,      /* ops in flight */
     RTA_PLAYOUT_PULLS = 128,     /* length of the pull log */
-    RTA_PLAYOUT_WORDS = 4096,    /* text entries per segment (session side); word starts kept by the consumer: 1024 */
-    RTA_PLAYOUT_CONSUMER_WORDS = 1024,
-    RTA_PLAYOUT_MARKS = 256, /* unfired marks held by the consumer at once */
+    RTA_PLAYOUT_WORDS = 4096,    /* text entries per segment (session side); RTA_FULL beyond */
+    RTA_PLAYOUT_CONSUMER_WORDS = 512, /* word starts per segment that a rewind can go to; later ones are not kept */
+    RTA_PLAYOUT_MARKS = 32,      /* marks per segment; RTA_FULL beyond */
+    RTA_PLAYOUT_REMEMBERED = 256, /* segments whose account the writer can still give */
 };
 
 typedef struct rta_playout_config {
@@ -69,7 +71,7 @@ typedef struct rta_playout_config {
 } rta_playout_config;
 
 typedef enum rta_op_kind {
-    RTA_OP_OPEN = 1,  /* a = epoch */
+    RTA_OP_OPEN = 1,  /* a, b = how often the session side, the engine side had flushed */
     RTA_OP_WRITE = 2, /* a = samples, now in the sample ring */
     RTA_OP_END = 3,
     RTA_OP_WORD = 4, /* a = sample within the segment at which a word starts */
@@ -103,11 +105,11 @@ typedef struct rta_playout_session { /* written by the session side */
 } rta_playout_session;
 
 typedef enum rta_segment_state { /* as the consumer sees it */
-    RTA_SEGMENT_UNKNOWN = 0,
-    RTA_SEGMENT_QUEUED = 1,
-    RTA_SEGMENT_PLAYING = 2, /* at least one sample was put out */
-    RTA_SEGMENT_DONE = 3,
-    RTA_SEGMENT_CUT = 4,
+                                 RTA_SEGMENT_UNKNOWN = 0,
+                                 RTA_SEGMENT_QUEUED = 1,
+                                 RTA_SEGMENT_PLAYING = 2, /* at least one sample was put out */
+                                 RTA_SEGMENT_DONE = 3,
+                                 RTA_SEGMENT_CUT = 4,
 } rta_segment_state;
 
 typedef struct rta_playout_slot { /* the consumer's account of segment `id`, in slot id % RTA_PLAYOUT_SEGMENTS */
@@ -120,7 +122,7 @@ typedef struct rta_playout_slot { /* the consumer's account of segment `id`, in 
 typedef struct rta_playout_pull_log { /* one pull, for positions as heard */
     int64_t device_ns;               /* when its first sample leaves the loudspeaker */
     int64_t bound_ns;                /* +- of that */
-    uint64_t out, count;             /* samples put out before it, and by it */
+    uint64_t out, count;             /* samples put out before it (the tap's clock), and by it */
     uint64_t high_before, high_after; /* furthest position put out */
 } rta_playout_pull_log;
 
@@ -132,8 +134,9 @@ typedef struct rta_playout_engine { /* written by the consumer, `controls` by an
     uint32_t seq, paused; /* seqlock of all below; paused: 1 in HOLD */
     uint64_t read, high;  /* positions */
     uint64_t played, dropped, replayed, silence, concealed, pulled, underruns, faults, pulls;
-    uint64_t flush_taken; /* sum of flush words whose cut is complete */
-    uint64_t current;     /* segment being played, or 0 */
+    uint64_t flush_taken_session, flush_taken_engine; /* flushes of each side whose cut is complete */
+    uint64_t current;     /* segment at the head: being played or next, or 0 */
+    uint64_t speaking;    /* the same, but 0 while the session side pauses or nothing is left of it */
     uint64_t background_taken; /* background word in effect */
     uint64_t pull_log_count;
     rta_playout_slot slots[RTA_PLAYOUT_SEGMENTS];
@@ -154,8 +157,8 @@ rta_status rta_playout_volume(rta_playout_controls *own, float gain, uint32_t ra
 
 /* ---- Writer: session side, one thread at a time (the binding holds a lock). Not on the audio path: allocates. */
 typedef struct rta_playout_writer rta_playout_writer;
-rta_status rta_playout_writer_create(rta_playout_writer **w, const rta_playout_config *config,
-                                     rta_playout_session *own, const rta_playout_engine *peer);
+rta_status rta_playout_writer_create(rta_playout_writer **w, const rta_playout_config *config, rta_playout_session *own,
+                                     const rta_playout_engine *peer);
 void rta_playout_writer_destroy(rta_playout_writer *w);
 rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment);
 /* Takes as much as there is room for; *accepted tells how much (RTA_FULL only if 0 of count > 0). */
@@ -173,6 +176,9 @@ rta_status rta_playout_text_offset(const rta_playout_writer *w, uint64_t segment
 /* Loads looped background sound; RTA_BUSY while the consumer still uses the old one (switch it off, then try again). */
 rta_status rta_playout_background(rta_playout_writer *w, const float *samples, uint64_t count);
 bool rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment);
+/* Are the cuts of the session side's flushes up to `ticket` (what rta_playout_flush returned) complete? Any thread. */
+bool rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket);
+void rta_playout_writer_journal(rta_playout_writer *w, rta_journal *journal);
 
 typedef struct rta_playout_ledger { /* one segment, or (segment == 0) the port */
     uint64_t segment, written, played, queued, dropped, replayed, high, refused;
@@ -186,16 +192,22 @@ typedef struct rta_playout_heard_at {
     uint64_t now, final, bound; /* samples of the segment from its start; high-water marks; +- bound samples */
 } rta_playout_heard_at;
 /* heard_now: out of the loudspeaker at now_ns by the pull log; heard_final: besides, what the device already holds. */
-rta_status rta_playout_heard(const rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard);
+rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard);
 
 /* ---- Consumer: engine side. attach takes the role (RTA_BUSY if somebody has it), pull and settle need it. */
 typedef struct rta_playout_consumer rta_playout_consumer;
 rta_status rta_playout_consumer_create(rta_playout_consumer **c, const rta_playout_config *config,
-                                       rta_playout_engine *own, const rta_playout_session *peer,
-                                       rta_history_writer *tap /* may be NULL */, rta_ring_writer *events);
+                                       rta_playout_engine *own, const rta_playout_session *peer /* may be NULL */,
+                                       rta_history_writer *tap /* may be NULL */,
+                                       rta_history_writer *events /* the same */);
 void rta_playout_consumer_destroy(rta_playout_consumer *c);
-/* A successor writer has taken the session side over (fresh memory): all that was queued is dropped and counted. */
-rta_status rta_playout_consumer_rebind(rta_playout_consumer *c, const rta_playout_session *peer);
+/* A session side (the first, or a successor's fresh memory) takes over at the next pull or settle: what was queued is
+ * cut, with events; then the account starts again from zero, as the new writer's does. The caller waits for
+ * rta_playout_bound() == peer (or attaches and settles itself) before it frees the old memory. */
+void rta_playout_consumer_rebind(rta_playout_consumer *c, const rta_playout_session *peer);
+const rta_playout_session *rta_playout_bound(const rta_playout_consumer *c);
+/* Journal of the consumer's thread; mic_position: where to read the mic clock for the records, may be NULL. */
+void rta_playout_consumer_journal(rta_playout_consumer *c, rta_journal *journal, const uint64_t *mic_position);
 rta_status rta_playout_attach(rta_playout_consumer *c);
 void rta_playout_detach(rta_playout_consumer *c); /* completes a pending cut, then gives the role back */
 
