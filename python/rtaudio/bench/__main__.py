@@ -1,0 +1,7 @@
+"""``python -m rtaudio.bench`` is ``rtaudio-bench``."""
+
+import sys
+
+from rtaudio.bench import main
+
+sys.exit(main())

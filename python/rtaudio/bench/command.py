@@ -1,0 +1,99 @@
+"""The command line of the figures: progress goes to stderr, one JSON object to the last line of stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call")
+
+    core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: about a minute")
+    core.add_argument("--only", metavar="PART", action="append", help="only this part (may be given again)")
+    core.add_argument("--data", type=Path, default=None, help="folder with recordings for the VAD comparison")
+
+    call = commands.add_parser("call", help="whole conversations on the wall clock: about two minutes")
+    call.add_argument("--turns", type=int, default=60, help="at least this many turns and barge-ins (default 60)")
+    for each in (core, call):
+        each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
+    return parser
+
+
+def _version() -> str:
+    import rtaudio
+
+    return f"rtaudio-bench {rtaudio.__version__}"
+
+
+def machine() -> dict[str, Any]:
+    """On what the figures were made."""
+    return {
+        "machine": platform.machine(),
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def progress(text: str) -> None:
+    """A line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(figures: dict[str, Any]) -> str:
+    """For people: one figure a line, lists of records as lines of their own."""
+    width = max(len(name) for name in figures)
+    lines = []
+    for name, value in figures.items():
+        if isinstance(value, list):
+            lines.append(f"{name}:")
+            lines += ["  " + "  ".join(f"{key} {_short(item)}" for key, item in row.items()) for row in value]
+        else:
+            lines.append(f"{name:<{width}}  {_short(value)}")
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Parses, measures, prints; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.command == "core":
+        from rtaudio.bench import core
+
+        unknown = set(options.only or ()) - core.PARTS.keys()
+        if unknown:
+            names, known = ", ".join(sorted(unknown)), ", ".join(core.PARTS)
+            progress(f"rtaudio-bench core: no part called {names}; there are {known}")
+            return 2
+        figures = core.measure(options.only, data=options.data, progress=progress)
+    else:
+        from rtaudio.bench import call
+
+        figures = call.measure(options.turns, progress=progress)
+    figures = {**machine(), **figures}
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        print(table(figures))
+    return 0
