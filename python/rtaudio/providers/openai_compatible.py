@@ -1,0 +1,235 @@
+"""Any language model behind an OpenAI-compatible chat endpoint: hosted ones, llama.cpp, vLLM, Ollama, LM Studio.
+
+POST {base_url}/chat/completions with "stream": true; the answer is a stream of server-sent events
+(sse.py), each with one chunk of the reply as JSON, the last one "[DONE]". What is read of a chunk is
+choices[0].delta.content; what else servers put there (roles, usage, reasoning) is passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from rtaudio.providers.packages import load, need
+from rtaudio.providers.sse import EventParser, EventTooLong
+from rtaudio.voice.clock import outside
+from rtaudio.voice.protocols import ProviderError, Token
+
+if TYPE_CHECKING:
+    from rtaudio.voice.chat import ChatContext
+
+# As much of what a server says as goes into an error message.
+_QUOTED: Final = 300
+
+_ADVICE: Final[Mapping[int, str]] = {
+    401: "check the API key (argument api_key, or the environment variable OPENAI_API_KEY)",
+    403: "the API key is known but may not use this model",
+    404: "check base_url (it usually ends in /v1) and the model's name",
+    429: "too many requests, or the account's quota is used up",
+}
+
+
+class OpenAICompatibleLLM:
+    """A chat endpoint as an LLM provider.
+
+    model       as the server calls it
+    base_url    up to and without /chat/completions; default: the environment variable OPENAI_BASE_URL, or OpenAI itself
+    api_key     default: the environment variable OPENAI_API_KEY; many local servers want none
+    parameters  further fields of the request (`{"temperature": 0.5, "max_tokens": 200}`)
+    connect_timeout_s, read_timeout_s   to the connection, and between two pieces of the answer, in real time
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 30.0,
+    ) -> None:
+        need("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
+        self.name = f"openai-compatible {model}"
+        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        if not base_url.startswith(("http://", "https://")):
+            raise ValueError(f"base_url is {base_url!r}; it must begin with http:// or https://")
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._key = api_key if api_key is not None else os.environ.get("OPENAI_API_KEY")
+        self._model = model
+        self._parameters = dict(parameters or {})
+        self._timeouts = (connect_timeout_s, read_timeout_s)
+        self._http: Any = None
+
+    def stream(self, chat: ChatContext) -> ChatStream:
+        return ChatStream(self, self._request(chat))
+
+    async def warm_up(self) -> None:
+        """Loads the HTTP client. No request is made: it might cost money."""
+        self._client()
+
+    async def aclose(self) -> None:
+        client, self._http = self._http, None
+        if client is not None:
+            await client.aclose()
+
+    def _client(self) -> Any:
+        if self._http is None:
+            httpx = load("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
+            connect_s, read_s = self._timeouts
+            self._http = httpx.AsyncClient(timeout=httpx.Timeout(read_s, connect=connect_s))
+        return self._http
+
+    def _request(self, chat: ChatContext) -> dict[str, Any]:
+        messages = [{"role": "system", "content": chat.instructions}] if chat.instructions else []
+        messages += [{"role": message.role, "content": message.text} for message in chat.spoken()]
+        return {**self._parameters, "model": self._model, "messages": messages, "stream": True}
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "text/event-stream"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        return headers
+
+    def _error(self, what: str) -> ProviderError:
+        return ProviderError("llm", self.name, f"{what} (POST {self._url})")
+
+
+class ChatStream:
+    """One reply. One task reads it; `aclose` may come from any task and drops the connection."""
+
+    def __init__(self, llm: OpenAICompatibleLLM, request: dict[str, Any]) -> None:
+        self._llm = llm
+        self._request = request
+        self._response: Any = None
+        self._body: AsyncIterator[bytes] | None = None
+        self._parser = EventParser()
+        self._events: deque[str] = deque()
+        self._finished = False  # the server said that the reply is complete
+        self._reading: asyncio.Task[str | None] | None = None
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[Token]:
+        return self
+
+    async def __anext__(self) -> Token:
+        if self._closed:
+            raise StopAsyncIteration
+        self._reading = asyncio.ensure_future(self._next_text())
+        try:
+            text = await self._reading
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and not (task and task.cancelling()):
+                raise StopAsyncIteration from None
+            raise
+        if text is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        return Token(text)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._reading is not None and not self._reading.done():
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+        response, self._response = self._response, None
+        if response is not None:
+            with outside(), contextlib.suppress(Exception):  # a connection that is dropped has nothing to report
+                await response.aclose()
+
+    async def _next_text(self) -> str | None:
+        """The next piece of the reply, None at its end. Raises ProviderError."""
+        while True:
+            while self._events:
+                data = self._events.popleft()
+                if data.strip() == "[DONE]":
+                    return None
+                if text := self._text_of(data):
+                    return text
+            if not await self._read():
+                if self._finished:
+                    return None
+                raise self._llm._error("the answer broke off before its end; the server or the line failed")
+
+    async def _read(self) -> bool:
+        """Waits for more of the body; False at its end."""
+        httpx = load("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
+        connect_s, read_s = self._llm._timeouts
+        error = self._llm._error
+        try:
+            with outside():
+                if self._body is None:
+                    self._body = await self._open()
+                block = await anext(self._body, None)
+            self._events.extend(self._parser.feed(block or b"", last=block is None))
+        except httpx.ConnectTimeout as cause:
+            raise error(f"no connection within {connect_s} s; is the server up, and base_url right?") from cause
+        except httpx.ConnectError as cause:
+            raise error(f"no connection: {cause}; is the server up, and base_url right?") from cause
+        except httpx.TimeoutException as cause:
+            raise error(f"nothing came for {read_s} s; the model may be too slow, or set read_timeout_s") from cause
+        except httpx.HTTPError as cause:
+            raise error(f"the connection failed: {cause or type(cause).__name__}") from cause
+        except (UnicodeDecodeError, EventTooLong) as cause:
+            raise error(f"the answer is no stream of chat chunks: {cause}") from cause
+        return block is not None
+
+    async def _open(self) -> AsyncIterator[bytes]:
+        """Sends the request; gives the body of an answer that is a stream of events."""
+        llm = self._llm
+        client = llm._client()
+        request = client.build_request("POST", llm._url, json=self._request, headers=llm._headers())
+        self._response = response = await client.send(request, stream=True)
+        if response.status_code != 200:
+            said = _quote(await _head(response))
+            advice = _ADVICE.get(response.status_code)
+            raise llm._error(
+                f"status {response.status_code} {response.reason_phrase}: {said}" + (f"; {advice}" if advice else "")
+            )
+        kind = response.headers.get("content-type", "none")
+        if not kind.startswith("text/event-stream"):
+            said = _quote(await _head(response))
+            raise llm._error(f"content type {kind}, not a stream of events: {said}; does base_url end in /v1?")
+        body: AsyncIterator[bytes] = response.aiter_bytes()
+        return body
+
+    def _text_of(self, data: str) -> str:
+        """The text in one chunk; "" if it holds none."""
+        try:
+            chunk = json.loads(data)
+            if chunk.get("error"):
+                raise self._llm._error(
+                    f"the server reported an error in its answer: {_quote(json.dumps(chunk['error']))}"
+                )
+            choices = chunk.get("choices") or []
+            if not choices:
+                return ""
+            self._finished = self._finished or choices[0].get("finish_reason") is not None
+            text = (choices[0].get("delta") or {}).get("content") or ""
+            if not isinstance(text, str):
+                raise TypeError(f"content is {type(text).__name__}")
+        except (ValueError, AttributeError, LookupError, TypeError) as cause:
+            raise self._llm._error(f"a malformed chunk ({cause}): {_quote(data)}") from cause
+        return text
+
+
+async def _head(response: Any) -> bytes:
+    """The beginning of an answer's body, for an error message."""
+    head = b""
+    async for block in response.aiter_bytes():
+        head += block
+        if len(head) > 4 * _QUOTED:
+            break
+    return head
+
+
+def _quote(said: bytes | str) -> str:
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    text = " ".join(text.split())
+    return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "…") if text else "with no word about why"
