@@ -42,8 +42,14 @@ void rta_framer_destroy(rta_framer *framer) {
     free(framer);
 }
 
+static inline bool complete(const rta_framer *framer) { return framer->fill == framer->frame; }
+
+static inline uint64_t overlap(const rta_framer *framer) {
+    return framer->frame > framer->hop ? framer->frame - framer->hop : 0;
+}
+
 static void next_frame(rta_framer *framer) {
-    const uint64_t keep = framer->frame > framer->hop ? framer->frame - framer->hop : 0;
+    const uint64_t keep = overlap(framer);
     memmove(framer->data, framer->data + (framer->frame - keep) * framer->elem_bytes, keep * framer->elem_bytes);
     framer->position += framer->hop;
     framer->fill = keep;
@@ -52,7 +58,7 @@ static void next_frame(rta_framer *framer) {
 
 uint64_t rta_framer_push(rta_framer *framer, const void *in, uint64_t count) {
     if (count == 0) return 0;
-    if (framer->fill == framer->frame) next_frame(framer);
+    if (complete(framer)) next_frame(framer);
     const uint64_t passed = count < framer->skip ? count : framer->skip;
     framer->skip -= passed;
     const uint64_t room = framer->frame - framer->fill, left = count - passed;
@@ -66,20 +72,20 @@ uint64_t rta_framer_push(rta_framer *framer, const void *in, uint64_t count) {
 }
 
 const void *rta_framer_frame(const rta_framer *framer, uint64_t *position) {
-    if (framer->fill < framer->frame) return NULL;
+    if (!complete(framer)) return NULL;
     if (position != NULL) *position = framer->position;
     return framer->data;
 }
 
-uint64_t rta_framer_position(const rta_framer *framer) { return framer->position; }
+uint64_t rta_framer_position(const rta_framer *framer) {
+    return framer->position + (complete(framer) ? framer->hop : 0);
+}
 
-uint64_t rta_framer_pending(const rta_framer *framer) { return framer->fill; }
-
-const void *rta_framer_pending_data(const rta_framer *framer) { return framer->data; }
+uint64_t rta_framer_pending(const rta_framer *framer) { return complete(framer) ? overlap(framer) : framer->fill; }
 
 uint64_t rta_framer_frames_for(const rta_framer *framer, uint64_t count) {
     /* Samples still wanted before the next completion; when a frame is complete, the next begins hop later. */
-    const uint64_t wanted = framer->fill == framer->frame ? framer->hop : framer->skip + framer->frame - framer->fill;
+    const uint64_t wanted = complete(framer) ? framer->hop : framer->skip + framer->frame - framer->fill;
     return count < wanted ? 0 : 1 + (count - wanted) / framer->hop;
 }
 

@@ -35,9 +35,10 @@ uint64_t rta_framer_push(rta_framer *framer, const void *in, uint64_t count);
 /* The complete frame and the position of its first sample; NULL: not complete yet. Valid until the next push. */
 const void *rta_framer_frame(const rta_framer *framer, uint64_t *position);
 
-uint64_t rta_framer_position(const rta_framer *framer); /* of the frame that is complete or comes next */
-uint64_t rta_framer_pending(const rta_framer *framer);  /* samples of it that are there: 0 .. frame */
-const void *rta_framer_pending_data(const rta_framer *framer);
+/* Of the frame that comes next (after the complete one, if there is one). */
+uint64_t rta_framer_position(const rta_framer *framer);
+uint64_t
+rta_framer_pending(const rta_framer *framer); /* samples of that frame that are there already: 0 .. frame - 1 */
 /* How many frames pushing count elements would complete now. */
 uint64_t rta_framer_frames_for(const rta_framer *framer, uint64_t count);
 void rta_framer_reset(rta_framer *framer, uint64_t start); /* forgets all; the next sample has position start */

@@ -23,12 +23,8 @@ class FirResampler:
     from_rate: int
     to_rate: int
     delay_samples: int
-    def __init__(
-        self, from_rate: int, to_rate: int, dtype: Literal["float32", "int16"] | str = "float32"
-    ) -> None: ...
-    def process(
-        self, x: NDArray[np.float32] | NDArray[np.int16]
-    ) -> NDArray[np.float32] | NDArray[np.int16]:
+    def __init__(self, from_rate: int, to_rate: int, dtype: Literal["float32", "int16"] | str = "float32") -> None: ...
+    def process(self, x: NDArray[np.float32] | NDArray[np.int16]) -> NDArray[np.float32] | NDArray[np.int16]:
         """[n] samples in, [m] out: after n samples in all, ceil(n * to / from) have come out.
 
         TypeError: dtype; ValueError: shape, stride, a sample not finite (nothing of the chunk is taken), after flush.
