@@ -42,18 +42,20 @@ COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math", "-ffp-
 LINK = ["-Wl,-z,now", *(flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize"))]
 
 RESAMPLE = ["resample", "resample_bank", "resample_kernel", "resample_pcm", "dsp"]
+RING = ["base", "platform", "ring", "history", "ring_measure"]
 PORT = ["base", "platform", "ring", "history", "playout_control", "playout_writer", "playout_consumer", "journal", "port", *RESAMPLE]
 ENGINE = [*PORT, "detector", "line", "engine", "device"]
+KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
 
 # module -> (language, binding source, core sources)
 MODULES: dict[str, tuple[str, str, list[str]]] = {
-    "_ring": ("c", "pyx/_ring.pyx", ["csrc/base.c", "csrc/ring.c", "csrc/history.c"]),
+    "_ring": ("c", "pyx/_ring.pyx", [f"csrc/{name}.c" for name in RING]),
     "_dsp": ("c", "pyx/_dsp.pyx", ["csrc/base.c", "csrc/dsp.c", "csrc/g711.c", "csrc/framer.c"]),
     "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
     "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_measure"]]),
-    "_kernels": ("c++", "pyx/kernels.cc", ["csrc/kernels/silero.cc"]),
+    "_kernels": ("c++", "pyx/kernels.cc", [f"csrc/kernels/{name}.cc" for name in KERNELS]),
 }
 
 
