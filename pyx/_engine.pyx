@@ -1,0 +1,717 @@
+# distutils: language = c
+"""What drives ports: detector, engine, lines, wake-up, device callbacks. Contracts: csrc/detector.h, engine.h, device.h;
+the face is _engine.pyi.
+
+The binding checks arguments, turns results into exceptions, serialises the control side of an engine with a lock, and
+keeps memory alive: an engine holds its lines and the owner of the VAD's weights, a line its port, wake-up and journal.
+An engine is stopped before anything it drives can go, in whatever order Python lets go of the objects.
+"""
+
+import threading
+import weakref
+
+cimport cython
+cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
+from libc.math cimport isfinite, log10, pow
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+
+import numpy as np
+
+from rtaudio.core._port import Event, PortClosed, SecondConsumer
+
+cnp.import_array()
+
+include "event.pxi"
+include "arrays.pxi"
+
+cdef extern from "<unistd.h>" nogil:
+    int32_t getpid()
+
+cdef extern from "base.h" nogil:
+    ctypedef enum rta_status:
+        RTA_OK
+        RTA_FULL
+        RTA_INVALID
+        RTA_BUSY
+        RTA_NOMEM
+        RTA_SYSTEM
+    const char *rta_status_name(rta_status status)
+
+cdef extern from "platform.h" nogil:
+    ctypedef struct rta_wake:
+        int read_fd
+        int write_fd
+    rta_status rta_wake_open(rta_wake *wake)
+    void rta_wake_close(rta_wake *wake)
+    bint rta_wake_drain(int read_fd)
+
+cdef extern from "port.h" nogil:
+    ctypedef struct rta_port_engine:
+        pass
+    enum:
+        RTA_MIC_RATE
+        RTA_VAD_WINDOW
+
+cdef extern from "vad.h" nogil:
+    ctypedef struct rta_vad_kernel:
+        uint32_t rate
+        uint32_t window_samples
+        uint32_t max_batch
+
+cdef extern from "detector.h" nogil:
+    ctypedef struct rta_detector_config:
+        float on
+        float off
+        uint32_t window_samples
+        uint64_t min_speech
+        uint64_t min_silence
+        uint64_t endpoint_silence
+        bint barge_in
+        float duck_gain
+        uint32_t duck_ramp_ms
+        uint64_t pause_after
+        uint64_t confirm_after
+        uint64_t false_after
+        bint rewind_on_false
+    ctypedef struct rta_detector:
+        uint32_t gate
+        uint32_t turn
+        uint32_t barge
+        uint64_t position
+    ctypedef struct rta_detector_output:
+        uint32_t actions
+        uint32_t event_count
+        rta_event events[3]
+    enum:
+        RTA_DO_DUCK
+        RTA_DO_PAUSE
+        RTA_DO_FLUSH
+        RTA_DO_UNDUCK
+        RTA_DO_RESUME
+        RTA_DO_RESUME_REWIND
+    void rta_detector_defaults(rta_detector_config *config)
+    rta_status rta_detector_check(const rta_detector_config *config, const char **why)
+    rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config)
+    void rta_detector_step(rta_detector *d, float probability, uint64_t position_end, bint speaking, uint64_t segment,
+                           rta_detector_output *output)
+
+cdef extern from "engine.h" nogil:
+    enum:
+        RTA_ENGINE_LINES
+    ctypedef struct rta_engine:
+        pass
+    ctypedef struct rta_line:
+        pass
+    ctypedef struct rta_engine_config:
+        int64_t tick_ns
+        const rta_vad_kernel *vad
+        uint32_t max_lines
+        uint32_t max_batch
+    ctypedef enum rta_line_kind:
+        RTA_LINE_PACED
+        RTA_LINE_DEVICE
+    ctypedef struct rta_line_config:
+        rta_line_kind kind
+        uint32_t input_rate
+        uint64_t input_samples
+        rta_detector_config detector
+        int64_t device_latency_ns
+        int64_t device_bound_ns
+        int wake_fd
+    ctypedef struct rta_engine_figures:
+        uint64_t steps
+        uint64_t ticks
+        uint64_t late_steps
+        int64_t max_lateness_ns
+        int64_t busy_ns
+        uint64_t windows
+        uint64_t batches
+        uint64_t wakes
+        int64_t thread_id
+    ctypedef struct rta_line_figures:
+        uint64_t input_taken
+        uint64_t input_starved
+        uint64_t input_dropped
+        uint64_t input_bad
+        uint64_t mic_written
+        uint64_t windows
+        uint64_t out_pulled
+        uint32_t input_delay_samples
+    rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config)
+    void rta_engine_destroy(rta_engine *engine)
+    rta_status rta_engine_add(rta_engine *engine, rta_port_engine *port, const rta_line_config *config, rta_line **line)
+    rta_status rta_engine_remove(rta_engine *engine, rta_line *line)
+    rta_status rta_engine_start(rta_engine *engine)
+    void rta_engine_stop(rta_engine *engine)
+    rta_status rta_engine_step(rta_engine *engine, int64_t now_ns)
+    void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures)
+    rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
+    uint64_t rta_line_room(const rta_line *line)
+    void rta_line_figures_read(const rta_line *line, rta_line_figures *figures)
+    void rta_line_free(rta_line *line)
+
+cdef extern from "device.h" nogil:
+    ctypedef struct rta_pa_time_info:
+        pass
+    enum:
+        RTA_DEVICE_CHANNELS
+    ctypedef struct rta_device:
+        pass
+    ctypedef struct rta_device_figures:
+        uint64_t input_callbacks
+        uint64_t output_callbacks
+        uint64_t input_samples
+        uint64_t output_samples
+        uint64_t input_overflows
+        uint64_t output_underflows
+        int64_t first_input_ns
+        int64_t first_output_ns
+        int64_t output_latency_ns
+        int64_t input_latency_ns
+        uint64_t output_late_pulls
+        uint64_t output_failed
+    rta_status rta_device_create(rta_device **device, rta_line *line, uint32_t input_channels, uint32_t output_channels,
+                                 int64_t output_latency_ns, int64_t input_latency_ns)
+    void rta_device_destroy(rta_device *device)
+    void rta_device_set_latency(rta_device *device, int64_t output_latency_ns, int64_t input_latency_ns)
+    void rta_device_figures_read(const rta_device *device, rta_device_figures *figures)
+    int rta_device_input(const void *input, void *output, unsigned long frames, const rta_pa_time_info *time,
+                         unsigned long status, void *device)
+    int rta_device_output(const void *input, void *output, unsigned long frames, const rta_pa_time_info *time,
+                          unsigned long status, void *device)
+
+
+cdef tuple GATES = ("silence", "rising", "speech", "falling")
+cdef tuple TURNS = ("idle", "open")
+cdef tuple BARGES = ("quiet", "suspected", "likely", "confirmed", "false")
+
+# The line that drives a port, by id(port): a line keeps its port alive, so the id stands as long as the entry.
+cdef object driven = weakref.WeakValueDictionary()
+
+
+cdef object failure(rta_status status, str what):
+    if status == RTA_NOMEM:
+        return MemoryError(what)
+    if status == RTA_SYSTEM:
+        return OSError(f"{what}: the operating system refused")
+    return ValueError(f"{what}: {rta_status_name(status).decode()}")
+
+
+cdef int64_t nanoseconds(double seconds, str name, double longest_s) except -1:
+    if not (0 <= seconds <= longest_s):
+        raise ValueError(f"{name} must be 0..{longest_s:g} seconds, not {seconds}")
+    return <int64_t>(seconds * 1e9 + 0.5)
+
+
+cdef uint64_t mic_samples(double seconds, str name) except? 0xffffffffffffffff:
+    if not (0 <= seconds <= 3600):
+        raise ValueError(f"{name} must be 0..3600 seconds, not {seconds}")
+    return <uint64_t>(seconds * RTA_MIC_RATE + 0.5)
+
+
+cdef class DetectorConfig:
+    """Settings of hearing and barge-in; seconds here, samples in the core. Immutable. See csrc/detector.h."""
+
+    cdef rta_detector_config config
+    cdef readonly double on, off, min_speech_s, min_silence_s, endpoint_silence_s
+    cdef readonly bint barge_in
+    cdef readonly double duck_db, duck_ramp_s, pause_after_s, confirm_after_s, false_after_s
+    cdef readonly bint rewind_on_false
+
+    def __init__(self, *, double on=0.5, double off=0.35, double min_speech_s=0.064, double min_silence_s=0.1,
+                 double endpoint_silence_s=0.6, bint barge_in=True, double duck_db=-12.0, double duck_ramp_s=0.02,
+                 double pause_after_s=0.096, double confirm_after_s=0.224, double false_after_s=0.4,
+                 bint rewind_on_false=True):
+        cdef rta_detector_config c
+        cdef const char *why = NULL
+        if duck_db != duck_db or duck_db > 0:
+            raise ValueError(f"duck_db must be 0 (do not duck) or less, not {duck_db}")
+        rta_detector_defaults(&c)
+        c.on, c.off = on, off
+        c.window_samples = RTA_VAD_WINDOW
+        c.min_speech = mic_samples(min_speech_s, "min_speech_s")
+        c.min_silence = mic_samples(min_silence_s, "min_silence_s")
+        c.endpoint_silence = mic_samples(endpoint_silence_s, "endpoint_silence_s")
+        c.barge_in = barge_in
+        c.duck_gain = <float>pow(10.0, duck_db / 20.0)
+        c.duck_ramp_ms = <uint32_t>(nanoseconds(duck_ramp_s, "duck_ramp_s", 10) // 1000000)
+        c.pause_after = mic_samples(pause_after_s, "pause_after_s")
+        c.confirm_after = mic_samples(confirm_after_s, "confirm_after_s")
+        c.false_after = mic_samples(false_after_s, "false_after_s")
+        c.rewind_on_false = rewind_on_false
+        if rta_detector_check(&c, &why) != RTA_OK:
+            raise ValueError(f"these detector settings cannot be: {why.decode()} (on={on}, off={off})")
+        self.config = c
+        self.on, self.off, self.min_speech_s, self.min_silence_s = on, off, min_speech_s, min_silence_s
+        self.endpoint_silence_s, self.barge_in = endpoint_silence_s, barge_in
+        self.duck_db, self.duck_ramp_s, self.pause_after_s = duck_db, duck_ramp_s, pause_after_s
+        self.confirm_after_s, self.false_after_s, self.rewind_on_false = confirm_after_s, false_after_s, rewind_on_false
+
+    def __repr__(self):
+        return (f"DetectorConfig(on={self.on}, off={self.off}, min_speech_s={self.min_speech_s}, "
+                f"min_silence_s={self.min_silence_s}, endpoint_silence_s={self.endpoint_silence_s}, "
+                f"barge_in={bool(self.barge_in)}, duck_db={self.duck_db}, duck_ramp_s={self.duck_ramp_s}, "
+                f"pause_after_s={self.pause_after_s}, confirm_after_s={self.confirm_after_s}, "
+                f"false_after_s={self.false_after_s}, rewind_on_false={bool(self.rewind_on_false)})")
+
+
+cdef class Detector:
+    """The pure machine of csrc/detector.h for those who drive it by themselves. One thread."""
+
+    DUCK = RTA_DO_DUCK
+    PAUSE = RTA_DO_PAUSE
+    FLUSH = RTA_DO_FLUSH
+    UNDUCK = RTA_DO_UNDUCK
+    RESUME = RTA_DO_RESUME
+    RESUME_REWIND = RTA_DO_RESUME_REWIND
+
+    cdef rta_detector detector
+
+    def __init__(self, DetectorConfig config=None):
+        if config is None:
+            config = DetectorConfig()
+        rta_detector_init(&self.detector, &config.config)
+
+    def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0):
+        """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
+        cdef rta_detector_output output
+        cdef uint32_t i
+        if position_end <= self.detector.position:
+            raise ValueError(f"position_end must grow: {position_end} after {self.detector.position}")
+        rta_detector_step(&self.detector, probability, position_end, speaking, segment, &output)
+        return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
+
+    @property
+    def gate(self):
+        """'silence', 'rising', 'speech' or 'falling'."""
+        return GATES[self.detector.gate]
+
+    @property
+    def turn(self):
+        """'idle' or 'open'."""
+        return TURNS[self.detector.turn]
+
+    @property
+    def barge(self):
+        """'quiet', 'suspected', 'likely' or 'confirmed' (until the segment it cut is gone)."""
+        return BARGES[self.detector.barge]
+
+
+cdef class Wake:
+    """A wake-up descriptor; one per process. `fd` becomes readable; `drain()` empties it."""
+
+    cdef rta_wake wake
+    cdef int users  # lines that an engine may signal through it
+
+    def __cinit__(self):
+        self.wake.read_fd = self.wake.write_fd = -1
+        if rta_wake_open(&self.wake) != RTA_OK:
+            raise OSError("no descriptor for a wake-up: the process may have too many files open")
+
+    def __dealloc__(self):
+        rta_wake_close(&self.wake)
+
+    @property
+    def fd(self):
+        """The end to wait for; -1 after close()."""
+        return self.wake.read_fd
+
+    @property
+    def write_fd(self):
+        """The end an engine writes to; -1 after close()."""
+        return self.wake.write_fd
+
+    def drain(self):
+        """Empties it; True if it had been signalled."""
+        if self.wake.read_fd < 0:
+            raise PortClosed("the wake-up is closed")
+        return bool(rta_wake_drain(self.wake.read_fd))
+
+    def close(self):
+        """Closes the descriptor. Lines that use it must be removed first: the number may soon mean another file."""
+        if self.users:
+            raise RuntimeError(f"{self.users} line(s) still use this wake-up; remove them from their engine first")
+        rta_wake_close(&self.wake)
+
+
+@cython.no_gc_clear
+cdef class Line:
+    """A port under an engine; made by Engine.add()."""
+
+    cdef rta_line *line
+    cdef bint attached  # in the table of an engine
+    cdef readonly object port
+    cdef readonly str kind
+    cdef readonly int input_rate
+    cdef object wake, journal
+    cdef object device  # weak reference to the callbacks that push into it
+    cdef object __weakref__
+
+    def __init__(self):
+        raise TypeError("lines are made by Engine.add()")
+
+    def __dealloc__(self):
+        rta_line_free(self.line)
+
+    cdef void release(self) noexcept:
+        """The engine has let go of it."""
+        self.attached = False
+        if isinstance(self.wake, Wake):
+            (<Wake>self.wake).users -= 1
+        self.wake = None
+        driven.pop(id(self.port), None)
+
+    def push(self, samples):
+        """Input at the line's rate; returns how many were taken (the rest dropped, counted)."""
+        cdef uint64_t taken = 0, count
+        cdef const float *data
+        cdef cnp.ndarray array
+        if self.port.closed:
+            raise PortClosed("push: the port of this line is closed")
+        if not self.attached:
+            raise PortClosed("push: this line was removed from its engine")
+        if self.device is not None and self.device() is not None:
+            raise RuntimeError("push: the sound card's callback already pushes into this line")
+        if isinstance(samples, cnp.ndarray) and samples.dtype == np.int16 and samples.ndim == 1:
+            samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
+        if not (isinstance(samples, cnp.ndarray) and cnp.PyArray_TYPE(<cnp.ndarray>samples) == cnp.NPY_FLOAT32
+                and RTA_ARRAY_OK(<cnp.ndarray>samples)):
+            refuse_array(samples, "push", "float32 or int16")
+        array = samples
+        data = <const float *>cnp.PyArray_DATA(array)
+        count = <uint64_t>array.shape[0]
+        rta_line_push(self.line, data, count, &taken)
+        return taken
+
+    @property
+    def room(self):
+        """Samples that the next push could take."""
+        return rta_line_room(self.line)
+
+    @property
+    def removed(self):
+        """Whether the engine no longer drives this line."""
+        return not self.attached
+
+    def figures(self):
+        """Counters, in samples of the clock that engine.h names."""
+        cdef rta_line_figures f
+        rta_line_figures_read(self.line, &f)
+        return {
+            "input_taken": f.input_taken,
+            "input_starved": f.input_starved,
+            "input_dropped": f.input_dropped,
+            "input_bad": f.input_bad,
+            "mic_written": f.mic_written,
+            "windows": f.windows,
+            "out_pulled": f.out_pulled,
+            "input_delay_samples": f.input_delay_samples,
+        }
+
+
+@cython.no_gc_clear
+cdef class Engine:
+    """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand."""
+
+    cdef rta_engine *engine
+    cdef bint thread_runs
+    cdef int32_t pid  # where the thread lives: it does not survive a fork
+    cdef object vad
+    cdef list lines
+    cdef object lock  # the control side, and steps by hand
+    cdef readonly double tick_s
+    cdef object __weakref__
+
+    def __init__(self, *, double tick_s=0.01, object vad=None, int max_lines=64, object max_batch=None):
+        cdef rta_engine_config config
+        cdef rta_status status = RTA_OK
+        cdef object capsule
+        if self.engine != NULL or self.lock is not None:
+            raise RuntimeError("this engine is already made")
+        if not (0.001 <= tick_s <= 0.1):
+            raise ValueError(f"tick_s must be 0.001..0.1 seconds, not {tick_s}")
+        if not 1 <= max_lines <= RTA_ENGINE_LINES:
+            raise ValueError(f"max_lines must be 1..{RTA_ENGINE_LINES}, not {max_lines}")
+        config.tick_ns = <int64_t>(tick_s * 1e9 + 0.5)
+        config.max_lines = max_lines
+        config.max_batch = 0
+        config.vad = NULL
+        if vad is not None:
+            capsule = getattr(vad, "kernel", None)
+            if not PyCapsule_IsValid(capsule, "rtaudio.vad_kernel"):
+                raise TypeError(f"vad: {type(vad).__name__} has no `kernel`, a capsule \"rtaudio.vad_kernel\" "
+                                f"(rtaudio.SileroVad has one)")
+            config.vad = <const rta_vad_kernel *>PyCapsule_GetPointer(capsule, "rtaudio.vad_kernel")
+            if config.vad.rate != RTA_MIC_RATE or config.vad.window_samples != RTA_VAD_WINDOW:
+                raise ValueError(f"vad: the engine hears windows of {RTA_VAD_WINDOW} samples at {RTA_MIC_RATE} Hz; this "
+                                 f"kernel wants {config.vad.window_samples} at {config.vad.rate} Hz")
+            if max_batch is not None:
+                if not 1 <= max_batch <= config.vad.max_batch:
+                    raise ValueError(f"max_batch must be 1..{config.vad.max_batch}, not {max_batch}")
+                config.max_batch = max_batch
+        status = rta_engine_create(&self.engine, &config)
+        if status != RTA_OK:
+            raise failure(status, "engine")
+        self.vad = vad
+        self.lines = []
+        self.lock = threading.Lock()
+        self.tick_s = tick_s
+
+    def __dealloc__(self):
+        if self.engine == NULL or (self.thread_runs and self.pid != getpid()):
+            return
+        with nogil:
+            rta_engine_destroy(self.engine)
+        for line in self.lines:
+            (<Line>line).release()
+
+    cdef rta_engine *_open(self) except NULL:
+        if self.engine == NULL:
+            raise PortClosed("the engine is closed")
+        return self.engine
+
+    def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
+            double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None):
+        """Drives `port` from the next tick on."""
+        cdef rta_line_config config
+        cdef rta_status status = RTA_OK
+        cdef rta_engine *engine
+        cdef rta_port_engine *c_port
+        cdef rta_line *c_line = NULL
+        cdef Line line
+        cdef uint64_t size
+        if kind not in ("paced", "device"):
+            raise ValueError(f"kind must be 'paced' or 'device', not {kind!r}")
+        capsule = getattr(port, "_engine_capsule", None) if not getattr(port, "closed", False) else None
+        if capsule is None:
+            if getattr(port, "closed", False):
+                raise PortClosed("add: the port is closed")
+            raise TypeError(f"add: expected an AudioPort, got {type(port).__name__}")
+        c_port = <rta_port_engine *>PyCapsule_GetPointer(capsule, "rtaudio.port_engine")
+        if not (0.01 <= input_s <= 600):
+            raise ValueError(f"input_s must be 0.01..600 seconds, not {input_s}")
+        if not 1 <= input_rate <= 1000000:
+            raise ValueError(f"input_rate must be a rate in Hz, not {input_rate}")
+        config.kind = RTA_LINE_DEVICE if kind == "device" else RTA_LINE_PACED
+        config.input_rate = input_rate
+        size = 1024
+        while size < max(input_s, 2 * self.tick_s + 0.01) * input_rate:
+            size *= 2
+        config.input_samples = size
+        config.detector = (detector if detector is not None else DetectorConfig()).config
+        config.device_latency_ns = nanoseconds(device_latency_s, "device_latency_s", 10)
+        config.device_bound_ns = nanoseconds(device_bound_s, "device_bound_s", 10)
+        if wake is None:
+            config.wake_fd = -1
+        else:
+            config.wake_fd = (<Wake>wake).wake.write_fd if isinstance(wake, Wake) else wake
+            if config.wake_fd < 0:
+                raise ValueError("wake: the wake-up is closed, or not a descriptor")
+        with self.lock:
+            engine = self._open()
+            if id(port) in driven:
+                raise SecondConsumer("add: an engine already drives this port; remove its line first")
+            with nogil:
+                status = rta_engine_add(engine, c_port, &config, &c_line)
+            if status == RTA_BUSY:
+                raise SecondConsumer("add: somebody else already pulls this port's playout; detach it first")
+            if status == RTA_FULL:
+                raise RuntimeError(f"add: the engine is full: {len(self.lines)} lines (see max_lines), or more than 64 "
+                                   f"wake-up descriptors")
+            if status == RTA_INVALID:
+                raise ValueError(f"add: no way from input_rate={input_rate} to {RTA_MIC_RATE} Hz; use 8000, 11025, "
+                                 f"12000, 16000, 22050, 24000, 32000, 44100 or 48000")
+            if status != RTA_OK:
+                raise failure(status, "add")
+            line = Line.__new__(Line)
+            line.line = c_line
+            line.attached = True
+            line.port, line.kind, line.input_rate = port, kind, input_rate
+            line.wake, line.journal = wake, journal
+            if isinstance(wake, Wake):
+                (<Wake>wake).users += 1
+            self.lines.append(line)
+            driven[id(port)] = line
+        return line
+
+    def remove(self, Line line not None):
+        """Returns when no step uses the line any more."""
+        cdef rta_engine *engine
+        cdef rta_line *c_line = line.line
+        with self.lock:
+            engine = self._open()
+            for i, mine in enumerate(self.lines):
+                if mine is line:
+                    break
+            else:
+                raise ValueError("remove: this line is not in this engine (removed before?)")
+            with nogil:
+                rta_engine_remove(engine, c_line)
+            del self.lines[i]
+            line.release()
+
+    def start(self):
+        """Starts the thread. Its grid of ticks begins now: time that passed before is not caught up."""
+        cdef rta_engine *engine
+        cdef rta_status status = RTA_OK
+        with self.lock:
+            engine = self._open()
+            with nogil:
+                status = rta_engine_start(engine)
+            if status == RTA_BUSY:
+                raise RuntimeError("start: the engine already runs")
+            if status != RTA_OK:
+                raise failure(status, "start: no thread")
+            self.thread_runs = True
+            self.pid = getpid()
+
+    def stop(self):
+        """Stops the thread; returns when it has ended. Not running: does nothing."""
+        cdef rta_engine *engine
+        with self.lock:
+            engine = self._open()
+            if self.thread_runs and self.pid == getpid():
+                with nogil:
+                    rta_engine_stop(engine)
+            self.thread_runs = False
+
+    def step(self, int64_t now_ns):
+        """Carries out every tick due at `now_ns` of a clock of the caller's, which never falls."""
+        cdef rta_engine *engine
+        cdef rta_status status = RTA_OK
+        with self.lock:
+            engine = self._open()
+            with nogil:
+                status = rta_engine_step(engine, now_ns)
+        if status == RTA_BUSY:
+            raise RuntimeError("step: the engine's own thread runs; stop() it before stepping by hand")
+        if status == RTA_INVALID:
+            raise ValueError(f"step: now_ns must not fall ({now_ns})")
+
+    @property
+    def running(self):
+        """Whether the thread runs."""
+        return bool(self.engine != NULL and self.thread_runs)
+
+    def figures(self):
+        """Counters of engine.h; thread_id is 0 while no thread runs."""
+        cdef rta_engine_figures f
+        rta_engine_figures_read(self._open(), &f)
+        return {
+            "steps": f.steps,
+            "ticks": f.ticks,
+            "late_steps": f.late_steps,
+            "max_lateness_ns": f.max_lateness_ns,
+            "busy_ns": f.busy_ns,
+            "windows": f.windows,
+            "batches": f.batches,
+            "wakes": f.wakes,
+            "thread_id": f.thread_id,
+        }
+
+    def close(self):
+        """Stops, removes every line. May be called again."""
+        cdef rta_engine *engine
+        with self.lock:
+            engine = self.engine
+            self.engine = NULL
+            if engine == NULL or (self.thread_runs and self.pid != getpid()):
+                return
+            with nogil:
+                rta_engine_destroy(engine)
+            for line in self.lines:
+                (<Line>line).release()
+            self.lines = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+cdef class DeviceCallbacks:
+    """The C callbacks of csrc/device.h for one line; addresses for sounddevice's _StreamBase.
+
+    Keep it, and close both streams before close() or before letting it go: PortAudio calls into it."""
+
+    cdef rta_device *device
+    cdef readonly Line line
+    cdef object __weakref__
+
+    def __init__(self, Line line not None, *, uint32_t input_channels=1, uint32_t output_channels=1,
+                 double output_latency_s=0.0, double input_latency_s=0.0):
+        cdef int64_t output_ns = nanoseconds(output_latency_s, "output_latency_s", 10)
+        cdef int64_t input_ns = nanoseconds(input_latency_s, "input_latency_s", 10)
+        cdef rta_status status = RTA_OK
+        if self.device != NULL:
+            raise RuntimeError("these callbacks are already made")
+        if line.kind != "device":
+            raise ValueError("the line is paced by the engine; add the port with kind='device'")
+        if not line.attached:
+            raise PortClosed("this line was removed from its engine")
+        for name, value in (("input_channels", input_channels), ("output_channels", output_channels)):
+            if not 1 <= value <= RTA_DEVICE_CHANNELS:
+                raise ValueError(f"{name} must be 1..{RTA_DEVICE_CHANNELS}, not {value}")
+        status = rta_device_create(&self.device, line.line, input_channels, output_channels, output_ns, input_ns)
+        if status == RTA_BUSY:
+            raise SecondConsumer("somebody else already pulls this port's playout; detach it first")
+        if status != RTA_OK:
+            raise failure(status, "device callbacks")
+        self.line = line
+        line.device = weakref.ref(self)
+
+    def __dealloc__(self):
+        rta_device_destroy(self.device)
+
+    cdef rta_device *_open(self) except NULL:
+        if self.device == NULL:
+            raise PortClosed("these callbacks are closed")
+        return self.device
+
+    @property
+    def input_callback(self):
+        """Address of the input stream's callback."""
+        return <uintptr_t>&rta_device_input
+
+    @property
+    def output_callback(self):
+        """Address of the output stream's callback."""
+        return <uintptr_t>&rta_device_output
+
+    @property
+    def userdata(self):
+        """Address to hand to both streams."""
+        return <uintptr_t>self._open()
+
+    def set_latency(self, double output_s, double input_s):
+        """The streams' latencies as PortAudio reports them after opening."""
+        rta_device_set_latency(self._open(), nanoseconds(output_s, "output_s", 10), nanoseconds(input_s, "input_s", 10))
+
+    def figures(self):
+        """Counters and times of device.h."""
+        cdef rta_device_figures f
+        rta_device_figures_read(self._open(), &f)
+        return {
+            "input_callbacks": f.input_callbacks,
+            "output_callbacks": f.output_callbacks,
+            "input_samples": f.input_samples,
+            "output_samples": f.output_samples,
+            "input_overflows": f.input_overflows,
+            "output_underflows": f.output_underflows,
+            "first_input_ns": f.first_input_ns,
+            "first_output_ns": f.first_output_ns,
+            "output_latency_ns": f.output_latency_ns,
+            "input_latency_ns": f.input_latency_ns,
+            "output_late_pulls": f.output_late_pulls,
+            "output_failed": f.output_failed,
+        }
+
+    def close(self):
+        """Gives the consumer's role back. Only after both streams are closed; may be called again."""
+        cdef rta_device *device = self.device
+        self.device = NULL
+        if device != NULL:
+            rta_device_destroy(device)
+            self.line.device = None
