@@ -140,6 +140,13 @@ class InputStarved(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AudioLost(SessionEvent):
+    """The session fell so far behind that `lost_for_s` of the user's audio was overwritten before it was recognised."""
+
+    lost_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionClosed(SessionEvent):
     """The last event. `reason`: "closed" when asked to, else what went wrong."""
 

@@ -10,31 +10,41 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rtaudio.voice.protocols import Word
+
 _WORD = re.compile(r"\S+")
 
 
 class WordAt(NamedTuple):
-    """A word begins at `sample` of the segment and at character `offset` of the reply."""
+    """A word begins at `sample` and at character `offset`."""
 
     sample: int
     offset: int
 
 
-def split_heard(text: str, words: Sequence[WordAt], end: int, heard: int) -> tuple[str, str]:
-    """(what was heard of `text`, the rest). `words` in order of both sample and offset; `end`: end of the audio.
-
-    Nothing before the first word's start counts as heard: without words, nothing was.
-    """
+def heard_until(words: Sequence[WordAt], text_end: int, audio_end: int, heard: int) -> int:
+    """The character up to which a text was heard whose words, in order, are `words`: the start of the first word that
+    was not, `text_end` if all were, 0 if there are none."""
     for index, word in enumerate(words):
-        until = words[index + 1].sample if index + 1 < len(words) else max(end, word.sample)
-        if (word.sample + until) >= 2 * heard:  # midpoint not before `heard`, in whole numbers
-            return text[: word.offset].strip(), text[word.offset :].strip()
-    return (text.strip(), "") if words else ("", text.strip())
+        until = words[index + 1].sample if index + 1 < len(words) else max(audio_end, word.sample)
+        if word.sample + until >= 2 * heard:  # its midpoint is not before `heard`, in whole numbers
+            return word.offset
+    return text_end if words else 0
 
 
-def words_in_proportion(spoken: str, offset: int, begin: int, samples: int) -> list[WordAt]:
-    """Word starts of a clause whose TTS gives no times: `samples` shared out in proportion to characters."""
-    length = max(1, len(spoken))
-    return [
-        WordAt(begin + samples * match.start() // length, offset + match.start()) for match in _WORD.finditer(spoken)
-    ]
+def place_words(spoken: str, known: Sequence[Word], samples: int, rate: int) -> list[WordAt]:
+    """Where the words of a clause begin within its `samples` at `rate`: as the TTS says for those it gave times for,
+    those after the last of them in proportion to their characters. Raises ValueError if the times make no sense."""
+    placed: list[WordAt] = []
+    for word in known:
+        at = WordAt(round(word.start_s * rate), word.text_offset)
+        last = placed[-1] if placed else WordAt(0, -1)
+        if at.sample < last.sample or not last.offset < at.offset < len(spoken):
+            raise ValueError(f"word at {word.start_s} s, character {word.text_offset}: out of order or out of the text")
+        placed.append(at)
+    from_sample, from_offset = placed[-1] if placed else (0, 0)
+    left_samples, left_chars = max(0, samples - from_sample), max(1, len(spoken) - from_offset)
+    starts = [match.start() for match in _WORD.finditer(spoken)]
+    rest = [start for start in starts if start > from_offset] if placed else starts
+    placed += [WordAt(from_sample + left_samples * (start - from_offset) // left_chars, start) for start in rest]
+    return placed

@@ -24,7 +24,7 @@ class SessionOptions:
     """Between two pieces of audio of a clause."""
     close_timeout_s: float = 2.0
     """How long a provider's stream may take to close before it is given up and reported."""
-    first_clause_chars: int = 12
+    first_clause_chars: int = 10
     """A first clause at least this long may end at a comma: it is what the listener waits for."""
     clause_chars: int = 60
     """Later clauses end at a comma only from this length on; a TTS speaks longer clauses better."""
