@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Makes a Silero model: weights into panels, tables, and the kernel of the wanted instruction set. */
+#include "silero.h"
+
+#include <cmath>
+#include <new>
+
+#include "silero_layout.h"
+
+struct rta_silero {
+    rta_isa isa;
+    rta_vad_kernel kernel;
+    SileroPacked packed;
+};
+
+namespace {
+
+/* One tap of a convolution, (out, in, tap) -> [panel][in][16]. */
+void pack_tap(float *panels, const float *weight, int outputs, int inputs, int tap) {
+    for (int out = 0; out < outputs; ++out)
+        for (int in = 0; in < inputs; ++in)
+            panels[((out / 16) * inputs + in) * 16 + out % 16] = weight[(out * inputs + in) * 3 + tap];
+}
+
+void pack_lstm(SileroPacked &packed, const rta_silero_weights &weights) {
+    for (int gate = 0; gate < 4; ++gate)
+        for (int channel = 0; channel < HIDDEN; ++channel) {
+            const int row = gate * HIDDEN + channel, group = channel / 16, lane = channel % 16;
+            for (int in = 0; in < HIDDEN; ++in) {
+                packed.lstm[group][gate][in][lane] = weights.lstm_input[row * HIDDEN + in];
+                packed.lstm[group][gate][HIDDEN + in][lane] = weights.lstm_hidden[row * HIDDEN + in];
+            }
+            packed.lstm_bias[group][gate * 16 + lane] = weights.lstm_input_bias[row] + weights.lstm_hidden_bias[row];
+        }
+}
+
+/* Computed in double and rounded once. */
+void make_tables(Rfft256Tables &tables) {
+    const double turn = 2.0 * 3.14159265358979323846;
+    for (int n = 0; n < 256; ++n) tables.window[n] = static_cast<float>(0.25 - 0.25 * std::cos(turn * n / 256));
+    for (int b = 0; b < 16; ++b)
+        for (int c = 0; c < 8; ++c) {
+            tables.cos128[b][c] = static_cast<float>(std::cos(turn * (b * c) / 128));
+            tables.sin128[b][c] = static_cast<float>(std::sin(turn * (b * c) / 128));
+        }
+    for (int k = 0; k <= 64; ++k) {
+        tables.cos256[k] = static_cast<float>(std::cos(turn * k / 256));
+        tables.sin256[k] = static_cast<float>(std::sin(turn * k / 256));
+    }
+}
+
+template <int N> void copy(float (&to)[N], const float *from) {
+    for (int i = 0; i < N; ++i) to[i] = from[i];
+}
+
+rta_silero_run run_of(rta_isa isa) {
+#if defined(__x86_64__)
+    if (isa == RTA_ISA_AVX2) return rta_silero_run_avx2;
+#endif
+    return isa == RTA_ISA_SCALAR ? rta_silero_run_scalar : nullptr;
+}
+
+} // namespace
+
+rta_status rta_silero_create(rta_silero **model, const rta_silero_weights *weights, rta_isa isa) {
+    const rta_silero_run run = run_of(isa);
+    if (run == nullptr || !rta_isa_available(isa)) return RTA_INVALID;
+    rta_silero *made = new (std::nothrow) rta_silero;
+    if (made == nullptr) return RTA_NOMEM;
+    SileroPacked &packed = made->packed;
+    make_tables(packed.tables);
+    for (int tap = 0; tap < 3; ++tap) {
+        pack_tap(packed.conv1[tap][0][0], weights->conv_weight[0], 128, BINS, tap);
+        pack_tap(packed.conv2[tap][0][0], weights->conv_weight[1], 64, 128, tap);
+    }
+    for (int tap = 1; tap < 3; ++tap) pack_tap(packed.conv3[tap - 1][0][0], weights->conv_weight[2], 64, 64, tap);
+    pack_tap(packed.conv4[0][0], weights->conv_weight[3], 128, 64, 1);
+    pack_lstm(packed, *weights);
+    copy(packed.bias1, weights->conv_bias[0]);
+    copy(packed.bias2, weights->conv_bias[1]);
+    copy(packed.bias3, weights->conv_bias[2]);
+    copy(packed.bias4, weights->conv_bias[3]);
+    copy(packed.output, weights->output_weight);
+    packed.output_bias = weights->output_bias;
+    made->isa = isa;
+    made->kernel = rta_vad_kernel{&made->packed,    RTA_SILERO_RATE,       RTA_SILERO_WINDOW, RTA_SILERO_STATE,
+                                  RTA_SILERO_BATCH, sizeof(SileroScratch), run};
+    *model = made;
+    return RTA_OK;
+}
+
+void rta_silero_destroy(rta_silero *model) { delete model; }
+
+const rta_vad_kernel *rta_silero_kernel(const rta_silero *model) { return &model->kernel; }
+
+rta_isa rta_silero_isa(const rta_silero *model) { return model->isa; }
