@@ -16,12 +16,14 @@ from typing import Final
 import numpy as np
 
 from rtaudio.providers.packages import MissingPackageError
-from rtaudio.voice.clock import outside
+from rtaudio.providers.waiting import outside_for
 from rtaudio.voice.protocols import Audio, ProviderError, Speech
 
 # WAV on a pipe: espeak-ng cannot know the length and writes a placeholder; the header is 44 bytes with the rate at 24.
 _HEADER_BYTES: Final = 44
 _READ_BYTES: Final = 8192
+# It speaks hundreds of times faster than it is listened to.
+_PATIENCE_S: Final = 10.0
 _COMPLAINT_BYTES: Final = 1000
 
 
@@ -85,8 +87,10 @@ class EspeakStream:
         if self._closed or not self._text.strip():
             raise StopAsyncIteration
         try:
-            with outside():
+            async with outside_for(_PATIENCE_S):
                 samples = await self._read()
+        except TimeoutError as error:
+            raise self._error(f"gave no sound for {_PATIENCE_S:.0f} s") from error
         except OSError as error:
             raise self._error(f"could not be run: {error}") from error
         if samples is None:
@@ -99,7 +103,7 @@ class EspeakStream:
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            with outside():
+            async with outside_for(_PATIENCE_S):
                 await process.wait()
         if self._complaint is not None:
             self._complaint.cancel()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rtaudio.providers.packages import load, need
 from rtaudio.providers.sse import EventParser, EventTooLong
-from rtaudio.voice.clock import outside
+from rtaudio.providers.waiting import outside_for
 from rtaudio.voice.protocols import ProviderError, Token
 
 if TYPE_CHECKING:
@@ -140,8 +140,9 @@ class ChatStream:
             await asyncio.wait([self._reading])
         response, self._response = self._response, None
         if response is not None:
-            with outside(), contextlib.suppress(Exception):  # a connection that is dropped has nothing to report
-                await response.aclose()
+            with contextlib.suppress(Exception):  # a connection that is dropped has nothing to report
+                async with outside_for(1.0):
+                    await response.aclose()
 
     async def _next_text(self) -> str | None:
         """The next piece of the reply, None at its end. Raises ProviderError."""
@@ -163,7 +164,7 @@ class ChatStream:
         connect_s, read_s = self._llm._timeouts
         error = self._llm._error
         try:
-            with outside():
+            async with outside_for(read_s + (connect_s if self._body is None else 0.0)):
                 if self._body is None:
                     self._body = await self._open()
                 block = await anext(self._body, None)
@@ -172,7 +173,7 @@ class ChatStream:
             raise error(f"no connection within {connect_s} s; is the server up, and base_url right?") from cause
         except httpx.ConnectError as cause:
             raise error(f"no connection: {cause}; is the server up, and base_url right?") from cause
-        except httpx.TimeoutException as cause:
+        except (httpx.TimeoutException, TimeoutError) as cause:
             raise error(f"nothing came for {read_s} s; the model may be too slow, or set read_timeout_s") from cause
         except httpx.HTTPError as cause:
             raise error(f"the connection failed: {cause or type(cause).__name__}") from cause

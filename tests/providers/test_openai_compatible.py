@@ -1,0 +1,250 @@
+"""OpenAICompatibleLLM against a server on loopback that speaks the protocol, well or badly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from rtaudio.providers import OpenAICompatibleLLM
+from rtaudio.testing import virtual_time
+from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.protocols import LLM, ProviderError
+
+pytest.importorskip("httpx", reason="httpx is not installed: pip install 'rtaudio[openai]'")
+
+CHAT = ChatContext(
+    "Be brief.",
+    [
+        ChatMessage("user", "Hello?"),
+        ChatMessage("assistant", "", interrupted=True, unheard="Nobody heard this."),
+        ChatMessage("user", "When do you open?"),
+    ],
+)
+Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclass
+class Seen:
+    """What the server got, and how many connections it still holds."""
+
+    line: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
+    base_url: str = ""
+    dropped: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@asynccontextmanager
+async def server(answer: Behaviour) -> AsyncIterator[Seen]:
+    seen = Seen()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            seen.line = head[0]
+            seen.headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
+            seen.body = json.loads(await reader.readexactly(int(seen.headers["content-length"])))
+            await answer(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            seen.dropped.set()
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    seen.base_url = f"http://127.0.0.1:{port}/v1/"
+    try:
+        yield seen
+    finally:
+        listening.close()
+        await listening.wait_closed()
+
+
+def chunk(text: str | None = None, **more: Any) -> str:
+    delta = {} if text is None else {"content": text}
+    return "data: " + json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": None, **more}]}) + "\n\n"
+
+
+def stream_of(*blocks: str | bytes, status: str = "200 OK", kind: str = "text/event-stream") -> Behaviour:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+        for block in blocks:
+            writer.write(block if isinstance(block, bytes) else block.encode())
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    return answer
+
+
+async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def ask(answer: Behaviour, **arguments: Any) -> tuple[list[str], Seen]:
+    async with server(answer) as seen:
+        llm = OpenAICompatibleLLM("small-model", base_url=seen.base_url, **arguments)
+        try:
+            return [token.text async for token in llm.stream(CHAT)], seen
+        finally:
+            await llm.aclose()
+
+
+def test_a_reply_streams_token_by_token() -> None:
+    whole = 'data: {"choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
+    answer = stream_of(
+        whole, chunk("From "), ": ping\n\n", chunk("nine"), chunk(finish_reason="stop"), "data: [DONE]\n\n"
+    )
+    tokens, seen = asyncio.run(ask(answer))
+    assert tokens == ["From ", "nine"]
+    assert seen.line == "POST /v1/chat/completions HTTP/1.1"
+
+
+def test_chunks_cut_anywhere_are_put_together() -> None:
+    body = (chunk("Grüß ") + chunk("dich\u2028!") + "data: [DONE]\n\n").replace("\\u", "\\u").encode()
+    tokens, _ = asyncio.run(ask(stream_of(*(body[k : k + 7] for k in range(0, len(body), 7)))))
+    assert "".join(tokens) == "Grüß dich\u2028!"
+
+
+def test_the_request_holds_what_was_heard_and_the_parameters() -> None:
+    """Law 9: an answer nobody heard is not in the history the model sees."""
+    done = stream_of("data: [DONE]\n\n")
+    _, seen = asyncio.run(ask(done, api_key="secret", parameters={"temperature": 0.5, "stream": False}))
+    assert seen.body == {
+        "model": "small-model",
+        "stream": True,
+        "temperature": 0.5,
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hello?"},
+            {"role": "user", "content": "When do you open?"},
+        ],
+    }
+    assert seen.headers["authorization"] == "Bearer secret"
+    assert seen.headers["accept"] == "text/event-stream"
+
+
+def test_the_key_comes_from_the_environment_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = stream_of("data: [DONE]\n\n")
+    _, seen = asyncio.run(ask(done))
+    assert "authorization" not in seen.headers
+    monkeypatch.setenv("OPENAI_API_KEY", "from the environment")
+    _, seen = asyncio.run(ask(done))
+    assert seen.headers["authorization"] == "Bearer from the environment"
+    _, seen = asyncio.run(ask(done, api_key=""))
+    assert "authorization" not in seen.headers
+
+
+def test_an_end_without_done_is_one_if_the_model_said_it_finished() -> None:
+    tokens, _ = asyncio.run(ask(stream_of(chunk("Yes."), chunk(finish_reason="stop"))))
+    assert tokens == ["Yes."]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            stream_of('{"error": {"message": "bad key"}}', status="401 Unauthorized"),
+            r"401 Unauthorized: .*bad key.*OPENAI",
+        ),
+        (stream_of("no such page", status="404 Not Found"), r"404 Not Found: 'no such page'; check base_url"),
+        (stream_of(status="500 Internal Server Error"), r"500 .*with no word about why"),
+        (stream_of("<html>hello", kind="text/html"), r"content type text/html, not a stream of events: '<html>hello'"),
+        (stream_of(chunk("Yes, bu")), r"broke off before its end"),
+        (stream_of("data: {not json}\n\n"), r"a malformed chunk .*\{not json\}"),
+        (stream_of('data: {"choices": [{"delta": {"content": 7}}]}\n\n'), r"a malformed chunk .*int"),
+        (stream_of('data: ["a list"]\n\n'), r"a malformed chunk"),
+        (stream_of('data: {"error": {"message": "overloaded"}}\n\n'), r"reported an error in its answer: .*overloaded"),
+        (stream_of(b"data: \xff\xfe\n\n"), r"no stream of chat chunks"),
+    ],
+)
+def test_what_goes_wrong_says_what_where_and_what_to_do(answer: Behaviour, message: str) -> None:
+    """Law 11."""
+    with pytest.raises(ProviderError, match=rf"llm openai-compatible small-model: .*{message}.*") as raised:
+        asyncio.run(ask(answer))
+    assert "/v1/chat/completions" in str(raised.value)
+
+
+def test_a_server_that_is_not_there() -> None:
+    async def run() -> None:
+        async with server(never) as seen:
+            base_url = seen.base_url
+        async for _ in OpenAICompatibleLLM("m", base_url=base_url).stream(CHAT):
+            pass
+
+    with pytest.raises(ProviderError, match=r"no connection: .*is the server up"):
+        asyncio.run(run())
+
+
+def test_a_server_that_never_answers_is_given_up_in_real_time_even_on_a_virtual_clock() -> None:
+    """A slow network must not look like a leap in virtual time, nor hang it."""
+
+    async def run() -> float:
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ProviderError, match=r"nothing came for 0\.05 s"):
+            await ask(never, read_timeout_s=0.05, connect_timeout_s=0.2)
+        return asyncio.get_running_loop().time() - began
+
+    assert virtual_time.run(run()) < 0.01
+    assert asyncio.run(run()) >= 0.05
+
+
+def test_closing_drops_the_connection_of_a_reply_that_is_being_read() -> None:
+    async def run() -> None:
+        async def begins(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await stream_of(chunk("One "))(reader, writer)
+            await reader.read()
+
+        async with server(begins) as seen:
+            llm: LLM = OpenAICompatibleLLM("m", base_url=seen.base_url)
+            await llm.warm_up()
+            stream = llm.stream(CHAT)
+            tokens: list[str] = []
+            first = asyncio.Event()
+
+            async def read() -> None:
+                async for token in stream:
+                    tokens.append(token.text)
+                    first.set()
+
+            reading = asyncio.create_task(read())
+            await asyncio.wait_for(first.wait(), 5)
+            await stream.aclose()
+            await reading
+            await asyncio.wait_for(seen.dropped.wait(), 5)
+            await stream.aclose()
+            await llm.aclose()
+            assert tokens == ["One "]
+
+    asyncio.run(run())
+
+
+def test_a_task_that_reads_can_be_cancelled() -> None:
+    async def run() -> None:
+        async with server(never) as seen:
+            llm = OpenAICompatibleLLM("m", base_url=seen.base_url)
+            stream = llm.stream(CHAT)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(stream), 0.05)
+            await stream.aclose()
+            await llm.aclose()
+            await asyncio.wait_for(seen.dropped.wait(), 5)
+
+    asyncio.run(run())
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="must begin with http"):
+        OpenAICompatibleLLM("m", base_url="localhost:8080")
