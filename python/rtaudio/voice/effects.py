@@ -1,0 +1,111 @@
+"""What a session's machine wants done. Plain data; a session carries them out in order, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtaudio.voice.chat import ChatMessage
+from rtaudio.voice.events import SessionEvent
+from rtaudio.voice.heard import WordAt
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecognition(Effect):
+    """Give a new STT stream the mic's audio from position `start` on, as it comes."""
+
+    turn: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndRecognition(Effect):
+    """Give it the audio before position `until`, then ask for the final transcript."""
+
+    turn: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRecognition(Effect):
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartModel(Effect):
+    """Have the language model answer the history as it is now."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartSpeech(Effect):
+    reply: int
+    clause: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayAudio(Effect):
+    """Write piece `number` of the clause to the reply's segment; opens the segment with the first."""
+
+    reply: int
+    clause: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceWords(Effect):
+    """Words of the reply begin here in its segment."""
+
+    reply: int
+    words: tuple[WordAt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndSegment(Effect):
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopProviders(Effect):
+    """Cancel the reply's model and TTS streams; what was written goes on playing."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropReply(Effect):
+    """Nothing more of this reply: cancel its streams, forget its audio."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flush(Effect):
+    """Silence the playout. The cut of `reply` comes back as an item."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remember(Effect):
+    """The history has one more message; `instead`: in the place of the last one."""
+
+    message: ChatMessage
+    instead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SayDone(Effect):
+    ticket: int
+    message: ChatMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Effect):
+    event: SessionEvent

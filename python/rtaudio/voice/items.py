@@ -1,0 +1,211 @@
+"""What comes into a session's machine: one item at a time, each stamped with when it was taken.
+
+Items are plain data. `encode` and `decode` turn them into JSON-able dicts and back, for a journal; a list of items fed
+to a new machine gives the same effects again (law 5). Audio stays outside: an item only counts its samples.
+
+`Stamp.mic`: samples of the mic ring (16 kHz) when it was taken. `Stamp.time_ns`: the loop's clock then; used for
+latencies alone, never for a decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rtaudio.voice.events import BargeState
+from rtaudio.voice.protocols import ProviderKind, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    mic: int
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    at: Stamp
+
+
+# ---- From the core.
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan(Item):
+    begin: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused(Item):
+    end: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver(Item):
+    end: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class BargeChanged(Item):
+    state: BargeState
+    before: BargeState
+
+
+@dataclass(frozen=True, slots=True)
+class LineStarved(Item):
+    samples: int  # at 16 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLost(Item):
+    """Mic audio was overwritten before recognition got it."""
+
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplySounded(Item):
+    """The first sample of the reply's segment was put out."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudible(Item):
+    """It has left the loudspeaker, `samples` ago (port rate)."""
+
+    reply: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone(Item):
+    """All of its segment was put out."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCut(Item):
+    """Its segment was cut; `heard` samples (port rate) were heard for good, give or take `bound`."""
+
+    reply: int
+    heard: int
+    bound: int
+
+
+# ---- From providers.
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptCame(Item):
+    turn: int
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFailed(Item):
+    turn: int
+    provider: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCame(Item):
+    reply: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensEnded(Item):
+    reply: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensFailed(Item):
+    reply: int
+    provider: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCame(Item):
+    """One more piece of a clause's audio: `samples` at `rate`; `words` as the TTS gave them with it."""
+
+    reply: int
+    clause: int
+    provider: str
+    samples: int
+    rate: int
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AudioEnded(Item):
+    reply: int
+    clause: int
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFailed(Item):
+    reply: int
+    clause: int
+    provider: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTroubled(Item):
+    """A provider failed beside any turn or reply: it did not warm up, or a stream of its did not close."""
+
+    kind: ProviderKind
+    provider: str
+    what: str
+
+
+# ---- From the user of the session.
+
+
+@dataclass(frozen=True, slots=True)
+class SayAsked(Item):
+    text: str
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptAsked(Item):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAsked(Item):
+    """`heard`, `bound`: of the reply that is being spoken, if any."""
+
+    reason: str
+    heard: int = 0
+    bound: int = 0
+
+
+_KINDS = {kind.__name__: kind for kind in Item.__subclasses__()}
+
+
+def encode(item: Item) -> dict[str, Any]:
+    return {"item": type(item).__name__, **asdict(item)}
+
+
+def decode(data: dict[str, Any]) -> Item:
+    """Raises ValueError for a kind it does not know."""
+    fields = dict(data)
+    kind = _KINDS.get(fields.pop("item", ""))
+    if kind is None:
+        raise ValueError(f"{data.get('item')!r} is no kind of item; known are {sorted(_KINDS)}")
+    fields["at"] = Stamp(**fields["at"])
+    if "words" in fields:
+        fields["words"] = tuple(Word(**word) for word in fields["words"])
+    return kind(**fields)

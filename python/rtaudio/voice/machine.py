@@ -1,0 +1,344 @@
+"""The conversation as a state machine: items in, effects out, nothing else. No clock, no task, no audio (law 5).
+
+Two machines and the rules where they meet. The user's turns (turns.py) and the agent's reply (reply.py):
+
+    user    QUIET ──speech began──► TALKING ──turn over──► AWAITED ──final transcript──► taken
+    agent   IDLE ──begin──► THINKING ──first sample──► SPEAKING ──done, or cut──► IDLE
+                               └──flushed by the session──► STOPPING ──cut, or done──► IDLE
+
+    taken             words: they are `unanswered`. No words: nothing; but where recognition failed, an apology.
+    begin             whenever the agent is idle and no turn is open: what is to be said first, then an answer if
+                      anything is unanswered. So a turn is answered once, whatever happened meanwhile (law 10).
+    speech began      an answer still THINKING is given up: its turn is unanswered again and the new one joins it. A
+                      reply that is SPEAKING is the core's business: it ducks, pauses, flushes or resumes.
+    cut               the message ends at the last word heard (law 9). No word heard: as if it had not begun; its turn
+                      is unanswered again if the user is talking, and not if `interrupt` stopped it.
+    taken while       after a false barge-in ("uh-huh") it goes into the history, behind the agent's message, and asks
+      SPEAKING        for no answer. Anything else is answered once the agent is idle.
+    a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
+                      model failed, and the agent listens.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, Literal, assert_never
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import events as ev
+from rtaudio.voice import items as it
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.reply import Milestones, Phase, Reply
+from rtaudio.voice.replying import MIC_RATE, metrics, take_all, take_audio, take_tokens
+from rtaudio.voice.turns import Hearing, Turn, Turns
+
+SAYS: Final = 16
+"""How much may wait to be said; `Session.say` refuses more."""
+
+
+class Machine:
+    """`handle` takes one item at a time and is never re-entered. `history` is its own: copy it to keep it."""
+
+    def __init__(
+        self, agent: Agent, options: SessionOptions, port_rate: int, history: ChatContext | None = None
+    ) -> None:
+        self.options = options
+        self.history = history.copy() if history is not None else ChatContext()
+        self.history.instructions = agent.instructions
+        self.reply: Reply | None = None
+        self.turns = Turns(int(options.pre_roll_s * MIC_RATE))
+        self.says: deque[tuple[str, int]] = deque()  # (text, ticket; 0: nobody waits)
+        self.state: ev.State = "listening"
+        self.closed = False
+        self._port_rate = port_rate
+        self._replies = 0
+        self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
+        self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
+        self._at = it.Stamp(0, 0)
+
+    def handle(self, item: it.Item) -> list[do.Effect]:
+        """The effects of one item, to be carried out in order and before the next."""
+        if self.closed:
+            return []
+        self._at = item.at
+        effects = list(self._react(item))
+        if not self.closed:
+            effects += self._begin()
+        effects += self._tell_state()
+        if isinstance(item, it.CloseAsked):
+            effects.append(do.Emit(ev.SessionClosed(at_s=self._now_s, reason=item.reason)))
+        return effects
+
+    def _react(self, item: it.Item) -> Iterator[do.Effect]:
+        match item:
+            case it.SpeechBegan():
+                yield from self._speech_began(item)
+            case it.SpeechPaused():
+                yield do.Emit(ev.SpeechEnded(at_s=self._now_s, ended_s=item.end / MIC_RATE))
+            case it.TurnOver():
+                yield from self._turn_over(item)
+            case it.BargeChanged():
+                if (turn := self.turns.latest) is not None:
+                    turn.barge = item.state if item.state != "quiet" else turn.barge
+                yield do.Emit(ev.BargeIn(at_s=self._now_s, state=item.state, before=item.before))
+            case it.LineStarved():
+                yield do.Emit(ev.InputStarved(at_s=self._now_s, missing_for_s=item.samples / MIC_RATE))
+            case it.AudioLost():
+                yield do.Emit(ev.AudioLost(at_s=self._now_s, lost_for_s=item.samples / MIC_RATE))
+            case it.TranscriptCame() | it.TranscriptFailed():
+                if (turn := self.turns.find(item.turn)) is not None and turn.state is not Hearing.SETTLED:
+                    yield from self._transcript(turn, item)
+            case it.TokenCame() | it.TokensEnded() | it.TokensFailed():
+                if (reply := self._find(item.reply)) is not None and reply.working:
+                    yield from take_tokens(reply, item)
+                    yield from self._retire_silent(reply)
+            case it.AudioCame() | it.AudioEnded() | it.AudioFailed():
+                if (reply := self._find(item.reply)) is not None and reply.working:
+                    yield from take_audio(reply, item)
+                    yield from self._retire_silent(reply)
+            case it.ReplySounded() | it.ReplyAudible() | it.ReplyDone() | it.ReplyCut():
+                if (reply := self._find(item.reply)) is not None:
+                    yield from self._played(reply, item)
+            case it.ProviderTroubled():
+                yield do.Emit(
+                    ev.ProviderFailed(at_s=self._now_s, kind=item.kind, provider=item.provider, what=item.what)
+                )
+            case it.SayAsked():
+                self.says.append((item.text, item.ticket))
+            case it.InterruptAsked():
+                yield from self._interrupt()
+            case it.CloseAsked():
+                yield from self._close(item)
+            case _:
+                raise TypeError(f"{type(item).__name__} is no item of a session")
+
+    # ---- The user's turns.
+
+    def _speech_began(self, item: it.SpeechBegan) -> Iterator[do.Effect]:
+        yield do.Emit(ev.SpeechStarted(at_s=self._now_s, began_s=item.begin / MIC_RATE))
+        if self.turns.talking is not None:
+            return
+        turn = self.turns.begin(item.begin)
+        yield do.OpenRecognition(turn.number, turn.start)
+        reply = self.reply
+        if reply is not None and reply.kind == "answer" and reply.phase is Phase.THINKING:
+            yield from self._stop(reply)
+
+    def _turn_over(self, item: it.TurnOver) -> Iterator[do.Effect]:
+        turn = self.turns.talking
+        if turn is None:
+            return
+        self.turns.end(turn, item.end, item.decided)
+        turn.decided_ns = item.at.time_ns
+        turn.ended_ns = item.at.time_ns - (item.at.mic - item.end) * 1_000_000_000 // MIC_RATE
+        ended_s, decided_s = item.end / MIC_RATE, item.decided / MIC_RATE
+        yield do.Emit(ev.TurnEnded(at_s=self._now_s, turn=turn.number, ended_s=ended_s, decided_s=decided_s))
+        if turn.failed:
+            yield from self._settle(turn)
+        else:
+            yield do.EndRecognition(turn.number, turn.until)
+
+    def _transcript(self, turn: Turn, item: it.TranscriptCame | it.TranscriptFailed) -> Iterator[do.Effect]:
+        match item:
+            case it.TranscriptCame():
+                final = item.final and turn.state is Hearing.AWAITED
+                turn.text = item.text.strip()
+                yield do.Emit(ev.TranscriptUpdated(at_s=self._now_s, turn=turn.number, text=turn.text, final=final))
+                if final:
+                    yield from self._settle(turn)
+            case it.TranscriptFailed():
+                turn.failed = True
+                yield do.CloseRecognition(turn.number)
+                yield do.Emit(ev.ProviderFailed(at_s=self._now_s, kind="stt", provider=item.provider, what=item.what))
+                if turn.state is Hearing.AWAITED:
+                    yield from self._settle(turn)
+            case _:
+                assert_never(item)
+
+    def _settle(self, turn: Turn) -> Iterator[do.Effect]:
+        turn.final_ns = self._at.time_ns
+        for taken in self.turns.settle(turn):
+            yield do.CloseRecognition(taken.number)
+            yield from self._take_turn(taken)
+
+    def _take_turn(self, turn: Turn) -> Iterator[do.Effect]:
+        if not turn.text:
+            if turn.failed and self._unanswered is None and self.options.stt_failed_text and not self.says:
+                self.says.append((self.options.stt_failed_text, 0))
+            return
+        message = ChatMessage("user", turn.text, began_s=turn.begin / MIC_RATE, ended_s=turn.end / MIC_RATE)
+        speaking = self.reply is not None and self.reply.phase is not Phase.THINKING
+        if speaking:
+            self._after.append(message)
+        else:
+            yield self._remember_user(message)
+        if not (speaking and turn.barge == "false"):
+            self._unanswered = turn
+
+    def _remember_user(self, message: ChatMessage) -> do.Effect:
+        """Joins what the user says to what is still unanswered, where that is the last message."""
+        last = self.history[-1] if len(self.history) else None
+        if self._unanswered is not None and last is not None and last.role == "user":
+            message = replace(message, text=f"{last.text} {message.text}", began_s=last.began_s)
+            self.history.replace_last(message)
+            return do.Remember(message, instead=True)
+        self.history.append(message)
+        return do.Remember(message)
+
+    # ---- The agent's reply.
+
+    def _begin(self) -> Iterator[do.Effect]:
+        while self.reply is None and not self.turns.open:
+            if self.says:
+                text, ticket = self.says.popleft()
+                reply = self._new_reply("say", Milestones(self._at.time_ns), ticket)
+                yield from take_all(reply, text, self._at)
+                yield from self._retire_silent(reply)
+            elif (turn := self._unanswered) is not None:
+                self._unanswered = None
+                times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
+                reply = self._new_reply("answer", times)
+                reply.answers = turn
+                yield do.StartModel(reply.number)
+            else:
+                return
+
+    def _new_reply(self, kind: Literal["answer", "say"], times: Milestones, ticket: int = 0) -> Reply:
+        self._replies += 1
+        self.reply = Reply(self._replies, kind, times, self._port_rate, self.options, ticket)
+        self.reply.began_mic = self._at.mic
+        return self.reply
+
+    def _find(self, number: int) -> Reply | None:
+        return self.reply if self.reply is not None and self.reply.number == number else None
+
+    def _interrupt(self) -> Iterator[do.Effect]:
+        self._unanswered = None
+        while self.says:
+            text, ticket = self.says.popleft()
+            yield do.SayDone(ticket, ChatMessage("assistant", "", interrupted=True, unheard=text))
+        if self.reply is not None:
+            self.reply.abandoned = True
+            yield from self._stop(self.reply)
+
+    def _stop(self, reply: Reply) -> Iterator[do.Effect]:
+        if reply.phase is Phase.STOPPING:
+            return
+        reply.phase = Phase.STOPPING
+        yield do.DropReply(reply.number)
+        if reply.opened:
+            yield do.Flush(reply.number)
+        else:
+            yield from self._retire(reply, 0, 0)
+
+    def _played(
+        self, reply: Reply, item: it.ReplySounded | it.ReplyAudible | it.ReplyDone | it.ReplyCut
+    ) -> Iterator[do.Effect]:
+        match item:
+            case it.ReplySounded():
+                reply.times.first_sample = item.at.time_ns
+                reply.began_mic = item.at.mic
+                if reply.phase is Phase.THINKING:
+                    reply.phase = Phase.SPEAKING
+                yield do.Emit(ev.AgentSpeechStarted(at_s=self._now_s, reply=reply.number))
+            case it.ReplyAudible():
+                reply.times.heard = item.at.time_ns - item.samples * 1_000_000_000 // self._port_rate
+                yield from self._tell_metrics(reply)
+            case it.ReplyDone():
+                yield from self._retire(reply, reply.audio_end + 1, 0)
+            case it.ReplyCut():
+                yield do.DropReply(reply.number)
+                yield from self._retire(reply, item.heard, item.bound)
+            case _:
+                assert_never(item)
+
+    def _retire_silent(self, reply: Reply) -> Iterator[do.Effect]:
+        """A reply that is written to its end and has no audio is over: nothing will come from the playout."""
+        if reply.segment_ended and not reply.opened:
+            reply.abandoned = True
+            yield do.DropReply(reply.number)
+            if reply.model_failed and self.options.llm_failed_text and not self.says:
+                self.says.append((self.options.llm_failed_text, 0))
+            yield from self._retire(reply, 0, 0)
+
+    def _retire(self, reply: Reply, heard_samples: int, bound: int) -> Iterator[do.Effect]:
+        """The reply is over; the history gets what was heard of it (law 9), then what the user said meanwhile."""
+        self.reply = None
+        heard, rest = reply.heard(heard_samples)
+        message = ChatMessage(
+            "assistant",
+            heard,
+            interrupted=bool(rest),
+            unheard=rest,
+            heard_bound_s=bound / self._port_rate,
+            began_s=reply.began_mic / MIC_RATE,
+            ended_s=self._now_s,
+        )
+        if heard:
+            self.history.append(message)
+            yield do.Remember(message)
+        elif reply.answers is not None and not reply.abandoned and self.turns.open and self._unanswered is None:
+            self._unanswered = reply.answers
+        yield from self._tell_metrics(reply)
+        yield from self._tell_end(reply, message, min(heard_samples, reply.audio_end), bound)
+        after, self._after = self._after, []
+        for said in after:
+            yield self._remember_user(said)
+        if reply.ticket:
+            yield do.SayDone(reply.ticket, message)
+
+    def _close(self, item: it.CloseAsked) -> Iterator[do.Effect]:
+        self.closed = True
+        self.says.clear()
+        for turn in self.turns.clear():
+            yield do.CloseRecognition(turn.number)
+            if turn.text:
+                yield from self._take_turn(turn)
+        if (reply := self.reply) is not None:
+            yield do.DropReply(reply.number)
+            if reply.opened:
+                yield do.Flush(reply.number)
+            yield from self._retire(reply, item.heard, item.bound)
+
+    # ---- What is told.
+
+    @property
+    def _now_s(self) -> float:
+        return self._at.mic / MIC_RATE
+
+    def _tell_state(self) -> Iterator[do.Effect]:
+        state: ev.State = "listening"
+        if self.reply is not None and self.reply.phase is Phase.SPEAKING:
+            state = "speaking"
+        elif self.reply is not None or (self.turns.open and self.turns.talking is None):
+            state = "thinking"
+        if state != self.state:
+            self.state, before = state, self.state
+            yield do.Emit(ev.StateChanged(at_s=self._now_s, state=state, before=before))
+
+    def _tell_end(self, reply: Reply, message: ChatMessage, heard: int, bound: int) -> Iterator[do.Effect]:
+        spoken_for_s = heard / self._port_rate
+        if message.interrupted:
+            yield do.Emit(
+                ev.AgentSpeechInterrupted(
+                    at_s=self._now_s,
+                    reply=reply.number,
+                    heard=message.text,
+                    cut=message.unheard,
+                    heard_for_s=spoken_for_s,
+                    bound_s=bound / self._port_rate,
+                )
+            )
+        elif message.text:
+            yield do.Emit(
+                ev.AgentSpeechHeard(at_s=self._now_s, reply=reply.number, text=message.text, spoken_for_s=spoken_for_s)
+            )
+
+    def _tell_metrics(self, reply: Reply) -> Iterator[do.Effect]:
+        if not reply.told:
+            reply.told = True
+            yield do.Emit(metrics(reply, self._at))

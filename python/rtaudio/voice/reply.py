@@ -1,0 +1,212 @@
+"""One reply on its way from text to audio: pure bookkeeping, a part of the session's machine.
+
+    tokens ──splitter──► clauses ──at most `in_flight` at once──► TTS ──in the text's order──► one segment
+
+It knows which character of the text begins at which sample of the segment, and so what was heard of it (law 9).
+
+    phase      leaves to
+    THINKING   SPEAKING when its first sample is put out; gone when cancelled with nothing written, or without audio
+    SPEAKING   gone when its segment is done or cut
+    STOPPING   flushed by the session: gone when the cut, or the end that overtook it, is reported
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from rtaudio.voice import effects as do
+from rtaudio.voice.clauses import Clause, ClauseSplitter
+from rtaudio.voice.heard import WordAt, heard_until, place_words
+from rtaudio.voice.items import AudioCame
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.protocols import Word
+from rtaudio.voice.turns import Turn
+
+CHARS_PER_S = 15.0
+"""English speech, roughly: places the words of a first clause that is heard before its end was synthesised."""
+
+
+class Phase(Enum):
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True)
+class ClauseAudio:
+    """A clause and the audio that came for it, in samples of the TTS's rate."""
+
+    clause: Clause
+    begin: int = 0  # set when it becomes the current one
+    samples: int = 0
+    pieces: int = 0
+    played: int = 0  # pieces handed to the playout
+    done: bool = False
+    words: list[Word] = field(default_factory=list)
+    words_refused: bool = False  # its TTS's times made no sense
+
+
+@dataclass(slots=True)
+class Milestones:
+    """When, on the loop's clock; None: not yet."""
+
+    origin_ns: int
+    turn_decided: int | None = None
+    stt_final: int | None = None
+    first_token: int | None = None
+    first_clause: int | None = None
+    first_audio: int | None = None
+    first_sample: int | None = None
+    heard: int | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    number: int
+    kind: Literal["answer", "say"]
+    times: Milestones
+    port_rate: int
+    options: SessionOptions
+    ticket: int = 0
+    phase: Phase = Phase.THINKING
+    began_mic: int = 0
+    text: str = ""
+    rate: int = 0  # of the TTS; fixed by its first audio
+    text_ended: bool = False
+    broken: bool = False  # its TTS failed: no audio beyond what came
+    answers: Turn | None = None  # the turn, to be answered anew if nothing is heard of this
+    abandoned: bool = False  # stopped by `interrupt`, or its providers failed: its turn is not answered anew
+    model_failed: bool = False
+    told: bool = False  # its TurnMetrics are out
+    clauses: list[ClauseAudio] = field(default_factory=list)
+    started: int = 0  # clauses handed to the TTS
+    current: int = 0  # clause whose audio goes to the segment now
+    written: int = 0  # samples handed to the playout, at the TTS's rate
+    segment_ended: bool = False
+    splitter: ClauseSplitter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.splitter = ClauseSplitter(self.options.first_clause_chars, self.options.clause_chars)
+
+    @property
+    def opened(self) -> bool:
+        """Some of its audio went to the playout: it has a segment."""
+        return self.written > 0
+
+    @property
+    def working(self) -> bool:
+        return self.phase is not Phase.STOPPING and not self.segment_ended
+
+    @property
+    def backlog(self) -> int:
+        """Clauses not yet begun to be synthesised."""
+        return len(self.clauses) - self.started
+
+    def add_text(self, text: str) -> list[Clause]:
+        self.text += text
+        return self._add(self.splitter.feed(text))
+
+    def end_text(self, complete: bool) -> list[Clause]:
+        """No more text. An incomplete one loses the clause that was under way."""
+        self.text_ended = True
+        return self._add(self.splitter.finish() if complete else [])
+
+    def _add(self, clauses: list[Clause]) -> list[Clause]:
+        self.clauses += [ClauseAudio(clause) for clause in clauses]
+        return clauses
+
+    def start_clauses(self) -> Iterator[do.Effect]:
+        in_flight = sum(not clause.done for clause in self.clauses[self.current : self.started])
+        while not self.broken and self.started < len(self.clauses) and in_flight < self.options.clauses_in_flight:
+            yield do.StartSpeech(self.number, self.started, self.clauses[self.started].clause.spoken)
+            self.started += 1
+            in_flight += 1
+
+    def add_audio(self, item: AudioCame) -> Iterator[do.Effect]:
+        """Raises ValueError for audio at another rate than before: a segment has one."""
+        if self.rate not in (0, item.rate):
+            raise ValueError(f"gave audio at {item.rate} Hz after audio at {self.rate} Hz")
+        self.rate = item.rate
+        clause = self.clauses[item.clause]
+        clause.samples += item.samples
+        clause.pieces += 1
+        return self._play()
+
+    def add_words(self, item: AudioCame) -> None:
+        """Raises ValueError, once, for times that make no sense; the clause's words are then placed in proportion."""
+        clause = self.clauses[item.clause]
+        if clause.words_refused:
+            return
+        try:
+            place_words(clause.clause.spoken, [*clause.words, *item.words], clause.samples, item.rate)
+        except ValueError:
+            clause.words_refused = True
+            clause.words.clear()
+            raise
+        clause.words.extend(item.words)
+
+    def end_clause(self, number: int) -> Iterator[do.Effect]:
+        self.clauses[number].done = True
+        return self._play()
+
+    def _play(self) -> Iterator[do.Effect]:
+        """Hands over what is next, in order, and the words that belong to it."""
+        while self.current < len(self.clauses):
+            clause = self.clauses[self.current]
+            if clause.played == 0:
+                clause.begin = self.written
+            while clause.played < clause.pieces:
+                yield do.PlayAudio(self.number, self.current, clause.played)
+                clause.played += 1
+            self.written = clause.begin + clause.samples
+            if not clause.done:
+                return
+            yield do.PlaceWords(self.number, tuple(self._in_segment(clause)))
+            self.current += 1
+
+    def finish_writing(self) -> bool:
+        """True once, when all its audio has been handed over."""
+        if self.segment_ended or not (self.broken or (self.text_ended and self.current == len(self.clauses))):
+            return False
+        self.segment_ended = True
+        return True
+
+    def heard(self, samples: int) -> tuple[str, str]:
+        """(heard, not heard) of the text, given how far its segment was heard, in samples at the port's rate."""
+        spoken = [clause for clause in self.clauses[: self.current + 1] if clause.pieces]
+        words = [word for clause in spoken for word in self._in_segment(clause)]
+        text_end = spoken[-1].clause.offset + len(spoken[-1].clause.text) if spoken else 0
+        end = heard_until(words, text_end, self.audio_end, samples)
+        if end == text_end and not any(map(str.isalnum, self.text[end:])):
+            end = len(self.text)  # nothing in the rest can be heard
+        return self.text[:end].strip(), self.text[end:].strip()
+
+    @property
+    def audio_end(self) -> int:
+        """Of what was handed over, at the port's rate."""
+        return self._at_port(self.written)
+
+    def _in_segment(self, clause: ClauseAudio) -> list[WordAt]:
+        return [
+            WordAt(self._at_port(clause.begin + word.sample), clause.clause.spoken_offset + word.offset)
+            for word in self._placed(clause)
+        ]
+
+    def _placed(self, clause: ClauseAudio) -> list[WordAt]:
+        spoken = clause.clause.spoken
+        samples = clause.samples if clause.done else max(clause.samples, self._expected(len(spoken)))
+        return place_words(spoken, clause.words, samples, self.rate)
+
+    def _expected(self, chars: int) -> int:
+        """How long a clause that is not complete will be: at the pace of those that are."""
+        done = [clause for clause in self.clauses if clause.done and clause.samples]
+        done_chars = sum(len(clause.clause.spoken) for clause in done)
+        if done_chars:
+            return sum(clause.samples for clause in done) * chars // done_chars
+        return int(self.rate * chars / CHARS_PER_S)
+
+    def _at_port(self, sample: int) -> int:
+        return sample * self.port_rate // self.rate if self.rate else 0

@@ -1,0 +1,127 @@
+"""How a reply takes what its providers send: the pure reactions of reply.py's state to tokens and audio.
+
+Each is a generator: its steps change the reply and give the effects in between, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import events as ev
+from rtaudio.voice import items as it
+from rtaudio.voice.clauses import Clause
+from rtaudio.voice.protocols import ProviderKind
+from rtaudio.voice.reply import Reply
+
+MIC_RATE = 16000
+
+
+def take_tokens(reply: Reply, item: it.TokenCame | it.TokensEnded | it.TokensFailed) -> Iterator[do.Effect]:
+    if reply.text_ended:
+        return
+    match item:
+        case it.TokenCame():
+            reply.times.first_token = reply.times.first_token or item.at.time_ns
+            yield from _speak(reply, reply.add_text(item.text), item.at)
+        case it.TokensEnded():
+            yield from _speak(reply, reply.end_text(complete=True), item.at)
+            if not reply.clauses:
+                reply.model_failed = True
+                yield _failed(item, "llm", item.provider, "sent nothing that can be spoken")
+        case it.TokensFailed():
+            reply.model_failed = True
+            yield _failed(item, "llm", item.provider, item.what)
+            yield from _speak(reply, reply.end_text(complete=False), item.at)
+        case _:
+            assert_never(item)
+    yield from _end_segment(reply)
+
+
+def take_all(reply: Reply, text: str, at: it.Stamp) -> Iterator[do.Effect]:
+    """The whole text at once, of a reply that needs no model."""
+    yield from _speak(reply, reply.add_text(text), at)
+    yield from _speak(reply, reply.end_text(complete=True), at)
+    yield from _end_segment(reply)
+
+
+def take_audio(reply: Reply, item: it.AudioCame | it.AudioEnded | it.AudioFailed) -> Iterator[do.Effect]:
+    if reply.broken:
+        return
+    match item:
+        case it.AudioCame():
+            yield from _audio_came(reply, item)
+        case it.AudioEnded():
+            if reply.clauses[item.clause].samples:
+                yield from reply.end_clause(item.clause)
+                yield from reply.start_clauses()
+            else:
+                yield from _break(reply, item, item.provider, "gave no audio")
+        case it.AudioFailed():
+            yield from _break(reply, item, item.provider, item.what)
+        case _:
+            assert_never(item)
+    yield from _end_segment(reply)
+
+
+def _audio_came(reply: Reply, item: it.AudioCame) -> Iterator[do.Effect]:
+    if item.samples:
+        reply.times.first_audio = reply.times.first_audio or item.at.time_ns
+        try:
+            yield from reply.add_audio(item)
+        except ValueError as error:
+            yield from _break(reply, item, item.provider, str(error))
+            return
+    if item.words:
+        try:
+            reply.add_words(item)
+        except ValueError as error:
+            yield _failed(item, "tts", item.provider, f"{error}; its words are placed in proportion instead")
+
+
+def _speak(reply: Reply, clauses: list[Clause], at: it.Stamp) -> Iterator[do.Effect]:
+    for clause in clauses:
+        reply.times.first_clause = reply.times.first_clause or at.time_ns
+        yield do.Emit(
+            ev.ReplyText(
+                at_s=at.mic / MIC_RATE, reply=reply.number, text=clause.spoken, text_offset=clause.spoken_offset
+            )
+        )
+    yield from reply.start_clauses()
+
+
+def _break(reply: Reply, item: it.Item, provider: str, what: str) -> Iterator[do.Effect]:
+    """No audio after what came: the reply ends there."""
+    reply.broken = reply.abandoned = reply.text_ended = True
+    yield _failed(item, "tts", provider, what)
+    yield do.StopProviders(reply.number)
+
+
+def _end_segment(reply: Reply) -> Iterator[do.Effect]:
+    if reply.finish_writing() and reply.opened:
+        yield do.EndSegment(reply.number)
+
+
+def _failed(item: it.Item, kind: ProviderKind, provider: str, what: str) -> do.Effect:
+    return do.Emit(ev.ProviderFailed(at_s=item.at.mic / MIC_RATE, kind=kind, provider=provider, what=what))
+
+
+def metrics(reply: Reply, at: it.Stamp) -> ev.TurnMetrics:
+    times = reply.times
+
+    def since(mark: int | None) -> float | None:
+        return None if mark is None else (mark - times.origin_ns) / 1e9
+
+    return ev.TurnMetrics(
+        at_s=at.mic / MIC_RATE,
+        turn=reply.answers.number if reply.answers is not None else 0,
+        reply=reply.number,
+        turn_decided_s=since(times.turn_decided),
+        stt_final_s=since(times.stt_final),
+        first_token_s=since(times.first_token),
+        first_clause_s=since(times.first_clause),
+        first_audio_s=since(times.first_audio),
+        first_sample_s=since(times.first_sample),
+        heard_s=since(times.heard),
+    )

@@ -1,0 +1,89 @@
+"""The user's turns, from the first word to the transcript: pure, a part of the session's machine.
+
+    turn        leaves to
+    TALKING     AWAITED when the core decides that it has ended. At most one turn is in it, the latest.
+    AWAITED     SETTLED with the final transcript, or with what there was of it when recognition failed
+    SETTLED     taken, in the order of the turns, once every earlier one has been
+
+A turn that begins while an earlier one is awaited does not wait for it: nothing said is lost (law 10), and a slow
+transcript never overtakes or falls behind.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+from rtaudio.voice.events import BargeState
+
+
+class Hearing(Enum):
+    TALKING = "talking"
+    AWAITED = "awaited"
+    SETTLED = "settled"
+
+
+@dataclass(slots=True)
+class Turn:
+    number: int
+    begin: int  # mic position at which speech began
+    start: int  # from which recognition gets audio
+    state: Hearing = Hearing.TALKING
+    end: int = 0  # of speech
+    until: int = 0  # up to which recognition gets audio
+    text: str = ""
+    barge: BargeState = "quiet"  # how the core last judged it
+    failed: bool = False
+    ended_ns: int = 0  # end of speech, on the loop's clock
+    decided_ns: int = 0
+    final_ns: int = 0
+
+
+class Turns:
+    def __init__(self, pre_roll_samples: int) -> None:
+        self._pre_roll = pre_roll_samples
+        self._turns: deque[Turn] = deque()
+        self._last_until = 0
+        self._count = 0
+
+    @property
+    def talking(self) -> Turn | None:
+        return self._turns[-1] if self._turns and self._turns[-1].state is Hearing.TALKING else None
+
+    @property
+    def latest(self) -> Turn | None:
+        return self._turns[-1] if self._turns else None
+
+    @property
+    def open(self) -> bool:
+        """Somebody talks, or a transcript is awaited."""
+        return bool(self._turns)
+
+    def find(self, number: int) -> Turn | None:
+        return next((turn for turn in self._turns if turn.number == number), None)
+
+    def begin(self, position: int) -> Turn:
+        """A new turn; no audio goes to recognition twice."""
+        self._count += 1
+        start = min(position, max(position - self._pre_roll, self._last_until, 0))
+        turn = Turn(self._count, position, start)
+        self._turns.append(turn)
+        return turn
+
+    def end(self, turn: Turn, end: int, until: int) -> None:
+        turn.state, turn.end, turn.until = Hearing.AWAITED, end, until
+        self._last_until = until
+
+    def settle(self, turn: Turn) -> list[Turn]:
+        """The turns that can be taken now, in order."""
+        turn.state = Hearing.SETTLED
+        taken = []
+        while self._turns and self._turns[0].state is Hearing.SETTLED:
+            taken.append(self._turns.popleft())
+        return taken
+
+    def clear(self) -> list[Turn]:
+        left = list(self._turns)
+        self._turns.clear()
+        return left
