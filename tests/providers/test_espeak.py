@@ -57,7 +57,7 @@ def test_two_runs_are_the_same_and_take_no_virtual_time() -> None:
 @installed
 def test_a_voice_that_does_not_exist_is_reported_when_warming_up() -> None:
     with pytest.raises(ProviderError, match=r"tts espeak-ng: .*voice"):
-        asyncio.run(EspeakTTS("no-such-voice").warm_up())
+        asyncio.run(EspeakTTS("xx").warm_up())
 
 
 @installed
