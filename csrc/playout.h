@@ -178,6 +178,7 @@ rta_status rta_playout_background(rta_playout_writer *w, const float *samples, u
 bool rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment);
 /* Are the cuts of the session side's flushes up to `ticket` (what rta_playout_flush returned) complete? Any thread. */
 bool rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket);
+bool rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket); /* of the engine side's */
 void rta_playout_writer_journal(rta_playout_writer *w, rta_journal *journal);
 
 typedef struct rta_playout_ledger { /* one segment, or (segment == 0) the port */

@@ -57,3 +57,7 @@ bool rta_playout_speaking(const rta_playout_engine *engine, uint64_t *segment) {
     if (segment) *segment = id;
     return id != 0;
 }
+
+bool rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket) {
+    return RTA_LOAD_ACQ(engine->flush_taken_engine) >= ticket;
+}

@@ -102,6 +102,7 @@ cdef extern from "playout.h" nogil:
         uint64_t background_samples
     ctypedef struct rta_playout_controls:
         pass
+    ctypedef struct rta_playout_engine
     ctypedef struct rta_playout_writer
     ctypedef struct rta_playout_consumer
     ctypedef struct rta_playout_ledger:
@@ -128,6 +129,7 @@ cdef extern from "playout.h" nogil:
     rta_status rta_playout_background(rta_playout_writer *w, const float *samples, uint64_t count)
     bint rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment)
     bint rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket)
+    bint rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket)
     rta_status rta_playout_snapshot(const rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger)
     rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard)
     rta_status rta_playout_attach(rta_playout_consumer *c)
@@ -155,6 +157,7 @@ cdef extern from "port.h" nogil:
     const rta_port_config *rta_port_engine_config(const rta_port_engine *port)
     rta_playout_consumer *rta_port_consumer(rta_port_engine *port)
     rta_playout_controls *rta_port_engine_controls(rta_port_engine *port)
+    const rta_playout_engine *rta_port_playout_state(const rta_port_engine *port)
     rta_status rta_port_mic_write(rta_port_engine *port, const float *samples, uint64_t count)
     uint64_t rta_port_mic_written(const rta_port_engine *port)
     void rta_port_engine_journal(rta_port_engine *port, rta_journal *engine, rta_journal *consumer)
@@ -401,6 +404,14 @@ cdef class AudioPort:
             with nogil:
                 PyThread_acquire_lock(self.lock, WAIT_LOCK)
         return rta_port_writer(self.session_side)
+
+    cdef rta_playout_controls *_controls(self) except NULL:
+        """The words this side may write: the session's, or on the engine side of a shared port the engine's."""
+        if self.is_closed:
+            raise PortClosed("the port is closed")
+        if self.session_side != NULL:
+            return rta_port_session_controls(self.session_side)
+        return rta_port_engine_controls(self.engine_side)
 
     cdef void _leave(self) noexcept:
         PyThread_release_lock(self.lock)
@@ -929,37 +940,36 @@ cdef class Playout:
 
     def flush(self):
         """Lock-free; takes effect at the consumer's next pull. Returns a ticket for flushed()."""
-        self.port._need_session()
-        return rta_playout_flush(rta_port_session_controls(self.port.session_side))
+        return rta_playout_flush(self.port._controls())
 
     def flushed(self, ticket):
         """Whether the cuts of that flush are complete; completes them itself where nobody consumes."""
-        self.port._need_session()
-        cdef rta_playout_writer *w = rta_port_writer(self.port.session_side)
         cdef rta_playout_consumer *c
-        if not rta_playout_flush_done(w, ticket) and self.port.engine_side != NULL:
+        if not self._flush_done(ticket) and self.port.engine_side != NULL:
             c = rta_port_consumer(self.port.engine_side)
             if rta_playout_attach(c) == RTA_OK:
                 rta_playout_detach(c)
-        return bool(rta_playout_flush_done(w, ticket))
+        return self._flush_done(ticket)
+
+    cdef bint _flush_done(self, uint64_t ticket) except *:
+        self.port._controls()
+        if self.port.session_side != NULL:
+            return rta_playout_flush_done(rta_port_writer(self.port.session_side), ticket)
+        return rta_playout_engine_flush_done(rta_port_playout_state(self.port.engine_side), ticket)
 
     def pause(self):
         """Fades out within 5 ms from the next pull on and stands still; nothing is lost (law 3)."""
-        self.port._need_session()
-        rta_playout_pause(rta_port_session_controls(self.port.session_side))
+        rta_playout_pause(self.port._controls())
 
     def resume(self, rewind_to_word=False):
         """Goes on with the very next sample, or from the start of the word (counted as replayed)."""
-        self.port._need_session()
-        rta_playout_resume(rta_port_session_controls(self.port.session_side), rewind_to_word)
+        rta_playout_resume(self.port._controls(), rewind_to_word)
 
     def duck(self, db, ramp_s=0.02):
         """Lowers speech by db <= 0 dB over ramp_s; 0 ends it."""
-        self.port._need_session()
         if not db <= 0:
             raise ValueError(f"db must be 0 or less, not {db}")
-        rta_playout_duck(rta_port_session_controls(self.port.session_side), amplitude(db, "db"),
-                         ramp_of(ramp_s, self.port.rate))
+        rta_playout_duck(self.port._controls(), amplitude(db, "db"), ramp_of(ramp_s, self.port.rate))
 
     def set_gain(self, db, ramp_s=0.02):
         """Volume of speech in dB, at most 18."""

@@ -111,7 +111,8 @@ class Segment:
 
 class Playout:
     """The session side of a playout. Made by a port; `Playout(rate)` makes a private port of its own with both sides,
-    for frameworks that want nothing else."""
+    for frameworks that want nothing else. On the engine side of a shared port, only controls and pulling work here: flush,
+    pause, resume and duck then write the engine's words, which hold beside the session's (paused if either pauses)."""
     def __init__(self, rate: int = 24000, *, queue_s: float = 30.0, history_s: float = 2.0) -> None: ...
     @property
     def rate(self) -> int: ...
