@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writer and consumer take turns on one thread: a batch is written, then pulled frame by frame, and only the pulls are
+ * Cost of a pull: writer and consumer take turns on one thread: a batch is written, then pulled frame by frame, and only the pulls are
  * timed. So what is measured is the consumer's own work on warm caches: ops, output stage, ledger, pull log and tap.
  * Each sample bears its number, and what was put out is compared with it outside the timed stretch.
  */
@@ -105,4 +105,39 @@ rta_status rta_playout_measure(rta_playout_measurement *result, uint32_t rate, u
     if (session) rta_port_session_destroy(session);
     if (engine) rta_port_engine_destroy(engine);
     return status;
+}
+
+/* ---- Flush against pulls */
+
+typedef struct race {
+    rta_playout_consumer *consumer;
+    float *out;
+    uint64_t pulls, frame;
+    rta_status status;
+    _Alignas(RTA_CACHE_LINE) uint64_t began; /* samples before the pull under way, or the next; NOT_YET: none so far */
+} race;
+
+#define NOT_YET UINT64_MAX
+
+static void pull_all(void *argument) {
+    race *r = argument;
+    for (uint64_t k = 0; k < r->pulls && r->status == RTA_OK; k++) {
+        __atomic_store_n(&r->began, k * r->frame, __ATOMIC_SEQ_CST);
+        r->status = rta_playout_pull(r->consumer, r->out + k * r->frame, r->frame, rta_clock_ns(), 0);
+    }
+    __atomic_store_n(&r->began, r->pulls * r->frame, __ATOMIC_SEQ_CST);
+}
+
+rta_status rta_playout_flush_race(rta_playout_consumer *consumer, rta_playout_controls *controls, float *out,
+                                  uint64_t pulls, uint64_t frame_samples, int64_t delay_ns, uint64_t *returned_at) {
+    race r = {.consumer = consumer, .out = out, .pulls = pulls, .frame = frame_samples, .began = NOT_YET};
+    rta_thread *thread;
+    rta_status status = rta_thread_start(&thread, pull_all, &r, "rta-measure", false);
+    if (status != RTA_OK) return status;
+    while (__atomic_load_n(&r.began, __ATOMIC_SEQ_CST) == NOT_YET) {}
+    for (const int64_t until_ns = rta_clock_ns() + delay_ns; rta_clock_ns() < until_ns;) {}
+    rta_playout_flush(controls);
+    *returned_at = __atomic_load_n(&r.began, __ATOMIC_SEQ_CST);
+    rta_thread_join(thread);
+    return r.status;
 }

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio import AudioPort, Event, Segment, SegmentCut
+from rtaudio import AudioPort, Event, Ledger, Segment, SegmentCut
+from rtaudio.core._measure import flush_race
 
 RATE = 48000
 PERIOD = 480
 FADE = RATE * 5 // 1000
 _SEGMENT_SAMPLES = RATE  # a second each
 _NAMES = 64  # segments told apart by their numbers
+_RACE_PULLS = 100
+_RACE_NS = 20_000  # some flushes come when all is pulled already
 
 Audio = NDArray[np.float32]
 
@@ -127,49 +130,41 @@ class _Record:
 
 def measure_flush(flushes: int = 1000, seed: int = 1) -> dict[str, int]:
     """``flush_to_silence_samples``: samples of the old segment that came out after ``flush()`` had returned, the
-    rest of a pull in progress included, worst case. ``accounting_error_samples``: by how much the ledger and the cut
-    reports differ from what the sink kept, summed. ``stale_samples``: samples of a flushed segment outside the
-    stretch it was played in.
+    rest of a pull in progress included, worst case. ``accounting_error_samples``: by how much ledger and cut reports
+    differ from what the sink got, summed. ``stale_samples``: what came out of a flushed segment outside the stretch
+    it was played in, and what could still be written to it.
+
+    Consumer and flush are native threads that race (rtaudio.core._measure.flush_race): in most rounds a pull is under
+    way when the flush is called.
     """
     chance = random.Random(seed)
     worst = errors = stale = 0
+    out = np.empty(_RACE_PULLS * PERIOD, np.float32)
     with AudioPort(RATE, queue_s=4.0) as port:
-        sink = Sink(port)
-        try:
-            at = 0
-            for _ in range(flushes):
-                segment = port.playout.open_segment()
-                written = _write_all(segment, numbered(segment.id, 0, chance.randrange(1, _SEGMENT_SAMPLES)))
-                # Anywhere: before the first sample, in its middle, after the last.
-                sink.wait_until(sink.begun + chance.randrange(0, _SEGMENT_SAMPLES // 4))
-                ticket = port.playout.flush()
-                returned = sink.begun
-                late = _write_all(segment, numbered(segment.id, written, PERIOD)) if not segment.ended else 0
-                while not port.playout.flushed(ticket):
-                    time.sleep(0)
-                sink.wait_until(sink.begun + 2 * PERIOD)
-                record = _Record(at, sink.take())
-                at += len(record.samples)
+        for _ in range(flushes):
+            at = port.playout.ledger().pulled
+            segment = port.playout.open_segment()
+            written = _write_all(segment, numbered(segment.id, 0, chance.randrange(1, 2 * len(out))))
+            returned = at + flush_race(port, out, PERIOD, chance.randrange(0, _RACE_NS))
+            stale += _write_all(segment, numbered(segment.id, written, PERIOD))
 
-                ledger = segment.ledger()
-                events = [event for event in port.events() if event.segment == segment.id]
-                start = next((event.out for event in events if event.kind == "segment_started"), None)
-                cut = next((event for event in events if event.kind == "cut"), None)
-                errors += late + abs(ledger.written - written) + ledger.queued
-                errors += abs(ledger.written + ledger.replayed - ledger.played - ledger.queued - ledger.dropped)
-                errors += _cut_error(cut, ledger.played, ledger.dropped)
-                if start is not None:
-                    got = record.cut_out(start, ledger.played)
-                    expected = numbered(segment.id, 0, ledger.played)
-                    errors += _misplaced(got, expected, fade_in=True, fade_out=True)
-                    worst = max(worst, start + ledger.played - returned)
-                elif ledger.played:
-                    errors += ledger.played
-                stale += int(np.count_nonzero(record.samples))
-            total = port.playout.ledger()
-            errors += abs(total.written + total.replayed - total.played - total.queued - total.dropped)
-        finally:
-            sink.close()
+            ledger = segment.ledger()
+            events = [event for event in port.events() if event.segment == segment.id]
+            start = next((event.out for event in events if event.kind == "segment_started"), None)
+            cut = next((event for event in events if event.kind == "cut"), None)
+            record = _Record(at, out)
+            errors += abs(ledger.written - written) + ledger.queued + _law_one(ledger) + _law_one(port.playout.ledger())
+            errors += _cut_error(cut, ledger.played, ledger.dropped)
+            if start is None:
+                errors += ledger.played
+            else:
+                end = start + ledger.played
+                expected = numbered(segment.id, 0, ledger.played)
+                errors += _misplaced(record.cut_out(start, ledger.played), expected, fade_in=True, fade_out=True)
+                worst = max(worst, end - returned)
+                if ledger.played == written:  # it ran dry before the flush: its last value decays over a fade's length
+                    stale += _decay_error(record.cut_out(end, min(FADE, at + len(out) - end)), expected[-1])
+            stale += int(np.count_nonzero(record.samples))
     return {
         "flush_to_silence_samples": worst,
         "flush_to_silence_bound_samples": PERIOD + FADE,
@@ -179,12 +174,21 @@ def measure_flush(flushes: int = 1000, seed: int = 1) -> dict[str, int]:
     }
 
 
+def _law_one(ledger: Ledger) -> int:
+    return abs(ledger.written + ledger.replayed - ledger.played - ledger.queued - ledger.dropped)
+
+
 def _cut_error(cut: Event | None, played: int, dropped: int) -> int:
-    """A cut is reported once, with the ledger's figures; a segment that nothing was cut from has been reported
-    whole."""
+    """A cut is reported once for every flushed segment, with the ledger's figures."""
     if cut is None:
-        return played + dropped
+        return 1 + played + dropped
     return abs(cut.a - played) + abs(cut.b - dropped)
+
+
+def _decay_error(got: Audio, last: np.float32) -> int:
+    """Samples of a concealed gap that do not fall from the last value towards zero."""
+    before = np.concatenate(([last], got[:-1])) if len(got) else got
+    return int(np.count_nonzero((got < 0) | (got > before)))
 
 
 def measure_pause(pauses: int = 200, seed: int = 2) -> dict[str, int]:
