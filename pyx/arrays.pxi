@@ -14,12 +14,12 @@ cdef object refuse_array(object x, str what, str dtypes):
     """Raises what is wrong with x as a one-dimensional contiguous array of one of dtypes."""
     if not isinstance(x, cnp.ndarray):
         raise TypeError(f"{what}: expected a NumPy array of {dtypes}, got {type(x).__name__}")
-    if x.dtype.name not in dtypes.split(" or "):
+    if x.dtype.name not in dtypes.split(" or ") or not x.dtype.isnative:
         raise TypeError(f"{what}: expected dtype {dtypes}, got {x.dtype}; convert with astype, "
                         f"or int16 <-> float32 with to_float32 and to_int16")
     if x.ndim != 1:
         raise ValueError(f"{what}: expected a one-dimensional (mono) array, got shape {x.shape}")
-    raise ValueError(f"{what}: expected a contiguous array in native byte order; pass numpy.ascontiguousarray(x)")
+    raise ValueError(f"{what}: expected a contiguous array; pass numpy.ascontiguousarray(x)")
 
 
 cdef inline cnp.ndarray sample_array(object x, int dtype, str what, str dtype_name):
