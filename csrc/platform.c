@@ -214,7 +214,8 @@ rta_status rta_region_attach(rta_region *region, int fd, size_t min_bytes) {
 }
 
 void rta_region_close(rta_region *region) {
-    if (region->base) munmap(region->base, region->bytes);
+    if (!region->base) return; /* a zeroed structure owns nothing, not even descriptor 0 */
+    munmap(region->base, region->bytes);
     if (region->fd >= 0) close(region->fd);
     *region = (rta_region){.fd = -1};
 }

@@ -45,6 +45,7 @@ rta_status rta_region_create(rta_region *region, size_t bytes, const char *name)
 /* Maps somebody else's descriptor read-only, after checking its size and that it cannot shrink. The descriptor is
  * duplicated. RTA_INVALID: too small or not sealed. */
 rta_status rta_region_attach(rta_region *region, int fd, size_t min_bytes);
+/* A zeroed or closed region may be closed again. */
 void rta_region_close(rta_region *region);
 
 /* ---- Threads (used by engine only). */

@@ -163,6 +163,12 @@ cdef uint64_t count_of(int64_t count, uint64_t least, uint64_t most, str what) e
     return <uint64_t>count
 
 
+cdef uint64_t position_of(object position, str what) except? 0:
+    if not 0 <= position < 1 << 63:
+        raise ValueError(f"{what}: expected a position, 0 or more, got {position}")
+    return <uint64_t>position
+
+
 cdef cnp.ndarray view_of(void *at, uint64_t count, int dtype, object owner, bint writable):
     cdef cnp.npy_intp shape = <cnp.npy_intp>count
     cdef cnp.ndarray array = cnp.PyArray_SimpleNewFromData(1, &shape, dtype, at)
@@ -385,14 +391,7 @@ cdef class History:
             fail(status, "write")
 
     def reader(self, position=None):
-        cdef HistoryReader made = HistoryReader.__new__(HistoryReader)
-        cdef uint64_t start = self.written if position is None else position
-        made.history = self
-        cdef rta_status status = rta_history_reader_init(&made.handle, self.block, self.data, self.capacity,
-                                                         self.elem_bytes, self.guard, start)
-        if status != RTA_OK:
-            fail(status, "reader")
-        return made
+        return HistoryReader(self, self.written if position is None else position)
 
     def close(self):
         rta_history_close(&self.writer)
@@ -402,8 +401,8 @@ cdef class History:
         return RTA_LOAD(&self.committed)
 
     @commit.setter
-    def commit(self, uint64_t position):
-        if position > self.written or position < self.committed:
+    def commit(self, position):
+        if not self.committed <= position <= self.written:
             raise ValueError(f"commit: expected {self.committed} to {self.written}, got {position}: "
                              "it never falls and never passes what is written")
         RTA_STORE(&self.committed, position)
@@ -421,16 +420,21 @@ cdef class HistoryReader:
     cdef rta_history_reader handle
     cdef History history
 
-    def __init__(self):
-        raise TypeError("HistoryReader: made by History.reader()")
+    def __cinit__(self, History history not None, position):
+        cdef uint64_t start = position_of(position, "position")
+        self.history = history
+        cdef rta_status status = rta_history_reader_init(&self.handle, history.block, history.data, history.capacity,
+                                                         history.elem_bytes, history.guard, start)
+        if status != RTA_OK:
+            fail(status, "HistoryReader")
 
     @property
     def position(self):
         return self.handle.position
 
     @position.setter
-    def position(self, uint64_t position):
-        self.handle.position = position
+    def position(self, position):
+        self.handle.position = position_of(position, "position")
 
     @property
     def available(self):
@@ -471,31 +475,33 @@ cdef class HistoryReader:
             raise LostSamples(self.handle.lost - lost, self.handle.position)
         fail(status, "read")
 
-    def copy(self, uint64_t start, int64_t count):
+    def copy(self, start, int64_t count):
+        cdef uint64_t at = position_of(start, "copy")
         cdef uint64_t wanted = count_of(count, 1, self.history.capacity - self.history.guard, "copy")
         cdef cnp.ndarray array = new_array(<Py_ssize_t>wanted, self.history.type_num)
         cdef void *to = cnp.PyArray_DATA(array)
         cdef rta_status status
         if wanted * self.history.elem_bytes < RELEASE_BYTES:
-            status = rta_history_copy(&self.handle, start, to, wanted)
+            status = rta_history_copy(&self.handle, at, to, wanted)
         else:
             with nogil:
-                status = rta_history_copy(&self.handle, start, to, wanted)
+                status = rta_history_copy(&self.handle, at, to, wanted)
         if status == RTA_OK:
             return array
-        self.refuse(status, start, self.oldest, "copy")
+        self.refuse(status, at, self.oldest, "copy")
 
-    def view(self, uint64_t start, int64_t count):
+    def view(self, start, int64_t count):
+        cdef uint64_t at = position_of(start, "view")
         cdef rta_ring_span span
         cdef uint64_t commit = self.history.commit
         cdef uint64_t wanted = count_of(count, 1, self.history.capacity - self.history.guard, "view")
-        cdef rta_status status = rta_history_view(&self.handle, commit, start, wanted, &span)
+        cdef rta_status status = rta_history_view(&self.handle, commit, at, wanted, &span)
         if status == RTA_OK:
             return views(&span, self.history.type_num, self.history, False)
-        self.refuse(status, start, max(commit, self.oldest), "view")
+        self.refuse(status, at, max(commit, self.oldest), "view")
 
-    def valid(self, uint64_t start):
-        return rta_history_valid(&self.handle, start)
+    def valid(self, start):
+        return rta_history_valid(&self.handle, position_of(start, "valid"))
 
     cdef object refuse(self, rta_status status, uint64_t start, object oldest, str what):
         if status == RTA_LOST:

@@ -122,8 +122,9 @@ class History:
     def closed(self) -> bool: ...
 
 class HistoryReader:
-    """A cursor of its own on a History, made by `History.reader()`. One thread."""
+    """A cursor of its own on a History, as `History.reader()` makes it. One thread."""
 
+    def __init__(self, history: History, position: int) -> None: ...
     @property
     def position(self) -> int:
         """The next sample to read; may be set."""
