@@ -241,7 +241,7 @@ static rta_status step(rta_engine *e, int64_t now_ns) {
         rta_count(&e->busy_ns, (uint64_t)(rta_clock_ns() - began_ns));
     }
     RTA_RT_LEAVE();
-    __atomic_store_n(&e->stepping, even + 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&e->stepping, even + 2, __ATOMIC_SEQ_CST);
     return status;
 }
 
