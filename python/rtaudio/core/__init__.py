@@ -36,9 +36,18 @@ _HOME = {
     "clock_ns": "_port",
     "MIC_RATE": "_port",
     "VAD_WINDOW": "_port",
+    "ModelAltered": "vad",
+    "ModelMissing": "vad",
     "SileroVad": "vad",
+    "SpeechEnded": "vad",
+    "SpeechStarted": "vad",
     "Vad": "vad",
+    "VadState": "vad",
     "VadStream": "vad",
+    "OnnxVad": "onnx_vad",
+    "OnnxVadStream": "onnx_vad",
+    "VadClosed": "onnx_vad",
+    "VadResult": "onnx_vad",
 }
 __all__ = sorted(_HOME)
 

@@ -139,7 +139,9 @@ def _tensor(message: memoryview) -> tuple[str, Tensor] | None:
             case 9:
                 raw = field.data
             case 14 if field.value == 1:
-                raise OnnxFormatError(f"tensor {name!r} keeps its data in another file, which this reader does not follow")
+                raise OnnxFormatError(
+                    f"tensor {name!r} keeps its data in another file, which this reader does not follow"
+                )
             case _:
                 pass
     dtype = _DTYPES.get(kind)
