@@ -192,6 +192,11 @@ class CloseAsked(Item):
     bound: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Ended(Item):
+    """Closing is complete: no stream or task is left. The last item."""
+
+
 _KINDS = {kind.__name__: kind for kind in Item.__subclasses__()}
 
 

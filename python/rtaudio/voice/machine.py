@@ -59,19 +59,28 @@ class Machine:
         self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
         self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
         self._at = it.Stamp(0, 0)
+        self._reason = ""
 
     def handle(self, item: it.Item) -> list[do.Effect]:
         """The effects of one item, to be carried out in order and before the next."""
-        if self.closed:
+        if self.closed and not isinstance(item, it.ProviderTroubled | it.Ended):
             return []
         self._at = item.at
         effects = list(self._react(item))
         if not self.closed:
             effects += self._begin()
         effects += self._tell_state()
-        if isinstance(item, it.CloseAsked):
-            effects.append(do.Emit(ev.SessionClosed(at_s=self._now_s, reason=item.reason)))
         return effects
+
+    @property
+    def backlog(self) -> int:
+        """Clauses that wait for a TTS."""
+        return self.reply.backlog if self.reply is not None else 0
+
+    @property
+    def now_mic(self) -> int:
+        """Mic position of the last item."""
+        return self._at.mic
 
     def _react(self, item: it.Item) -> Iterator[do.Effect]:
         match item:
@@ -113,6 +122,8 @@ class Machine:
                 yield from self._interrupt()
             case it.CloseAsked():
                 yield from self._close(item)
+            case it.Ended():
+                yield do.Emit(ev.SessionClosed(at_s=self._now_s, reason=self._reason))
             case _:
                 raise TypeError(f"{type(item).__name__} is no item of a session")
 
@@ -292,7 +303,7 @@ class Machine:
             yield do.SayDone(reply.ticket, message)
 
     def _close(self, item: it.CloseAsked) -> Iterator[do.Effect]:
-        self.closed = True
+        self.closed, self._reason = True, item.reason
         self.says.clear()
         for turn in self.turns.clear():
             yield do.CloseRecognition(turn.number)

@@ -64,3 +64,31 @@ class EventStream:
         self._queue.clear()
         self.finish()
         self._leave(self)
+
+
+class Observers:
+    """All streams of events of one session."""
+
+    def __init__(self) -> None:
+        self._streams: list[EventStream] = []
+
+    def open(self, bound: int, finished: bool) -> EventStream:
+        stream = EventStream(bound, self._leave)
+        if finished:
+            stream.finish()
+        else:
+            self._streams.append(stream)
+        return stream
+
+    def _leave(self, stream: EventStream) -> None:
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+    def put(self, event: SessionEvent) -> None:
+        for stream in self._streams:
+            stream.put(event)
+
+    def finish(self) -> None:
+        for stream in self._streams:
+            stream.finish()
+        self._streams.clear()

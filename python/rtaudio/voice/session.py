@@ -1,23 +1,40 @@
-"""One conversation: a port, an agent, providers, a history."""
+"""One conversation: a port, an agent, providers, a history.
+
+    core events, provider results, calls of the user ──post──► one mailbox ──► machine ──effects──► carried out here
+
+Everything that happens is an item; items are handled one at a time and to the end, in the order in which they were
+posted, without a pause of the event loop in between. The machine (machine.py) decides, hands.py does.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
+from rtaudio.core import PortClosed
+from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.core_items import Segments
+from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
+from rtaudio.voice.hands import Hands
+from rtaudio.voice.machine import SAYS, Machine
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, STT, TTS
+from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
+from rtaudio.voice.streams import attempt, describe
+from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
 
+Recorder = Callable[[it.Item | Effect], None]
 
-class Session(Protocol):
+
+class Session:
     """Runs an agent on a port.
 
         async with Session(port, agent, stt=stt, llm=llm, tts=tts, wake=wake) as session:
@@ -37,36 +54,164 @@ class Session(Protocol):
         llm: LLM,
         tts: TTS,
         options: SessionOptions | None = None,
-        wake: Any = None,
-        recorder: Callable[[object], None] | None = None,
+        wake: Wakeups | WakeDescriptor | None = None,
+        recorder: Recorder | None = None,
         history: ChatContext | None = None,
     ) -> None:
-        """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or None where somebody else calls `take()`
-        after each step of the engine (simulation). `recorder` sees every item and every effect, in order."""
+        """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups that shares one among
+        sessions; None where somebody else calls `take()` after each step of the engine (simulation). `recorder` sees
+        every item and every effect, in order; it must not raise. `history`: a conversation to go on with."""
+        self._port, self._agent = port, agent
+        self._options = options if options is not None else SessionOptions()
+        self._machine = Machine(agent, self._options, port.rate, history)
+        self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups(wake)
+        self._recorder = recorder
+        self._segments = Segments()
+        self._hands = Hands(
+            port, self._segments, stt, llm, tts, self._machine, self._options, self.post, self.take, self._fail
+        )
+        self._mailbox: deque[it.Item] = deque()
+        self._handling = False
+        self._started = False
+        self._closing: asyncio.Task[None] | None = None
+
+    # ---- For users.
 
     @property
     def history(self) -> ChatContext:
         """The conversation so far, as heard. A copy."""
+        return self._machine.history.copy()
 
     @property
-    def state(self) -> State: ...
+    def state(self) -> State:
+        return self._machine.state
 
-    def events(self, bound: int = 256) -> EventStream: ...
+    @property
+    def closed(self) -> bool:
+        return self._machine.closed
+
+    def events(self, bound: int = 256) -> EventStream:
+        """A new stream of events, from now on; see EventStream for what happens to slow readers."""
+        return self._hands.observers.open(bound, finished=self._machine.closed)
 
     def say(self, text: str) -> asyncio.Future[ChatMessage]:
-        """Has the agent say `text`, after what it is saying. The future gives the message as it came into the history
-        (with what was heard of it); it is cancelled if the session closes first."""
+        """Has the agent say `text`, after what it is saying.
+
+        The future gives the message as it came into the history, with what was heard of it; it is cancelled if the
+        session closes first. Raises ValueError for text without a letter or digit, RuntimeError for a session that is
+        not running, BufferError when too much waits to be said.
+        """
+        self._need_running()
+        if not any(map(str.isalnum, text)):
+            raise ValueError(f"say: nothing to speak in {text!r}")
+        if len(self._machine.says) >= SAYS:
+            raise BufferError(f"say: {SAYS} texts wait to be said already")
+        ticket, future = self._hands.promise()
+        self.post(it.SayAsked(self._stamp(), text, ticket))
+        return future
 
     def interrupt(self) -> None:
-        """Stops what the agent is thinking or saying, at once. What was heard stays in the history."""
+        """Stops what the agent is thinking or saying, and was to say, at once. What was heard stays in the history.
+        RuntimeError for a session that is not running."""
+        self._need_running()
+        self.post(it.InterruptAsked(self._stamp()))
+
+    async def aclose(self) -> None:
+        """Idempotent; if the caller is cancelled meanwhile, closing goes on to its end."""
+        await asyncio.shield(self._close("closed"))
+
+    async def __aenter__(self) -> Session:
+        if self._started:
+            raise RuntimeError("a session runs once; make a new one")
+        self._started = True
+        try:
+            await self._warm_up()
+            if self._wakeups is not None:
+                self._wakeups.add(self.take)
+            if self._agent.greeting:
+                self.post(it.SayAsked(self._stamp(), self._agent.greeting, 0))
+            self.take()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    # ---- For what drives it.
 
     def take(self) -> None:
         """Takes what the core has for the session: events, room, mic audio. Called by the wake-up, or by what drives
-        the engine by hand."""
+        the engine by hand, after each step. Does nothing before the session was entered and after it closed."""
+        if not self._started or self.closed:
+            return
+        try:
+            stamp = self._stamp()
+            for event in self._port.events():
+                if (item := self._segments.item_of(event, stamp)) is not None:
+                    self.post(item)
+            self._hands.move(stamp)
+        except PortClosed:
+            self._close("the port was closed")
 
-    async def aclose(self) -> None:
-        """Idempotent; safe when cancelled."""
+    def post(self, item: it.Item) -> None:
+        """Hands an item to the machine and carries out what it wants; in order also when called from within."""
+        self._mailbox.append(item)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._mailbox:
+                self._handle(self._mailbox.popleft())
+        except Exception as error:
+            self._mailbox.clear()
+            self._fail(error)
+        finally:
+            self._handling = False
 
-    async def __aenter__(self) -> Session: ...
+    def _handle(self, item: it.Item) -> None:
+        if self._recorder is not None:
+            self._recorder(item)
+        for effect in self._machine.handle(item):
+            if self._recorder is not None:
+                self._recorder(effect)
+            self._hands.carry_out(effect)
 
-    async def __aexit__(self, *exc: object) -> None: ...
+    def _stamp(self) -> it.Stamp:
+        return self._hands.stamp()
+
+    def _need_running(self) -> None:
+        if not self._started or self.closed:
+            raise RuntimeError("the session is not running: use it inside `async with`")
+
+    async def _warm_up(self) -> None:
+        def troubled(kind: ProviderKind, name: str) -> Callable[[str], None]:
+            return lambda what: self.post(it.ProviderTroubled(self._stamp(), kind, name, f"warm-up: {what}"))
+
+        await asyncio.gather(
+            *(
+                attempt(provider.warm_up(), troubled(kind, provider.name))
+                for kind, provider in self._hands.providers().items()
+            )
+        )
+
+    # ---- The end.
+
+    def _fail(self, error: BaseException) -> None:
+        """A task or an effect broke in a way no provider should be able to cause."""
+        self._close(describe(error))
+
+    def _close(self, reason: str) -> asyncio.Task[None]:
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._shut(reason), name="close session")
+        return self._closing
+
+    async def _shut(self, reason: str) -> None:
+        if self._wakeups is not None:
+            self._wakeups.remove(self.take)
+        heard, bound = self._hands.heard_now()
+        self.post(it.CloseAsked(self._stamp(), reason, heard, bound))
+        await self._hands.aclose()
+        self.post(it.Ended(self._stamp()))
+        self._hands.observers.finish()

@@ -1,0 +1,52 @@
+"""What the core reports, as items for the machine: names instead of numbers, replies instead of segments."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from rtaudio.voice import items as it
+from rtaudio.voice.events import BargeState
+
+if TYPE_CHECKING:
+    from rtaudio.core._port import Event, Segment
+
+BARGE_STATES: Final[tuple[BargeState, ...]] = ("quiet", "suspected", "likely", "confirmed", "false")
+REMEMBERED: Final = 64  # segments; as many as a playout holds
+
+
+class Segments:
+    """Which reply a segment of the playout is. Remembers the last ones: their events may come late."""
+
+    def __init__(self) -> None:
+        self._replies: OrderedDict[int, tuple[int, Segment]] = OrderedDict()
+
+    def add(self, reply: int, segment: Segment) -> None:
+        if segment.id not in self._replies:
+            self._replies[segment.id] = (reply, segment)
+            if len(self._replies) > REMEMBERED:
+                self._replies.popitem(last=False)
+
+    def item_of(self, event: Event, at: it.Stamp) -> it.Item | None:
+        """None: of no interest here, or of a segment that no reply of this session wrote."""
+        match event.kind:
+            case "speech_started":
+                return it.SpeechBegan(at, event.mic, event.decided)
+            case "speech_ended":
+                return it.SpeechPaused(at, event.mic, event.decided)
+            case "turn_ended":
+                return it.TurnOver(at, event.mic, event.decided)
+            case "barge_in":
+                return it.BargeChanged(at, BARGE_STATES[event.a], BARGE_STATES[event.b])
+            case "input_starved":
+                return it.LineStarved(at, event.a)
+            case "segment_started" | "segment_done" | "cut" if event.segment in self._replies:
+                reply, segment = self._replies[event.segment]
+                if event.kind == "segment_started":
+                    return it.ReplySounded(at, reply)
+                if event.kind == "segment_done":
+                    return it.ReplyDone(at, reply)
+                heard = segment.heard(at.time_ns)
+                return it.ReplyCut(at, reply, heard.final, heard.bound)
+            case _:
+                return None

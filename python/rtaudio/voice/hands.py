@@ -1,0 +1,251 @@
+"""What carries a machine's effects out: streams and the tasks that read them, mic readers, segments, observers.
+
+Owns everything that runs: when `aclose` returns, no task and no stream is left. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtaudio.core import PortClosed
+from rtaudio.voice import effects as do
+from rtaudio.voice import items as it
+from rtaudio.voice.chat import ChatMessage
+from rtaudio.voice.clock import now_ns
+from rtaudio.voice.core_items import Segments
+from rtaudio.voice.machine import Machine
+from rtaudio.voice.observe import Observers
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
+from rtaudio.voice.pumps import Desk, pump_model, pump_speech
+from rtaudio.voice.recognition import Recognition
+from rtaudio.voice.segment_writer import SegmentWriter
+from rtaudio.voice.streams import close_stream, describe
+from rtaudio.voice.tasks import Signal, Tasks
+
+if TYPE_CHECKING:
+    from rtaudio.core import AudioPort
+
+FLUSH_LOOK_S = 0.1
+"""How often a flush is looked after whose cut has not come: without a consumer there is none to make it."""
+FLUSH_LOOKS = 10
+
+
+class Speaking:
+    """What runs for one reply."""
+
+    def __init__(self, number: int, writer: SegmentWriter) -> None:
+        self.number, self.writer = number, writer
+        self.tasks: list[asyncio.Task[None]] = []
+        self.wanted = True
+        self.audible_told = False
+
+
+class Hands:
+    def __init__(
+        self,
+        port: AudioPort,
+        segments: Segments,
+        stt: STT,
+        llm: LLM,
+        tts: TTS,
+        machine: Machine,
+        options: SessionOptions,
+        post: Callable[[it.Item], None],
+        take: Callable[[], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._port, self._segments, self._machine, self._options = port, segments, machine, options
+        self._stt, self._llm, self._tts = stt, llm, tts
+        self._post, self._take = post, take
+        self._tasks = Tasks(failed)
+        self._moved = Signal()
+        self._desk = Desk(options, post, self.stamp, self._moved)
+        self._recognitions: dict[int, tuple[Recognition, asyncio.Task[None]]] = {}
+        self._speaking: Speaking | None = None
+        self._promises: dict[int, asyncio.Future[ChatMessage]] = {}
+        self._tickets = 0
+        self.observers = Observers()
+
+    def providers(self) -> dict[ProviderKind, STT | LLM | TTS]:
+        return {"stt": self._stt, "llm": self._llm, "tts": self._tts}
+
+    def stamp(self) -> it.Stamp:
+        try:
+            mic = self._port.mic_written
+        except PortClosed:
+            mic = self._machine.now_mic
+        return it.Stamp(mic, now_ns())
+
+    def promise(self) -> tuple[int, asyncio.Future[ChatMessage]]:
+        self._tickets += 1
+        future: asyncio.Future[ChatMessage] = asyncio.get_running_loop().create_future()
+        self._promises[self._tickets] = future
+        return self._tickets, future
+
+    def move(self, stamp: it.Stamp) -> None:
+        """New mic audio to recognition, speech to wherever there is room, and whether the agent can be heard yet."""
+        for recognition, _ in tuple(self._recognitions.values()):
+            recognition.feed()
+        if (speaking := self._speaking) is None:
+            return
+        speaking.writer.write()
+        segment = speaking.writer.segment
+        if segment is not None and not speaking.audible_told and (heard := segment.heard(stamp.time_ns).now):
+            speaking.audible_told = True
+            self._post(it.ReplyAudible(stamp, speaking.number, heard))
+
+    def heard_now(self) -> tuple[int, int]:
+        """(samples, bound) heard for good of the reply that is being spoken."""
+        try:
+            if self._speaking is not None and (segment := self._speaking.writer.segment) is not None:
+                heard = segment.heard(now_ns())
+                return heard.final, heard.bound
+        except PortClosed:
+            pass
+        return 0, 0
+
+    async def aclose(self) -> None:
+        for future in self._promises.values():
+            future.cancel()
+        self._promises.clear()
+        if left := await self._tasks.aclose(2 * self._options.close_timeout_s + 1):
+            warnings.warn(f"session closed, but a provider keeps running: {', '.join(left)}", ResourceWarning, 2)
+
+    def carry_out(self, effect: do.Effect) -> None:
+        match effect:
+            case do.OpenRecognition():
+                self._open_recognition(effect)
+            case do.EndRecognition():
+                if effect.turn in self._recognitions:
+                    self._recognitions[effect.turn][0].end_at(effect.until)
+            case do.CloseRecognition():
+                if effect.turn in self._recognitions:
+                    self._tasks.cancel(self._recognitions.pop(effect.turn)[1])
+            case do.StartModel():
+                self._start_model(effect.reply)
+            case do.StartSpeech():
+                self._start_speech(effect)
+            case do.PlayAudio():
+                self._play(effect)
+            case do.PlaceWords():
+                self._of(effect.reply).writer.place(effect.words)
+            case do.EndSegment():
+                self._of(effect.reply).writer.end()
+            case do.StopProviders():
+                self._stop_providers(self._of(effect.reply))
+            case do.DropReply():
+                self._drop(effect.reply)
+            case do.Flush():
+                self._flush(effect.reply)
+            case do.SayDone():
+                if (future := self._promises.pop(effect.ticket, None)) is not None and not future.done():
+                    future.set_result(effect.message)
+            case do.Emit():
+                self.observers.put(effect.event)
+            case do.Remember():
+                pass  # the machine's own history has it; for recorders
+            case _:
+                raise TypeError(f"{type(effect).__name__} is no effect of a session")
+        self._moved.fire()
+
+    # ---- Recognition.
+
+    def _open_recognition(self, effect: do.OpenRecognition) -> None:
+        turn = effect.turn
+
+        def failed(what: str) -> None:
+            self._post(it.TranscriptFailed(self.stamp(), turn, self._stt.name, what))
+
+        try:
+            recognition = Recognition(
+                self._stt,
+                self._port.mic(effect.start),
+                final_timeout_s=self._options.stt_final_timeout_s,
+                came=lambda text, final: self._post(it.TranscriptCame(self.stamp(), turn, text, final)),
+                failed=failed,
+                lost=lambda samples: self._post(it.AudioLost(self.stamp(), samples)),
+            )
+        except PortClosed:
+            raise
+        except Exception as error:
+            return failed(describe(error))
+        task = self._tasks.start(self._recognise(recognition), f"recognise turn {turn}")
+        self._recognitions[turn] = (recognition, task)
+
+    async def _recognise(self, recognition: Recognition) -> None:
+        try:
+            recognition.feed()
+            await recognition.run()
+        finally:
+            await close_stream(
+                recognition.stream,
+                self._options.close_timeout_s,
+                self._desk.troubled("stt", self._stt.name),
+            )
+
+    # ---- Replies.
+
+    def _of(self, reply: int) -> Speaking:
+        if self._speaking is None or self._speaking.number != reply:
+            self._speaking = Speaking(reply, SegmentWriter(self._port, self._moved))
+        return self._speaking
+
+    def _start_model(self, reply: int) -> None:
+        speaking = self._of(reply)
+        work = pump_model(
+            self._desk,
+            self._llm,
+            self._machine.history.copy(),
+            reply,
+            wanted=lambda: speaking.wanted,
+            ready=lambda: self._machine.backlog < self._options.clauses_waiting,
+        )
+        speaking.tasks.append(self._tasks.start(work, f"model for reply {reply}"))
+
+    def _start_speech(self, effect: do.StartSpeech) -> None:
+        speaking, reply, clause = self._of(effect.reply), effect.reply, effect.clause
+        work = pump_speech(self._desk, self._tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer)
+        speaking.tasks.append(self._tasks.start(work, f"speech of clause {clause} of reply {reply}"))
+
+    def _play(self, effect: do.PlayAudio) -> None:
+        speaking = self._of(effect.reply)
+        try:
+            speaking.writer.play(effect.clause, effect.number)
+        except PortClosed:
+            raise
+        except Exception as error:  # a rate the playout cannot take, or no segment to be had
+            self._post(it.AudioFailed(self.stamp(), effect.reply, effect.clause, self._tts.name, describe(error)))
+        if speaking.writer.segment is not None:
+            self._segments.add(effect.reply, speaking.writer.segment)
+
+    def _stop_providers(self, speaking: Speaking) -> None:
+        speaking.wanted = False
+        for task in speaking.tasks:
+            self._tasks.cancel(task)
+
+    def _drop(self, reply: int) -> None:
+        speaking = self._of(reply)
+        self._stop_providers(speaking)
+        speaking.writer.drop()
+
+    def _flush(self, reply: int) -> None:
+        try:
+            ticket = self._port.playout.flush()
+        except PortClosed:
+            return  # nothing plays from a closed port
+        if not self._machine.closed:
+            self._tasks.start(self._look_after_flush(reply, ticket), f"flush of reply {reply}")
+
+    async def _look_after_flush(self, reply: int, ticket: int) -> None:
+        for _ in range(FLUSH_LOOKS):
+            await asyncio.sleep(FLUSH_LOOK_S)
+            if self._machine.reply is None or self._machine.reply.number != reply:
+                return
+            self._port.playout.flushed(ticket)
+            self._take()
+        heard, bound = self.heard_now()
+        self._post(it.ReplyCut(self.stamp(), reply, heard, bound))

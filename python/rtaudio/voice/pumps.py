@@ -1,0 +1,113 @@
+"""The tasks that read a reply's providers: each turns what comes, late or wrong, into items, and closes its stream.
+
+A pump ends when its stream does, when it fails, when it is cancelled, or when its reply is no longer wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtaudio.voice import items as it
+from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech
+from rtaudio.voice.segment_writer import SegmentWriter
+from rtaudio.voice.streams import Stalled, close_stream, describe, next_within
+from rtaudio.voice.tasks import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a pump works with: where items go, what time it is, and the signal that room may have come."""
+
+    options: SessionOptions
+    post: Callable[[it.Item], None]
+    stamp: Callable[[], it.Stamp]
+    moved: Signal
+
+    def troubled(self, kind: ProviderKind, provider: str) -> Callable[[str], None]:
+        return lambda what: self.post(it.ProviderTroubled(self.stamp(), kind, provider, what))
+
+
+async def pump_model(
+    desk: Desk, llm: LLM, chat: ChatContext, reply: int, wanted: Callable[[], bool], ready: Callable[[], bool]
+) -> None:
+    """Reads tokens while `ready` (the clauses waiting are few), as long as the reply is `wanted`."""
+
+    def failed(what: str) -> None:
+        desk.post(it.TokensFailed(desk.stamp(), reply, llm.name, what))
+
+    try:
+        stream = llm.stream(chat)
+    except Exception as error:
+        return failed(describe(error))
+    try:
+        source, limit_s, came = aiter(stream), desk.options.llm_first_timeout_s, False
+        while wanted():
+            try:
+                token = await next_within(source, limit_s, "token")
+            except StopAsyncIteration:
+                return desk.post(it.TokensEnded(desk.stamp(), reply, llm.name)) if came else failed("sent nothing")
+            if token.text:
+                limit_s, came = desk.options.llm_next_timeout_s, True
+                desk.post(it.TokenCame(desk.stamp(), reply, token.text))
+            while wanted() and not ready():
+                await desk.moved.wait()
+    except Stalled as error:
+        failed(str(error))
+    except Exception as error:
+        failed(describe(error))
+    finally:
+        await close_stream(stream, desk.options.close_timeout_s, desk.troubled("llm", llm.name))
+
+
+async def pump_speech(
+    desk: Desk, tts: TTS, text: str, reply: int, clause: int, wanted: Callable[[], bool], writer: SegmentWriter
+) -> None:
+    """Reads the audio of one clause, at most `ahead_s` of it beyond what the playout took."""
+
+    def failed(what: str) -> None:
+        desk.post(it.AudioFailed(desk.stamp(), reply, clause, tts.name, what))
+
+    try:
+        stream = tts.stream(text)
+    except Exception as error:
+        return failed(describe(error))
+    try:
+        source, limit_s = aiter(stream), desk.options.tts_first_timeout_s
+        while wanted():
+            try:
+                speech = checked(await next_within(source, limit_s, "audio"))
+            except StopAsyncIteration:
+                return desk.post(it.AudioEnded(desk.stamp(), reply, clause, tts.name))
+            count = len(speech.samples)
+            if count:
+                limit_s = desk.options.tts_next_timeout_s
+                writer.hold(clause, speech.samples, speech.rate)
+            words = tuple(speech.words)
+            desk.post(it.AudioCame(desk.stamp(), reply, clause, tts.name, count, speech.rate, words))
+            while wanted() and writer.held(clause) > desk.options.ahead_s * speech.rate:
+                await desk.moved.wait()
+    except Stalled as error:
+        failed(str(error))
+    except Exception as error:
+        failed(describe(error))
+    finally:
+        await close_stream(stream, desk.options.close_timeout_s, desk.troubled("tts", tts.name))
+
+
+def checked(speech: Speech) -> Speech:
+    """Raises TypeError or ValueError for audio that is not what the protocol says."""
+    samples: Audio = speech.samples
+    if not isinstance(samples, np.ndarray) or samples.dtype != np.float32:
+        raise TypeError(f"samples must be a float32 array, not {getattr(samples, 'dtype', type(samples).__name__)}")
+    if samples.ndim != 1:
+        raise ValueError(f"samples must be mono, shape (n,), not {samples.shape}")
+    if not isinstance(speech.rate, int) or speech.rate <= 0:
+        raise ValueError(f"rate must be a whole number of Hz, not {speech.rate!r}")
+    if not np.isfinite(samples).all():
+        raise ValueError("samples hold NaN or infinity")
+    return Speech(np.ascontiguousarray(samples), speech.rate, speech.words)

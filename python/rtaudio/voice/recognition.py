@@ -1,0 +1,113 @@
+"""Recognition of one turn: exactly the mic audio [start, until) goes in, transcripts come out, the stream is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rtaudio.core import LostSamples
+from rtaudio.voice.protocols import STT, STTStream
+from rtaudio.voice.streams import describe
+
+if TYPE_CHECKING:
+    from rtaudio.core._port import MediaReader
+
+
+class Recognition:
+    """`feed` is called whenever there may be new audio; `run` is the task that reads the transcripts.
+
+    `came(text, final)`: at most one final, the last. `failed(what)`: at most once, instead of it. `lost(samples)`:
+    audio was overwritten before it could be taken.
+    """
+
+    def __init__(
+        self,
+        stt: STT,
+        reader: MediaReader,
+        *,
+        final_timeout_s: float | None,
+        came: Callable[[str, bool], None],
+        failed: Callable[[str], None],
+        lost: Callable[[int], None],
+    ) -> None:
+        """Opens the stream; raises what the provider raises."""
+        self._stream: STTStream = stt.stream()
+        self._reader = reader
+        self._final_timeout_s = final_timeout_s
+        self._came, self._failed, self._lost = came, failed, lost
+        self._until: int | None = None
+        self._ended = False  # the stream was told that no more audio comes
+        self._over = False  # final or failed
+        self._limit: asyncio.Timeout | None = None
+
+    @property
+    def stream(self) -> STTStream:
+        return self._stream
+
+    def end_at(self, until: int) -> None:
+        self._until = until
+        self.feed()
+
+    def feed(self) -> None:
+        if self._ended or self._over:
+            return
+        try:
+            self._push()
+            if self._until is not None and self._reader.position >= self._until:
+                self._ended = True
+                self._stream.end()
+                self._arm()
+        except Exception as error:
+            self._fail(describe(error))
+
+    def _push(self) -> None:
+        while True:
+            count = self._reader.available
+            if self._until is not None:
+                count = min(count, self._until - self._reader.position)
+            if count <= 0:
+                return
+            try:
+                samples = self._reader.read(count)
+            except LostSamples as error:
+                self._lost(error.samples)
+                continue
+            self._stream.push(samples)
+
+    def _arm(self) -> None:
+        if self._limit is not None and self._ended and self._final_timeout_s is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._final_timeout_s)
+
+    def _fail(self, what: str) -> None:
+        if not self._over:
+            self._over = True
+            self._failed(what)
+
+    async def run(self) -> None:
+        text, settled = "", False
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                self._arm()
+                async for transcript in self._stream:
+                    if self._over:
+                        return
+                    text, settled = transcript.text, transcript.final
+                    final = settled and self._ended
+                    self._over = final
+                    self._came(text, final)
+                    if final:
+                        return
+        except TimeoutError as error:
+            ours = self._limit is not None and self._limit.expired()
+            wait = f"no final transcript within {self._final_timeout_s} s of the end of the turn"
+            return self._fail(wait if ours else describe(error))
+        except Exception as error:
+            return self._fail(describe(error))
+        if self._over:
+            return None
+        if settled and self._ended:  # it settled before the turn's end and had nothing to add
+            self._over = True
+            self._came(text, True)
+        else:
+            self._fail("ended without a final transcript")

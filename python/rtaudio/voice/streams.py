@@ -1,0 +1,52 @@
+"""Reading from a provider's stream with time-outs, and closing it: the same for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong, for an event: "TypeError: ..."."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+class Stalled(Exception):
+    """Nothing came in time."""
+
+
+async def next_within(source: AsyncIterator[T], limit_s: float | None, waiting_for: str) -> T:
+    """The next of `source`; StopAsyncIteration at its end. Raises Stalled after `limit_s`."""
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            return await anext(source)
+    except TimeoutError:
+        if limit.expired():
+            raise Stalled(f"no {waiting_for} within {limit_s} s") from None
+        raise
+
+
+async def close_stream(stream: Closable, limit_s: float, troubled: Callable[[str], None]) -> None:
+    """Closes it; what goes wrong is told to `troubled`, never raised. Works in a task that is being cancelled."""
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            await stream.aclose()
+    except TimeoutError as error:
+        troubled(f"its stream did not close within {limit_s} s" if limit.expired() else describe(error))
+    except Exception as error:
+        troubled(f"while its stream was closed: {describe(error)}")
+
+
+async def attempt(work: Awaitable[None], troubled: Callable[[str], None]) -> None:
+    """Awaits `work`; an error is told, not raised."""
+    try:
+        await work
+    except Exception as error:
+        troubled(describe(error))
