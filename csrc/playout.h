@@ -100,7 +100,8 @@ typedef struct rta_playout_session { /* written by the session side */
     uint64_t written;   /* samples accepted */
     uint64_t refused;   /* samples refused with RTA_CUT */
     uint64_t opened;    /* segments ever opened; ids are 1, 2, 3, ... */
-    uint64_t pad[4];
+    uint64_t token;     /* names this writer; see rta_playout_engine.bound */
+    uint64_t pad[3];
     /* then: op data, sample data, background data */
 } rta_playout_session;
 
@@ -130,7 +131,8 @@ typedef struct rta_playout_engine { /* written by the consumer, `controls` by an
     rta_playout_controls controls;
     rta_ring_consumer ops, samples; /* samples.read trails the read position by the history kept */
     uint64_t attached;              /* 1 while a consumer holds the role */
-    uint64_t pad0[7];
+    uint64_t bound; /* token of the writer that this account and the two counters above are about */
+    uint64_t pad0[6];
     uint32_t seq, paused; /* seqlock of all below; paused: 1 in HOLD */
     uint64_t read, high;  /* positions */
     uint64_t played, dropped, replayed, silence, concealed, pulled, underruns, faults, pulls;
@@ -187,7 +189,7 @@ typedef struct rta_playout_ledger { /* one segment, or (segment == 0) the port *
     uint32_t state, paused;
 } rta_playout_ledger;
 /* Consistent snapshot; session side, any thread that holds the writer's lock. RTA_LOST: no longer remembered. */
-rta_status rta_playout_snapshot(const rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger);
+rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger);
 
 typedef struct rta_playout_heard_at {
     uint64_t now, final, bound; /* samples of the segment from its start; high-water marks; +- bound samples */

@@ -665,6 +665,7 @@ static void publish(rta_playout_consumer *c, const rta_playout_pull_log *log) {
     RTA_STORE(own->pull_log_count, c->pull_log_count);
     rta_seq_end(&own->seq);
     RTA_STORE_REL(own->samples.read, c->low);
+    RTA_STORE_REL(own->bound, c->peer ? RTA_LOAD_ACQ(c->peer->token) : 0);
 }
 
 static void take_pending(rta_playout_consumer *c) {

@@ -29,6 +29,8 @@ struct rta_playout_writer {
     rta_playout_session *own;
     const rta_playout_engine *peer;
     rta_ring_writer ops, samples;
+    rta_ring_consumer nobody; /* stands in for the consumer's counters until it has taken this writer over */
+    bool bound;
     rta_playout_layout layout;
     uint64_t next, position; /* next id; samples written */
     uint64_t first_open;     /* the first segment that has not ended */
@@ -50,12 +52,24 @@ rta_status rta_playout_writer_create(rta_playout_writer **out, const rta_playout
     unsigned char *base = (unsigned char *)own;
     RTA_STORE(own->controls.duck, rta_pack_gain(1.0f, 0));
     RTA_STORE(own->controls.volume, rta_pack_gain(1.0f, 0));
-    rta_ring_writer_init(&w->ops, &own->ops, &peer->ops, base + w->layout.ops, RTA_PLAYOUT_OPS, sizeof(rta_op),
+    rta_ring_writer_init(&w->ops, &own->ops, &w->nobody, base + w->layout.ops, RTA_PLAYOUT_OPS, sizeof(rta_op),
                          RTA_RING_REJECT);
-    rta_ring_writer_init(&w->samples, &own->samples, &peer->samples, base + w->layout.samples,
-                         rta_playout_capacity(config), sizeof(float), RTA_RING_REJECT);
+    rta_ring_writer_init(&w->samples, &own->samples, &w->nobody, base + w->layout.samples, rta_playout_capacity(config),
+                         sizeof(float), RTA_RING_REJECT);
+    RTA_STORE_REL(own->token, (uint64_t)rta_clock_ns() ^ (uint64_t)(uintptr_t)w << 20 ^ 1);
     *out = w;
     return RTA_OK;
+}
+
+/* What stands in the engine's part is about this writer only once the consumer says so: a successor attaches while the
+ * account is still that of the one before. */
+static bool bound(rta_playout_writer *w) {
+    if (!w->bound && RTA_LOAD_ACQ(w->peer->bound) == RTA_LOAD(w->own->token)) {
+        w->ops.peer = &w->peer->ops;
+        w->samples.peer = &w->peer->samples;
+        w->bound = true;
+    }
+    return w->bound;
 }
 
 void rta_playout_writer_destroy(rta_playout_writer *w) {
@@ -82,16 +96,21 @@ bool rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment) {
     if (!s) return false;
     if (s->final) return s->last.state == RTA_SEGMENT_CUT;
     const rta_playout_slot *slot = &w->peer->slots[segment % RTA_PLAYOUT_SEGMENTS];
-    bool done = RTA_LOAD(slot->id) == segment && RTA_LOAD(slot->state) == RTA_SEGMENT_DONE;
+    bool done = w->bound && RTA_LOAD(slot->id) == segment && RTA_LOAD(slot->state) == RTA_SEGMENT_DONE;
     return !done && cut(w, s);
 }
 
 /* ---- Reading the consumer's account */
 
 /* A consistent copy of the account (without slots and log), of one slot, and if wanted of the pull log. */
-static rta_status read_account(const rta_playout_writer *w, rta_playout_engine *account, uint64_t id,
-                               rta_playout_slot *slot, bool log) {
+static rta_status read_account(rta_playout_writer *w, rta_playout_engine *account, uint64_t id, rta_playout_slot *slot,
+                               bool log) {
     const rta_playout_engine *peer = w->peer;
+    if (!bound(w)) {
+        memset(account, 0, sizeof *account);
+        if (slot) memset(slot, 0, sizeof *slot);
+        return RTA_OK;
+    }
     const size_t from = offsetof(rta_playout_engine, read), to = offsetof(rta_playout_engine, slots);
     for (int tries = 0; tries < 200000; tries++) {
         uint32_t before = RTA_LOAD_ACQ(peer->seq);
@@ -124,6 +143,7 @@ static bool close_account(rta_playout_writer *w, remembered *s) {
 /* ---- Writing */
 
 static bool push_op(rta_playout_writer *w, const rta_op *op, const float *samples) {
+    bound(w);
     if (rta_ring_push(&w->ops, op, 1) != RTA_OK) return false;
     w->ops_pushed++;
     if (w->journal)
@@ -178,7 +198,8 @@ rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment) {
 }
 
 uint64_t rta_playout_room(rta_playout_writer *w) {
-    uint64_t room = rta_ring_room(&w->samples), queued = w->position - RTA_LOAD(w->peer->read);
+    uint64_t read = bound(w) ? RTA_LOAD(w->peer->read) : 0;
+    uint64_t room = rta_ring_room(&w->samples), queued = w->position - read;
     uint64_t most = queued < w->config.queue_samples ? w->config.queue_samples - queued : 0;
     if (rta_ring_room(&w->ops) < 2) return 0;
     return room < most ? room : most;
@@ -298,10 +319,11 @@ rta_status rta_playout_background(rta_playout_writer *w, const float *samples, u
 /* ---- Account */
 
 bool rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket) {
-    return RTA_LOAD_ACQ(w->peer->flush_taken_session) >= ticket;
+    return RTA_LOAD_ACQ(w->peer->bound) == RTA_LOAD(w->own->token) &&
+           RTA_LOAD_ACQ(w->peer->flush_taken_session) >= ticket;
 }
 
-rta_status rta_playout_snapshot(const rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger) {
+rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger) {
     rta_playout_engine account;
     rta_playout_slot slot;
     memset(ledger, 0, sizeof *ledger);

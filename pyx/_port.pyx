@@ -130,7 +130,7 @@ cdef extern from "playout.h" nogil:
     bint rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment)
     bint rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket)
     bint rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket)
-    rta_status rta_playout_snapshot(const rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger)
+    rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger)
     rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard)
     rta_status rta_playout_attach(rta_playout_consumer *c)
     void rta_playout_detach(rta_playout_consumer *c)
@@ -303,13 +303,15 @@ cdef class AudioPort:
     cdef rta_port_engine *engine_side
     cdef rta_port_session *session_side
     cdef PyThread_type_lock lock  # one writer of speech at a time
+    cdef PyThread_type_lock pull_lock  # a pull from Python against accept() from another thread
     cdef object _playout, _journal
     cdef bint is_closed, pulling
     cdef object __weakref__
 
     def __cinit__(self):
         self.lock = PyThread_allocate_lock()
-        if self.lock == NULL:
+        self.pull_lock = PyThread_allocate_lock()
+        if self.lock == NULL or self.pull_lock == NULL:
             raise MemoryError("no lock for the port")
 
     def __init__(self, rate=24000, *, queue_s=30.0, history_s=2.0, mic_s=20.0, tap_s=8.0, background_s=0.0, epoch=0):
@@ -369,7 +371,13 @@ cdef class AudioPort:
         cdef int fd = session_fd
         self._need_engine()
         with nogil:
+            PyThread_acquire_lock(self.pull_lock, WAIT_LOCK)
+            if self.pulling:  # nobody else would take the new session over meanwhile
+                rta_playout_detach(rta_port_consumer(self.engine_side))
             status = rta_port_engine_accept(self.engine_side, fd)
+            if self.pulling:
+                rta_playout_attach(rta_port_consumer(self.engine_side))
+            PyThread_release_lock(self.pull_lock)
         if status == RTA_INVALID:
             raise ValueError(f"descriptor {session_fd} is not the session side of this port, or is not sealed")
         if status != RTA_OK:
@@ -382,6 +390,8 @@ cdef class AudioPort:
             rta_port_engine_destroy(self.engine_side)
         if self.lock != NULL:
             PyThread_free_lock(self.lock)
+        if self.pull_lock != NULL:
+            PyThread_free_lock(self.pull_lock)
 
     cdef int _need_engine(self) except -1:
         if self.is_closed:
@@ -1044,7 +1054,9 @@ cdef class Playout:
             self.attach()
         self.port._need_engine()
         with nogil:
+            PyThread_acquire_lock(self.port.pull_lock, WAIT_LOCK)
             status = rta_playout_pull(rta_port_consumer(self.port.engine_side), data, count, at, bound)
+            PyThread_release_lock(self.port.pull_lock)
         if status != RTA_OK:
             raise ValueError(f"out must hold 1..65536 samples, not {count}")
 
