@@ -1,7 +1,8 @@
 // sources: csrc/history.c csrc/platform.c
 //
 // A history between a writer that never waits and two readers, in threads and across two processes. Element k holds k:
-// what a reader gets is what belongs at that position, whole, and what it did not get is counted as lost.
+// what a reader gets is what belongs at that position, whole, and what it did not get is counted as lost. Readers without
+// a guard live at the very edge of what is being overwritten.
 #include "check.h"
 #include "history.h"
 #include "platform.h"
@@ -42,12 +43,11 @@ static bool view_is_right(const rta_history_reader *r, const rta_ring_span *span
     return right || !rta_history_valid(r, from);
 }
 
-static void read_all(void *arg) {
-    const ring *h = arg;
+static void read_all(const ring *h, uint64_t guard) {
     rta_history_reader r;
     uint64_t random = 3, got = 0, at = 0;
     uint32_t frame[LONGEST];
-    CHECK(rta_history_reader_init(&r, &h->block, h->data, CAPACITY, 4, GUARD, 0) == RTA_OK);
+    CHECK(rta_history_reader_init(&r, &h->block, h->data, CAPACITY, 4, guard, 0) == RTA_OK);
     uint64_t skipped = r.lost; /* it may start late */
     for (;;) {
         at = r.position;
@@ -77,7 +77,10 @@ static void read_all(void *arg) {
     CHECK(got + skipped == r.position && skipped == r.lost);
 }
 
-static void two_processes(void) {
+static void read_guarded(void *ring) { read_all(ring, GUARD); }
+static void read_at_the_edge(void *ring) { read_all(ring, 0); }
+
+static void two_processes(void (*read)(void *)) {
     rta_region own;
     CHECK(rta_region_create(&own, sizeof(ring), "history") == RTA_OK);
     const pid_t child = fork();
@@ -86,7 +89,7 @@ static void two_processes(void) {
         rta_region other;
         CHECK(rta_region_attach(&other, own.fd, sizeof(ring)) == RTA_OK);
         rta_region_close(&own);
-        read_all(other.base);
+        read(other.base);
         _exit(0);
     }
     write_all(own.base);
@@ -98,8 +101,8 @@ static void three_threads(void) {
     rta_region own;
     CHECK(rta_region_private(&own, sizeof(ring)) == RTA_OK);
     rta_thread *writer, *readers[2];
-    CHECK(rta_thread_start(&readers[0], read_all, own.base, "reader", false) == RTA_OK);
-    CHECK(rta_thread_start(&readers[1], read_all, own.base, "reader", false) == RTA_OK);
+    CHECK(rta_thread_start(&readers[0], read_guarded, own.base, "reader", false) == RTA_OK);
+    CHECK(rta_thread_start(&readers[1], read_at_the_edge, own.base, "reader", false) == RTA_OK);
     CHECK(rta_thread_start(&writer, write_all, own.base, "writer", false) == RTA_OK);
     rta_thread_join(writer);
     rta_thread_join(readers[0]);
@@ -108,7 +111,8 @@ static void three_threads(void) {
 }
 
 int main(void) {
-    two_processes();
+    two_processes(read_guarded);
+    two_processes(read_at_the_edge);
     three_threads();
     return 0;
 }
