@@ -166,8 +166,11 @@ def _tensor(message: memoryview) -> tuple[str, Tensor] | None:
         if kind == 10:  # float16 is kept as its bits
             values = np.array(integers, np.int64).astype(np.uint16).view(np.float16)
         else:
-            values = np.array(integers, np.uint64 if kind == 13 else np.int64).astype(dtype)
-    return name, values.reshape(dims)
+            values = np.array(integers, np.int64).astype(dtype)  # uint64 came as its two's complement
+    try:
+        return name, values.reshape(dims)
+    except ValueError as error:  # more axes than NumPy has
+        raise OnnxFormatError(f"tensor {name!r} has the shape {dims}: {error}") from error
 
 
 def _graph(message: memoryview, scope: str, out: dict[str, Tensor], depth: int) -> None:
