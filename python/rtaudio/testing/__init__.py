@@ -1,0 +1,26 @@
+"""Try an agent without a sound card, a network or patience: virtual time, simulated callers, fake providers."""
+
+from rtaudio.testing.caller import SimulatedCaller
+from rtaudio.testing.energy_vad import EnergyVad
+from rtaudio.testing.failures import Failure, FakeFailure
+from rtaudio.testing.providers import FakeLLM, FakeSTT, FakeTTS, numbered, numbers_of
+from rtaudio.testing.simulation import SimulatedSink, Simulation, speech
+from rtaudio.testing.virtual_time import Deadlock, VirtualTimeLoop, run
+
+__all__ = [
+    "Deadlock",
+    "EnergyVad",
+    "Failure",
+    "FakeFailure",
+    "FakeLLM",
+    "FakeSTT",
+    "FakeTTS",
+    "SimulatedCaller",
+    "SimulatedSink",
+    "Simulation",
+    "VirtualTimeLoop",
+    "numbered",
+    "numbers_of",
+    "run",
+    "speech",
+]

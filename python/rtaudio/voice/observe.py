@@ -60,6 +60,12 @@ class EventStream:
                 self._waiter = None
         return self._queue.popleft()
 
+    def take_all(self) -> list[SessionEvent]:
+        """What is there now, without waiting."""
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
     async def aclose(self) -> None:
         self._queue.clear()
         self.finish()

@@ -1,0 +1,154 @@
+"""A whole conversation on virtual time: caller, engine, port, session, and a sink that keeps what was put out.
+
+    async def main():
+        caller = SimulatedCaller()
+        caller.say(speech(1.0), at_s=0.5)
+        providers = dict(stt=FakeSTT(["hello"]), llm=FakeLLM(["Hi."]), tts=FakeTTS())
+        async with Simulation(Agent(), caller=caller, **providers) as sim:
+            await sim.finish()
+        print(sim.session.history.messages, sim.events)
+
+    virtual_time.run(main())
+
+On an ordinary loop it does the same at the pace of the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from rtaudio.core import AudioPort, Engine
+from rtaudio.testing.caller import SimulatedCaller
+from rtaudio.testing.energy_vad import EnergyVad
+from rtaudio.transports.simulated import SimulatedTransport
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.events import SessionEvent
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.protocols import LLM, STT, TTS, Audio
+from rtaudio.voice.session import Recorder, Session
+
+if TYPE_CHECKING:
+    from rtaudio.core._engine import DetectorConfig
+
+E = TypeVar("E", bound=SessionEvent)
+
+
+def speech(seconds: float, rate: int = 24000) -> Audio:
+    """Something loud, for EnergyVad: the same every time."""
+    tone: Audio = (0.3 * np.sin(2 * np.pi * 220 / rate * np.arange(round(seconds * rate)))).astype(np.float32)
+    return tone
+
+
+class SimulatedSink:
+    """Keeps what it was given: the caller's samples at the line's input rate, the agent's at the port's. Both begin
+    with the first tick, so equal times are equal fractions of the two."""
+
+    def __init__(self) -> None:
+        self._caller: list[Audio] = []
+        self._agent: list[Audio] = []
+
+    def write(self, caller: Audio, agent: Audio) -> None:
+        self._caller.append(caller)
+        self._agent.append(agent)
+
+    @property
+    def caller(self) -> Audio:
+        return np.concatenate([np.zeros(0, np.float32), *self._caller])
+
+    @property
+    def agent(self) -> Audio:
+        return np.concatenate([np.zeros(0, np.float32), *self._agent])
+
+
+class Simulation:
+    """Owns a private port, an engine stepped by hand, and a session. `events` has everything the session told."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        *,
+        stt: STT,
+        llm: LLM,
+        tts: TTS,
+        caller: SimulatedCaller | None = None,
+        options: SessionOptions | None = None,
+        detector: DetectorConfig | None = None,
+        vad: object | None = None,
+        rate: int = 24000,
+        latency_s: float = 0.0,
+        bound_s: float = 0.0,
+        tick_s: float = 0.01,
+        history: ChatContext | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        """`vad`: a kernel for the engine, by default EnergyVad. `latency_s`: from the pull to the loudspeaker, give or
+        take `bound_s`."""
+        self.caller = caller if caller is not None else SimulatedCaller(rate)
+        self.sink = SimulatedSink()
+        self.port = AudioPort(rate)
+        self.engine = Engine(tick_s=tick_s, vad=vad if vad is not None else EnergyVad())
+        line = self.engine.add(
+            self.port,
+            kind="paced",
+            input_rate=self.caller.rate,
+            detector=detector,
+            device_latency_s=latency_s,
+            device_bound_s=bound_s,
+        )
+        self.session = Session(
+            self.port, agent, stt=stt, llm=llm, tts=tts, options=options, history=history, recorder=recorder
+        )
+        self.transport = SimulatedTransport(
+            self.engine,
+            line,
+            self.caller,
+            self.sink,
+            input_rate=self.caller.rate,
+            tick_s=tick_s,
+            after_step=self._after_step,
+        )
+        self.events: list[SessionEvent] = []
+        self._stream = self.session.events(bound=1 << 16)
+        self._idle_since_s = 0.0
+
+    def told(self, kind: type[E]) -> list[E]:
+        """The events of one kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def advance(self, seconds: float) -> None:
+        await self.transport.advance(seconds)
+
+    async def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
+        """Runs until `condition()`; TimeoutError after `limit_s` more."""
+        end_s = self.transport.elapsed_s + limit_s
+        while not condition():
+            if self.transport.elapsed_s >= end_s:
+                raise TimeoutError(f"simulation: {limit_s} s have passed and it has not happened")
+            await self.transport.tick()
+
+    async def finish(self, idle_s: float = 2.0, limit_s: float = 600.0) -> None:
+        """Runs until the caller has said everything and nothing has happened for `idle_s`."""
+        await self.until(lambda: self.caller.done and self.transport.elapsed_s - self._idle_since_s >= idle_s, limit_s)
+
+    def _after_step(self) -> None:
+        self.session.take()
+        speaking = self.session.state == "speaking"
+        self.caller.agent_speaks(speaking)
+        told = self._stream.take_all()
+        self.events += told
+        if told or self.session.state != "listening" or not self.caller.done:
+            self._idle_since_s = self.transport.elapsed_s
+
+    async def __aenter__(self) -> Simulation:
+        await self.session.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.session.aclose()
+        self.events += self._stream.take_all()
+        self.engine.close()
+        self.port.close()
