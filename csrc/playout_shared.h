@@ -37,9 +37,24 @@ static inline rta_playout_layout rta_playout_layout_of(const rta_playout_config 
     return at;
 }
 
+/* The thread sanitizer does not know fences; in its builds the accesses themselves are ordered. */
+#if defined(__SANITIZE_THREAD__)
+#define RTA_SEQ_FENCE(order) ((void)0)
+#define RTA_SEQ_ORDER __ATOMIC_SEQ_CST
+#else
+#define RTA_SEQ_FENCE(order) __atomic_thread_fence(order)
+#define RTA_SEQ_ORDER __ATOMIC_RELAXED
+#endif
+
 static inline void rta_seq_begin(uint32_t *seq) {
-    RTA_STORE(*seq, RTA_LOAD(*seq) + 1);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __atomic_store_n(seq, RTA_LOAD(*seq) + 1, RTA_SEQ_ORDER);
+    RTA_SEQ_FENCE(__ATOMIC_RELEASE);
+}
+
+/* After the copy: was it undisturbed? */
+static inline bool rta_seq_same(const uint32_t *seq, uint32_t before) {
+    RTA_SEQ_FENCE(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(seq, RTA_SEQ_ORDER) == before;
 }
 
 static inline void rta_seq_end(uint32_t *seq) { RTA_STORE_REL(*seq, RTA_LOAD(*seq) + 1); }

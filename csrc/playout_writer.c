@@ -119,8 +119,7 @@ static rta_status read_account(rta_playout_writer *w, rta_playout_engine *accoun
             rta_words_load((char *)account + from, (const char *)peer + from, to - from);
             if (slot) rta_words_load(slot, &peer->slots[id % RTA_PLAYOUT_SEGMENTS], sizeof *slot);
             if (log) rta_words_load(account->pull_log, peer->pull_log, sizeof peer->pull_log);
-            __atomic_thread_fence(__ATOMIC_ACQUIRE);
-            if (RTA_LOAD(peer->seq) == before) return RTA_OK;
+            if (rta_seq_same(&peer->seq, before)) return RTA_OK;
         }
         if (tries > 100) rta_sleep_until_ns(rta_clock_ns() + 10000); /* the publisher has been put to sleep */
     }
@@ -221,6 +220,7 @@ rta_status rta_playout_write(rta_playout_writer *w, uint64_t segment, const floa
     if (s->final ? s->last.state == RTA_SEGMENT_CUT : cut(w, s)) return refuse(w, s, count);
     if (s->ended) return RTA_CLOSED;
     end_what_was_cut(w);
+    if (s->ended) return refuse(w, s, count); /* a flush came just now */
     if (w->first_open != segment) return RTA_ORDER;
     for (uint64_t i = 0; i < count; i++)
         if (!isfinite(samples[i])) return RTA_INVALID;

@@ -1,4 +1,4 @@
-"""Law 11 at the port: every bad input gets an error that says what, where and what to do, and leaves the port usable."""
+"""Law 11 at the port: bad input gets an error that says what, where and what to do, and leaves the port usable."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_zero_length_and_int16_and_bytes_are_welcome() -> None:
 
 def test_rates_are_checked() -> None:
     segment = Playout(RATE).open_segment()
-    with pytest.raises(ValueError, match="from 11000 to 24000 Hz.*vhq"):
+    with pytest.raises(ValueError, match=r"from 11000 to 24000 Hz.*vhq"):
         segment.write(np.zeros(4, np.float32), 11000)
     segment.write(np.zeros(4, np.float32), 16000)
     with pytest.raises(ValueError, match="rate cannot change to 48000"):
@@ -151,7 +151,7 @@ def test_views_are_given_only_behind_the_commit_bound() -> None:
 def test_controls_check_their_numbers() -> None:
     playout = Playout(RATE)
     for wrong in (1.0, float("nan")):
-        with pytest.raises(ValueError, match="dB|db"):
+        with pytest.raises(ValueError, match=r"dB|db"):
             playout.duck(wrong)
     with pytest.raises(ValueError, match="ramp_s"):
         playout.duck(-3, -1)
