@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soxr
+import soxr  # type: ignore[import-untyped]
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from rtaudio.core.resampler import Resampler

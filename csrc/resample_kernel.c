@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The vector kernels take four outputs at a time: one output alone is a chain of FMAs that waits for each other's
- * latency. Which outputs stand side by side changes nothing in the order of any one sum.
+ * The scalar kernel is the definition; the vector kernels (resample_loop.inc) keep its order.
  */
 #include "resample_kernel.h"
 
@@ -41,103 +40,82 @@ static void kernel_scalar(const rta_resample_bank *bank, const float *x, rta_res
 
 #if defined(__x86_64__)
 
-__attribute__((target("avx2,fma"))) static inline __m128 fold_avx2(__m256 low, __m256 high) {
-    const __m256 a = _mm256_add_ps(low, high);
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx2,fma")))
+#define INLINE static inline __attribute__((always_inline))
+
+typedef struct halves {
+    __m256 low, high;
+} halves;
+
+AVX2 INLINE halves zero_avx2(void) { return (halves){_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+
+AVX2 INLINE halves madd_avx2(halves acc, const float *row, const float *in) {
+    return (halves){_mm256_fmadd_ps(_mm256_load_ps(row), _mm256_loadu_ps(in), acc.low),
+                    _mm256_fmadd_ps(_mm256_load_ps(row + 8), _mm256_loadu_ps(in + 8), acc.high)};
+}
+
+AVX2 INLINE __m128 fold_avx2(halves acc) {
+    const __m256 a = _mm256_add_ps(acc.low, acc.high);
     return _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
 }
 
-__attribute__((target("avx2,fma"))) static void kernel_avx2(const rta_resample_bank *bank, const float *x,
-                                                            rta_resample_cursor *cursor, float *out, uint64_t count) {
-    const uint32_t taps = bank->taps, whole = bank->down / bank->up, part = bank->down % bank->up;
-    rta_resample_cursor at = *cursor;
-    uint64_t k = 0;
-    for (; k + 4 <= count; k += 4) {
-        const float *row[4], *in[4];
-        for (int o = 0; o < 4; o++) {
-            row[o] = bank->rows + (size_t)at.row * taps;
-            in[o] = x + at.start;
-            step(bank, &at, whole, part);
-        }
-        __m256 low[4], high[4];
-        for (int o = 0; o < 4; o++) low[o] = high[o] = _mm256_setzero_ps();
-        for (uint32_t j = 0; j < taps; j += LANES)
-            for (int o = 0; o < 4; o++) {
-                low[o] = _mm256_fmadd_ps(_mm256_load_ps(row[o] + j), _mm256_loadu_ps(in[o] + j), low[o]);
-                high[o] = _mm256_fmadd_ps(_mm256_load_ps(row[o] + j + 8), _mm256_loadu_ps(in[o] + j + 8), high[o]);
-            }
-        const __m128 first = _mm_hadd_ps(fold_avx2(low[0], high[0]), fold_avx2(low[1], high[1]));
-        const __m128 second = _mm_hadd_ps(fold_avx2(low[2], high[2]), fold_avx2(low[3], high[3]));
-        _mm_storeu_ps(out + k, _mm_hadd_ps(first, second));
-    }
-    for (; k < count; k++) {
-        const float *row = bank->rows + (size_t)at.row * taps, *in = x + at.start;
-        __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
-        for (uint32_t j = 0; j < taps; j += LANES) {
-            low = _mm256_fmadd_ps(_mm256_load_ps(row + j), _mm256_loadu_ps(in + j), low);
-            high = _mm256_fmadd_ps(_mm256_load_ps(row + j + 8), _mm256_loadu_ps(in + j + 8), high);
-        }
-        const __m128 b = fold_avx2(low, high), pair = _mm_hadd_ps(b, b);
-        out[k] = _mm_cvtss_f32(_mm_hadd_ps(pair, pair));
-        step(bank, &at, whole, part);
-    }
-    *cursor = at;
+#define NAME(x) x##_avx2
+#define TARGET AVX2
+#define ACC halves
+#define ZERO zero_avx2
+#define MADD madd_avx2
+#define QUAD __m128
+#define FOLD fold_avx2
+#define PAIRS _mm_hadd_ps
+#define STORE _mm_storeu_ps
+#include "resample_loop.inc"
+
+AVX512 INLINE __m512 madd_avx512(__m512 acc, const float *row, const float *in) {
+    return _mm512_fmadd_ps(_mm512_load_ps(row), _mm512_loadu_ps(in), acc);
 }
 
-__attribute__((target("avx512f,avx512dq,avx2,fma"))) static inline __m128 fold_avx512(__m512 lane) {
-    return fold_avx2(_mm512_castps512_ps256(lane), _mm512_extractf32x8_ps(lane, 1));
+AVX512 INLINE __m128 fold_avx512(__m512 acc) {
+    return fold_avx2((halves){_mm512_castps512_ps256(acc), _mm512_extractf32x8_ps(acc, 1)});
 }
 
-__attribute__((target("avx512f,avx512dq,avx2,fma"))) static void
-kernel_avx512(const rta_resample_bank *bank, const float *x, rta_resample_cursor *cursor, float *out, uint64_t count) {
-    const uint32_t taps = bank->taps, whole = bank->down / bank->up, part = bank->down % bank->up;
-    rta_resample_cursor at = *cursor;
-    uint64_t k = 0;
-    for (; k + 4 <= count; k += 4) {
-        const float *row[4], *in[4];
-        for (int o = 0; o < 4; o++) {
-            row[o] = bank->rows + (size_t)at.row * taps;
-            in[o] = x + at.start;
-            step(bank, &at, whole, part);
-        }
-        __m512 lane[4];
-        for (int o = 0; o < 4; o++) lane[o] = _mm512_setzero_ps();
-        for (uint32_t j = 0; j < taps; j += LANES)
-            for (int o = 0; o < 4; o++)
-                lane[o] = _mm512_fmadd_ps(_mm512_load_ps(row[o] + j), _mm512_loadu_ps(in[o] + j), lane[o]);
-        const __m128 first = _mm_hadd_ps(fold_avx512(lane[0]), fold_avx512(lane[1]));
-        const __m128 second = _mm_hadd_ps(fold_avx512(lane[2]), fold_avx512(lane[3]));
-        _mm_storeu_ps(out + k, _mm_hadd_ps(first, second));
-    }
-    for (; k < count; k++) {
-        const float *row = bank->rows + (size_t)at.row * taps, *in = x + at.start;
-        __m512 lane = _mm512_setzero_ps();
-        for (uint32_t j = 0; j < taps; j += LANES)
-            lane = _mm512_fmadd_ps(_mm512_load_ps(row + j), _mm512_loadu_ps(in + j), lane);
-        const __m128 b = fold_avx512(lane), pair = _mm_hadd_ps(b, b);
-        out[k] = _mm_cvtss_f32(_mm_hadd_ps(pair, pair));
-        step(bank, &at, whole, part);
-    }
-    *cursor = at;
-}
+#define NAME(x) x##_avx512
+#define TARGET AVX512
+#define ACC __m512
+#define ZERO _mm512_setzero_ps
+#define MADD madd_avx512
+#define QUAD __m128
+#define FOLD fold_avx512
+#define PAIRS _mm_hadd_ps
+#define STORE _mm_storeu_ps
+#include "resample_loop.inc"
 
 #elif defined(__aarch64__)
 
-static void kernel_neon(const rta_resample_bank *bank, const float *x, rta_resample_cursor *cursor, float *out,
-                        uint64_t count) {
-    const uint32_t taps = bank->taps, whole = bank->down / bank->up, part = bank->down % bank->up;
-    for (uint64_t k = 0; k < count; k++) { /* four registers of one output are chains enough for the latency here */
-        const float *row = bank->rows + (size_t)cursor->row * taps, *in = x + cursor->start;
-        float32x4_t lane[4];
-        for (int q = 0; q < 4; q++) lane[q] = vdupq_n_f32(0.0f);
-        for (uint32_t j = 0; j < taps; j += LANES)
-            for (int q = 0; q < 4; q++)
-                lane[q] = vfmaq_f32(lane[q], vld1q_f32(row + j + 4 * q), vld1q_f32(in + j + 4 * q));
-        const float32x4_t b = vaddq_f32(vaddq_f32(lane[0], lane[2]), vaddq_f32(lane[1], lane[3]));
-        const float32x4_t pair = vpaddq_f32(b, b);
-        out[k] = vgetq_lane_f32(pair, 0) + vgetq_lane_f32(pair, 1);
-        step(bank, cursor, whole, part);
-    }
+static inline float32x4x4_t zero_neon(void) {
+    const float32x4_t zero = vdupq_n_f32(0.0f);
+    return (float32x4x4_t){{zero, zero, zero, zero}};
 }
+
+static inline float32x4x4_t madd_neon(float32x4x4_t acc, const float *row, const float *in) {
+    for (int q = 0; q < 4; q++) acc.val[q] = vfmaq_f32(acc.val[q], vld1q_f32(row + 4 * q), vld1q_f32(in + 4 * q));
+    return acc;
+}
+
+static inline float32x4_t fold_neon(float32x4x4_t acc) {
+    return vaddq_f32(vaddq_f32(acc.val[0], acc.val[2]), vaddq_f32(acc.val[1], acc.val[3]));
+}
+
+#define NAME(x) x##_neon
+#define TARGET
+#define ACC float32x4x4_t
+#define ZERO zero_neon
+#define MADD madd_neon
+#define QUAD float32x4_t
+#define FOLD fold_neon
+#define PAIRS vpaddq_f32
+#define STORE vst1q_f32
+#include "resample_loop.inc"
 
 #endif
 

@@ -90,7 +90,7 @@ def test_holds_back_its_delay_and_at_most_one_sample(pair: tuple[int, int]) -> N
 
 def test_the_measures_see_a_bad_filter() -> None:
     """soxr's quick quality rejects nothing: a tone above the new Nyquist must show in the same arithmetic."""
-    import soxr
+    import soxr  # type: ignore[import-untyped]
 
     n = np.arange(4800)
     tone = np.sin(2 * np.pi * 9000 / 48000 * n).astype(np.float32)
@@ -106,7 +106,8 @@ def test_speech_band_tones_come_out_as_themselves_later(pair: tuple[int, int]) -
     tones = [(rng.uniform(0.0, 0.79) * min(pair) / 2, rng.uniform(0, 2 * np.pi)) for _ in range(12)]
 
     def signal(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.sum([np.sin(2 * np.pi * f * times_s + p) / 12 for f, p in tones], axis=0)
+        total: NDArray[np.float64] = np.sum([np.sin(2 * np.pi * f * times_s + p) / 12 for f, p in tones], axis=0)
+        return total
 
     resampler = Resampler(*pair)
     out = resampler.process(signal(np.arange(from_rate // 10) / from_rate).astype(np.float32))
@@ -264,7 +265,7 @@ def test_other_arguments_are_checked() -> None:
         Resampler(48000, 16000, quality=wrong)
     for quality in ("fir", "vhq"):
         with pytest.raises(ValueError, match="'float32' or 'int16'"):
-            Resampler(48000, 16000, quality=quality, dtype=wrong)  # type: ignore[arg-type]
+            Resampler(48000, 16000, quality=quality, dtype=wrong)
     with pytest.raises(ValueError, match="mono"):
         Resampler(48000, 16000, channels=2)
     with pytest.raises(ValueError, match="1 or more"):
