@@ -11,9 +11,9 @@ CORE     := $(shell find csrc pyx -name '*.[ch]' -o -name '*.cc' -o -name '*.pyx
 C_STYLED := $(shell find csrc pyx tests -name '*.[ch]' -o -name '*.cc')
 
 # What the special builds run; each also takes PYTEST_ARGS.
-ASAN_TESTS ?= tests/core
-TSAN_TESTS ?= tests/core
-TRAP_TESTS ?= tests/core tests/trap
+ASAN_TESTS ?= tests/core tests/test_c_programs.py
+TSAN_TESTS ?= tests/core tests/test_c_programs.py
+TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -66,7 +66,7 @@ asan: setup ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	LD_PRELOAD="$(call runtime,libasan.so) $(call runtime,libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	PYTHONMALLOC=malloc RTAUDIO_BUILD_KIND=asan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/asan/lib \
+	PYTHONMALLOC=malloc RTAUDIO_BUILD=asan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/asan/lib \
 	$(PY) -m pytest -p no:cacheprovider $(ASAN_TESTS) $(PYTEST_ARGS)
 
 # setarch -R: the thread sanitizer of older compilers does not cope with much address randomisation.
@@ -74,14 +74,14 @@ tsan: setup ## the lock-free parts under ThreadSanitizer
 	$(call build_kind,tsan)
 	LD_PRELOAD="$(call runtime,libtsan.so)" \
 	TSAN_OPTIONS=halt_on_error=1:exitcode=66:second_deadlock_stack=1:suppressions=$(abspath tests/tsan.supp) \
-	OPENBLAS_NUM_THREADS=1 RTAUDIO_BUILD_KIND=tsan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/tsan/lib \
+	OPENBLAS_NUM_THREADS=1 RTAUDIO_BUILD=tsan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/tsan/lib \
 	setarch -R $(PY) -m pytest -p no:cacheprovider $(TSAN_TESTS) $(PYTEST_ARGS)
 
 trap: setup ## tests in which an allocation or a lock on the audio path aborts
 	$(call build_kind,trap)
 	$(or $(CC),cc) -O1 -g -Wall -Wextra -fno-builtin -shared -fPIC -o $(BUILD)/trap/librtatrap.so csrc/trap/trap.c -ldl
 	LD_PRELOAD=$(abspath $(BUILD)/trap/librtatrap.so) \
-	RTAUDIO_BUILD_KIND=trap HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/trap/lib \
+	RTAUDIO_BUILD=trap HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/trap/lib \
 	$(PY) -m pytest -p no:cacheprovider $(TRAP_TESTS) $(PYTEST_ARGS)
 
 debug: setup ## an -O0 -g build beside the normal one; prints how to use it

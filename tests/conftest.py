@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Nothing is timed in tests, so no example has a deadline. "few" is for sanitizer builds, where each costs tenfold.
+hypothesis.settings.register_profile("usual", deadline=None)
+hypothesis.settings.register_profile("few", deadline=None, max_examples=20)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 
 @pytest.fixture(scope="session")

@@ -43,8 +43,9 @@ def line(text: str, name: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Without what a sanitized Python needs preloaded: the compiler would be sanitized with it."""
-    own = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+    """Without what a sanitized Python needs preloaded: the compiler would be sanitized with it. The trap stays: it
+    minds nothing but the audio path."""
+    own = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD" or KIND == "trap"}
     return own | {"TSAN_OPTIONS": "halt_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
