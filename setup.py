@@ -80,7 +80,7 @@ def extension(name: str, language: str, binding: str, core: list[str]) -> Extens
         sources=[binding, *core],
         language=language,
         include_dirs=include,
-        depends=[str(path) for path in sorted(Path("csrc").rglob("*.h"))],
+        depends=sorted(str(path) for path in Path("csrc").rglob("*") if path.suffix in {".h", ".hh", ".inc"}),
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")] if language == "c" else [],
         extra_compile_args=list(COMMON),
         extra_link_args=[*LINK, "-lpthread"],
