@@ -20,22 +20,20 @@ What is opened is undone in the reverse order, on errors too: streams are closed
 from __future__ import annotations
 
 import asyncio
-import math
 import weakref
 from contextlib import ExitStack
-from typing import Any, Final, Literal, NoReturn, Self
+from typing import Final, Literal, NoReturn, Self
 
-from rtaudio.core import AudioPort, DetectorConfig, DeviceCallbacks, Engine, Line, Wake, clock_ns
+from rtaudio.core import AudioPort, DetectorConfig, Engine, Line, Wake, clock_ns
 from rtaudio.transports.sound_devices import (
     SPOKEN,
     Kind,
-    Setting,
     SoundDevice,
     SoundUnavailable,
     choose,
     list_devices,
-    portaudio,
 )
+from rtaudio.transports.sound_streams import Streams
 
 __all__ = ["SoundCard", "SoundDevice", "SoundUnavailable", "list_devices"]
 
@@ -53,7 +51,8 @@ class SoundCard:
 
     The card makes the port, adds it to the engine as a device line, and takes all of it down again in `close()`. It
     neither starts nor closes the engine, and does not close `wake`. All calls from one thread, but `figures` and
-    `check` from any. `open` and `close` block for as long as the device takes (tenths of a second).
+    `check` from any. `open` and `close` block for as long as the device takes: tenths of a second, `close` at
+    most 3 s.
     """
 
     def __init__(
@@ -83,9 +82,7 @@ class SoundCard:
         self._wake = wake
         self._detector = detector
         self._state: State = "new"
-        self._ended = _Ended()
-        self._streams: list[Any] = []
-        self._undo = weakref.finalize(self, _nothing)
+        self._undo = ExitStack().close
         self._last_figures: dict[str, int] = {}
 
     # ---- Life.
@@ -96,24 +93,18 @@ class SoundCard:
         SoundUnavailable: no PortAudio, no such device, or it refuses. Then nothing is left behind.
         """
         self._expect("new")
-        sound = portaudio()
-        speaker = choose("output", self._wanted["output"], self._rate)
-        mic = choose("input", self._wanted["input"])
+        self._speaker = choose("output", self._wanted["output"], self._rate)
+        self._mic = choose("input", self._wanted["input"])
         with ExitStack() as undo:
-            self._port = AudioPort(speaker.rate)
+            self._port = AudioPort(self._speaker.rate)
             undo.callback(self._port.close)
             self._line = self._engine.add(
-                self._port, kind="device", input_rate=mic.rate, detector=self._detector, wake=self._wake
+                self._port, kind="device", input_rate=self._mic.rate, detector=self._detector, wake=self._wake
             )
             undo.callback(_remove, self._engine, self._line)
-            self._callbacks = DeviceCallbacks(self._line, input_channels=mic.channels, output_channels=speaker.channels)
-            undo.callback(self._callbacks.close)
-            out = self._stream(sound, "output", speaker, undo)
-            into = self._stream(sound, "input", mic, undo)
-            self._callbacks.set_latency(out.latency, into.latency)
-            self._streams = [out, into]
-            self._speaker, self._mic = speaker, mic
-            # Also when nobody closes the card: PortAudio must not call into memory that is gone.
+            self._streams = Streams(self._line, self._mic, self._speaker, self._block_s)
+            undo.callback(self._streams.close)
+            # Also where nobody closes the card: PortAudio must not call into memory that is gone.
             self._undo = weakref.finalize(self, undo.pop_all().close)
         self._state = "open"
 
@@ -126,11 +117,10 @@ class SoundCard:
             return
         self._expect("open")
         try:
-            for stream in self._streams:
-                stream.start()
-        except portaudio().PortAudioError as error:
+            self._streams.start()
+        except BaseException:
             self.close()
-            raise SoundUnavailable(f"the sound card does not start: {error}") from error
+            raise
         self._state = "running"
 
     def close(self) -> None:
@@ -139,8 +129,6 @@ class SoundCard:
         if self._state in ("open", "running"):
             self._last_figures = self.figures()
         self._state = "closed"
-        self._ended.expected = True
-        self._streams = []
         self._undo()
 
     def __enter__(self) -> Self:
@@ -190,8 +178,9 @@ class SoundCard:
     @property
     def output_latency_s(self) -> float:
         """From the playout to the loudspeaker: the last callback's, or before the first the stream's own word."""
-        seen_ns = self.figures().get("output_latency_ns", 0)
-        return seen_ns / 1e9 if seen_ns else float(self._streams[0].latency) if self._streams else 0.0
+        self._expect("open", "running")
+        seen_ns = self._streams.callbacks.figures()["output_latency_ns"]
+        return seen_ns / 1e9 if seen_ns else self._streams.output_latency_s
 
     def figures(self) -> dict[str, int]:
         """Counters and times of csrc/device.h and of the line, with `rate`, `input_rate` and the channels. After
@@ -203,7 +192,7 @@ class SoundCard:
             "input_rate": self._mic.rate,
             "output_channels": self._speaker.channels,
             "input_channels": self._mic.channels,
-            **self._callbacks.figures(),
+            **self._streams.callbacks.figures(),
             **self._line.figures(),
         }
 
@@ -211,9 +200,10 @@ class SoundCard:
 
     def check(self) -> None:
         """SoundUnavailable: a stream has ended by itself (unplugged, sound server gone). Any thread."""
-        if self._ended.kind is not None and not self._ended.expected:
-            device = self._speaker.device if self._ended.kind == "output" else self._mic.device
-            raise _gone(self._ended.kind, device, "its stream ended")
+        self._expect("open", "running")
+        kind = self._streams.ended.kind
+        if kind is not None:
+            raise _gone(kind, self._speaker.device if kind == "output" else self._mic.device, "its stream ended")
 
     async def watch(self) -> NoReturn:
         """Raises SoundUnavailable once a device is gone: its stream ended, or gave no callback for 2 s.
@@ -242,57 +232,10 @@ class SoundCard:
         if self._state not in states:
             raise RuntimeError(f"the sound card is {self._state}; this needs it {' or '.join(states)}")
 
-    def _stream(self, sound: Any, kind: Kind, setting: Setting, undo: ExitStack) -> Any:
-        """One PortAudio stream on our C callback, which is closed when `undo` is."""
-        cffi = sound._ffi
-        address = self._callbacks.output_callback if kind == "output" else self._callbacks.input_callback
-        ended = self._ended
-        try:
-            stream = sound._StreamBase(  # the class that sounddevice documents for callbacks in C
-                kind=kind,
-                device=setting.device.index,
-                channels=setting.channels,
-                dtype="float32",
-                samplerate=setting.rate,
-                blocksize=math.ceil(self._block_s * setting.rate),
-                latency="low",
-                callback=cffi.cast("void *", address),
-                userdata=cffi.cast("void *", self._callbacks.userdata),
-                finished_callback=lambda: ended.tell(kind),
-            )
-        except (sound.PortAudioError, ValueError) as error:
-            raise SoundUnavailable(
-                f"{setting.device.name!r} ({setting.device.host_api}) does not open as {SPOKEN[kind]}: {error}"
-            ) from error
-        undo.callback(_close_stream, stream)
-        return stream
-
-
-class _Ended:
-    """Which stream ended first. Told by PortAudio's thread, after its last callback; it holds nothing of the card."""
-
-    def __init__(self) -> None:
-        self.kind: Kind | None = None
-        self.expected = False  # the card itself ends it
-
-    def tell(self, kind: Kind) -> None:
-        if self.kind is None:
-            self.kind = kind
-
-
-def _nothing() -> None:
-    """What there is to undo before anything was opened."""
-
 
 def _remove(engine: Engine, line: Line) -> None:
     if not line.removed:  # an engine that was closed has let go of it
         engine.remove(line)
-
-
-def _close_stream(stream: Any) -> None:
-    """PortAudio waits here for a callback that is under way. Errors say only that it had ended before."""
-    stream.abort(ignore_errors=True)
-    stream.close(ignore_errors=True)
 
 
 def _gone(kind: Kind, device: SoundDevice, what: str) -> SoundUnavailable:

@@ -1,0 +1,185 @@
+"""A sound server of one's own, without a card: two null sinks, of which one is the loudspeaker and one feeds the mic.
+
+    agent ─ PortAudio ─ ALSA's pulse plug-in ─► speaker (null sink) ─ monitor ─► parec: what a person would hear
+    paplay: what a person says ─► mic_feed (null sink) ─ monitor ─ mic (source) ─► the same way back to the agent
+
+The server lives on a Unix socket in a scratch folder, runs as any user and without a display, and is told nothing by,
+and tells nothing to, the machine's own configuration. Everything it starts is ended with it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from ctypes.util import find_library
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 48000
+NEEDED = ("pulseaudio", "pactl", "paplay", "parec")
+PLUGIN = "libasound_module_pcm_pulse.so"
+
+# All that ALSA knows here: PortAudio lists these two, and its default is the server.
+ASOUND = """
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+pcm.pulse { type pulse hint { show on description "PulseAudio" } }
+ctl.pulse { type pulse }
+"""
+
+
+def what_is_missing() -> str:
+    """Why no server can be had here; empty: it can."""
+    missing = [name for name in NEEDED if shutil.which(name) is None]
+    if missing:
+        return f"{', '.join(missing)} not installed (Debian: pulseaudio pulseaudio-utils)"
+    if find_library("portaudio") is None:
+        return "PortAudio is not installed (Debian: libportaudio2)"
+    if not any(Path(root).rglob(PLUGIN) for root in ("/usr/lib", "/usr/lib64") if any(Path(root).rglob(PLUGIN))):
+        return "ALSA's plug-in for PulseAudio is not installed (Debian: libasound2-plugins)"
+    return ""
+
+
+class PulseServer:
+    """Started by `with`; ended, with all its clients of ours, on the way out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = folder / "native"
+        self._life = ExitStack()
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For every client: this server and no other, whatever the machine has."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PULSE_", "ALSA_", "XDG_", "DBUS_", "PIPEWIRE_"))}
+        return inherited | {
+            "XDG_RUNTIME_DIR": str(self.folder),
+            "HOME": str(self.folder),
+            "PULSE_SERVER": f"unix:{self.socket}",
+            "PULSE_COOKIE": str(self.folder / "cookie"),
+            "PULSE_SINK": "speaker",
+            "PULSE_SOURCE": "mic",
+            "ALSA_CONFIG_PATH": str(self.folder / "asound.conf"),
+        }
+
+    def __enter__(self) -> PulseServer:
+        (self.folder / "asound.conf").write_text(ASOUND, encoding="utf-8")
+        sink = f"module-null-sink rate={RATE} channels=1 format=float32le"
+        log = self._life.enter_context((self.folder / "server.log").open("wb"))
+        environment = self.environment
+        del environment["PULSE_SERVER"]  # or it would think that there is one
+        self._server = subprocess.Popen(
+            [
+                *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"),
+                *("--realtime=no", "--high-priority=no", "--log-target=stderr"),
+                *("-L", f"module-native-protocol-unix socket={self.socket} auth-anonymous=1"),
+                *("-L", f"{sink} sink_name=speaker"),
+                *("-L", f"{sink} sink_name=mic_feed"),
+                *("-L", "module-remap-source master=mic_feed.monitor source_name=mic"),
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self._life.callback(self.stop)
+        try:
+            self._wait_until_it_answers()
+            # A null sink that nobody hurries moves in blocks of 2 s; a real device is always live.
+            for source in ("mic", "speaker.monitor"):
+                self._life.enter_context(self.recorded(source))
+        except BaseException:
+            self._life.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._life.close()
+
+    def stop(self) -> None:
+        """Ends the server under whoever is connected. May be called again."""
+        if self._server is not None:
+            end(self._server)
+            self._server = None
+
+    def _wait_until_it_answers(self) -> None:
+        assert self._server is not None
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self._server.poll() is not None:
+                break
+            asked = subprocess.run(
+                ["pactl", "list", "short", "sources"], env=self.environment, capture_output=True, text=True, check=False
+            )
+            if asked.returncode == 0 and "\tmic\t" in asked.stdout:
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"the sound server did not start:\n{(self.folder / 'server.log').read_text(errors='replace')}")
+
+    @contextmanager
+    def recorded(self, source: str = "speaker.monitor") -> Iterator[Recording]:
+        """What the loudspeaker puts out, from now to the end of the block."""
+        path = self.folder / f"{source}-{time.monotonic_ns()}.f32"
+        with path.open("wb") as sink:
+            parec = subprocess.Popen(
+                [
+                    *("parec", f"--device={source}", f"--rate={RATE}", "--channels=1", "--format=float32le", "--raw"),
+                    *("--latency-msec=20", "--no-remap"),
+                ],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+            )
+            try:
+                recording = Recording(path, parec)
+                recording.wait_for(1)
+                yield recording
+            finally:
+                end(parec, signal.SIGINT)
+
+    def say(self, wav: Path) -> subprocess.Popen[bytes]:
+        """Speaks a WAV file at the microphone, from about now on. The caller waits for it, or ends it with `end`."""
+        return subprocess.Popen(
+            ["paplay", "--device=mic_feed", "--latency-msec=30", str(wav)], env=self.environment, stdin=subprocess.DEVNULL
+        )
+
+
+class Recording:
+    """A growing file of mono float32 samples at `RATE`."""
+
+    def __init__(self, path: Path, parec: subprocess.Popen[bytes]) -> None:
+        self._path = path
+        self._parec = parec
+
+    def samples(self) -> NDArray[np.float32]:
+        """All of it so far."""
+        data = self._path.read_bytes()
+        return np.frombuffer(data[: len(data) // 4 * 4], np.float32)
+
+    def wait_for(self, count: int) -> None:
+        """Until it holds so many samples: the server's clock, not ours."""
+        deadline = time.monotonic() + 30
+        while self._path.stat().st_size < 4 * count:
+            if time.monotonic() > deadline or self._parec.poll() is not None:
+                raise RuntimeError("nothing more comes from the loudspeaker's monitor")
+            time.sleep(0.01)
+
+
+def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
+    """Asks it to end, then makes it."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
