@@ -4,8 +4,8 @@
  * machine to machine, and law 5 wants the same bits.
  *
  * Both rest on e^y = 2^n * e^r, n = round(y / ln 2), |r| <= ln 2 / 2, with e^r - 1 = r + r^2 * q(r) and q of degree 4,
- * fitted on Chebyshev points to 0.08 ulp of 1. Error of sigmoid and tanh: at most 2 ulp (tests/core/test_vad.py has
- * what follows from it for the model).
+ * fitted on Chebyshev points to 0.08 ulp of 1. Measured against double precision over
+ * 1e-6 <= |x| <= 87: sigmoid within 2.4 ulp, tanh within 2.5.
  */
 #ifndef RTA_LANES_MATH_H
 #define RTA_LANES_MATH_H
