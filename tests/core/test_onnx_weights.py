@@ -11,29 +11,7 @@ from hypothesis import strategies as st
 
 from rtaudio.core.onnx_weights import OnnxFormatError, read_tensors
 from rtaudio.core.vad import SileroVad
-
-# A writer of just enough protobuf, the other way round.
-
-
-def varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def number(field: int, value: int) -> bytes:
-    return varint(field << 3) + varint(value)
-
-
-def block(field: int, data: bytes) -> bytes:
-    return varint(field << 3 | 2) + varint(len(data)) + data
-
-
-def tensor(name: str, kind: int, dims: list[int], *rest: bytes) -> bytes:
-    return b"".join([*(number(1, d) for d in dims), number(2, kind), block(8, name.encode()), *rest])
+from tests.core.onnx_writer import block, number, tensor, varint
 
 
 def graph(*fields: bytes) -> bytes:
