@@ -37,13 +37,33 @@ if KIND not in FLAGS:
 
 # No fast-math and no contraction the source does not spell out: instruction sets must agree (law 5). No traps on
 # floating point are ever enabled; saying so changes no value and lets loops with comparisons become vector code.
-COMMON = ["-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Icsrc", *FLAGS[KIND]]
+COMMON = [
+    "-fvisibility=hidden",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-Wall",
+    "-Wextra",
+    "-Icsrc",
+    *FLAGS[KIND],
+]
 # Names are bound when a module is loaded: a first call on the audio path must not go through the dynamic linker.
 LINK = ["-Wl,-z,now", *(flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize"))]
 
 RESAMPLE = ["resample", "resample_bank", "resample_kernel", "resample_pcm", "dsp"]
 RING = ["base", "platform", "ring", "history", "ring_measure"]
-PORT = ["base", "platform", "ring", "history", "playout_control", "playout_writer", "playout_consumer", "journal", "port", *RESAMPLE]
+PORT = [
+    "base",
+    "platform",
+    "ring",
+    "history",
+    "playout_control",
+    "playout_writer",
+    "playout_consumer",
+    "journal",
+    "port",
+    *RESAMPLE,
+]
 ENGINE = [*PORT, "detector", "line", "engine", "device"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
 

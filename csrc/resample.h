@@ -27,7 +27,9 @@ void rta_resampler_destroy(rta_resampler *r);
 uint32_t rta_resampler_delay(const rta_resampler *r); /* output samples */
 /* An upper bound of what process gives for in_count samples; flush gives at most max_out(0) + delay + 1. */
 uint64_t rta_resampler_max_out(const rta_resampler *r, uint64_t in_count);
-/* Consumes all of in; writes *out_count samples to out, which has room for max_out(in_count). */
+/* Samples should be finite: the C core does not look (rta_first_nonfinite of dsp.h does); one that is not spoils the
+ * outputs whose window it is in, at most twice the delay, and no more.
+ * Consumes all of in; writes *out_count samples to out, which has room for max_out(in_count). */
 rta_status rta_resampler_process(rta_resampler *r, const float *in, uint64_t in_count, float *out, uint64_t *out_count);
 /* Exactly how many samples process would give for in_count now. */
 uint64_t rta_resampler_out_count(const rta_resampler *r, uint64_t in_count);

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rtaudio.bench.resample import alias_db, max_hold_ms, measured_delay_samples, passband_db
+from rtaudio.bench.resample import alias_db, max_hold_ms, measure_pair, measured_delay_samples, passband_db
 from rtaudio.core import _dsp, _resample
 from rtaudio.core.resampler import FROM_RATES, TO_RATES, Resampler, resample
 
@@ -86,6 +86,25 @@ def test_holds_back_its_delay_and_at_most_one_sample(pair: tuple[int, int]) -> N
     one_sample_ms = 1e3 / min(pair)
     declared_ms = Resampler(*pair).delay_samples / pair[1] * 1e3
     assert max_hold_ms(*pair) <= declared_ms + one_sample_ms
+
+
+def test_a_sample_that_is_not_finite_spoils_at_most_twice_the_delay() -> None:
+    """int16 cannot hold one; float32 is checked before the core. What would be left behind is the filter's length."""
+    resampler = Resampler(44100, 48000)
+    x = np.zeros(2000, np.float32)
+    x[1000] = 1e30  # stands for it: whatever is not 0 afterwards was touched
+    touched = np.flatnonzero(whole(resampler, x))
+    assert touched[-1] - touched[0] <= 2 * resampler.delay_samples
+    assert touched[0] >= 1000 * 48000 // 44100  # and nothing before
+
+
+def test_the_report_of_a_pair_says_all_that_is_promised() -> None:
+    figures = measure_pair(48000, 16000)
+    names = (
+        "from to us_per_10ms soxr_hq_us_per_10ms declared_delay_ms measured_delay_ms max_hold_ms alias_db passband_db"
+    )
+    assert list(figures) == names.split()
+    assert figures["declared_delay_ms"] == figures["measured_delay_ms"] == 2.0
 
 
 def test_the_measures_see_a_bad_filter() -> None:

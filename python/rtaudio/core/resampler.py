@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -77,7 +78,7 @@ class Resampler:
 
     @property
     def held_samples(self) -> int:
-        """Output samples owed for what was taken so far: what `flush` would give now.
+        """Output samples owed for what was taken so far: what `flush` would give now. (For a stream not yet flushed.)
 
         Constant (``delay_samples``) for ``fir``, varying for ``vhq``.
         """
@@ -114,7 +115,7 @@ class _SoxrStream:
         if dtype not in ("float32", "int16"):
             raise ValueError(f"dtype {dtype!r}: expected 'float32' or 'int16'")
         for rate in (from_rate, to_rate):
-            if not isinstance(rate, int) or rate <= 0:
+            if operator.index(rate) <= 0:
                 raise ValueError(f"rate {rate!r}: expected a positive whole number of Hz")
         if channels < 1:
             raise ValueError(f"channels={channels}: expected 1 or more")
