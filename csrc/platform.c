@@ -281,6 +281,22 @@ void rta_thread_join(rta_thread *thread) {
     free(thread);
 }
 
+bool rta_thread_pin(unsigned nth) {
+#ifdef __linux__
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed) || nth-- > 0) continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        return sched_setaffinity(0, sizeof one, &one) == 0;
+    }
+#else
+    (void)nth;
+#endif
+    return false;
+}
+
 int64_t rta_thread_id(void) {
 #ifdef __linux__
     return (int64_t)syscall(SYS_gettid);

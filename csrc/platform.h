@@ -52,6 +52,9 @@ void rta_region_close(rta_region *region);
 typedef struct rta_thread rta_thread;
 rta_status rta_thread_start(rta_thread **thread, void (*main)(void *), void *arg, const char *name, bool realtime);
 void rta_thread_join(rta_thread *thread); /* frees it */
+/* Keeps the calling thread on the nth of the processors it may use (0 is the first); false: there is none, or the
+ * system does not offer it. For measurements only. */
+bool rta_thread_pin(unsigned nth);
 /* Kernel id of the calling thread (Linux tid), for tracing tests. */
 int64_t rta_thread_id(void);
 

@@ -98,8 +98,11 @@ cdef extern from "ring_measure.h":
     ctypedef struct rta_ring_measurement:
         double ring_ns
         double ring_median_ns
+        double one_thread_ns
+        double handover_ns
         double memcpy_ns
         uint64_t mismatches
+        uint64_t processors
     rta_status rta_ring_measure(rta_ring_measurement *result, uint64_t frames, uint64_t frame_samples,
                                 uint64_t capacity_frames) noexcept nogil
 
@@ -523,6 +526,9 @@ def measure_ring_ns(uint64_t frames=100000):
     return {
         "ring_ns_per_10ms_frame": result.ring_ns,
         "ring_median_ns": result.ring_median_ns,
+        "one_thread_ns": result.one_thread_ns,
+        "handover_ns": result.handover_ns,
         "memcpy_ns": result.memcpy_ns,
         "mismatches": result.mismatches,
+        "processors": result.processors,
     }

@@ -294,7 +294,8 @@ def test_bad_rings_are_refused(arguments: tuple[Any, ...], says: str) -> None:
 
 def test_measuring_gives_all_figures() -> None:
     figures = measure_ring_ns(320)
-    assert set(figures) == {"ring_ns_per_10ms_frame", "ring_median_ns", "memcpy_ns", "mismatches"}
+    assert {"ring_ns_per_10ms_frame", "one_thread_ns", "handover_ns", "memcpy_ns"} < set(figures)
+    assert all(figures[name] > 0 for name in figures if name != "mismatches")
     assert figures["mismatches"] == 0
     with pytest.raises(ValueError, match="at least 32"):
         measure_ring_ns(31)

@@ -153,10 +153,11 @@ class HistoryReader:
         """Whether nothing from `start` on has been overwritten up to now."""
 
 def measure_ring_ns(frames: int = 100000) -> dict[str, float]:
-    """What the ring costs between two native threads, in ns per frame of 480 float32 samples, with room for 64
-    frames.
+    """What the ring costs, in ns per frame of 480 float32 samples, with room for 64 frames.
 
-    `ring_ns_per_10ms_frame`: best of 32 batches; `ring_median_ns`: their median; `memcpy_ns`: one copy of a frame
-    inside a cache; `mismatches`: frames that did not arrive as sent (0). Releases the GIL. ValueError: fewer than 32
-    frames.
+    `ring_ns_per_10ms_frame`: between two native threads, each kept on a processor of its own, best of 32 batches;
+    `ring_median_ns`: their median; `one_thread_ns`: push and pull in turn by one thread; `handover_ns`: the same bytes
+    passed between the two processors without a ring, the machine's floor; `memcpy_ns`: one copy of a frame inside a
+    cache; `mismatches`: frames that did not arrive as sent (0); `processors`: 2, or 1 where there was no second one.
+    Releases the GIL. ValueError: fewer than 32 frames.
     """
