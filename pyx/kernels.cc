@@ -40,7 +40,8 @@ py::array floats(const py::handle &value, const std::string &name, bool writeabl
         throw py::type_error(name + ": dtype float32 is wanted, not " + std::string(py::str(array.dtype())));
     const int flags = array.flags();
     if (!(flags & py::array::c_style) || !(flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
-        throw py::value_error(name + ": the array is not C-contiguous and aligned; use numpy.require(array, numpy.float32, \"CA\")");
+        throw py::value_error(
+            name + ": the array is not C-contiguous and aligned; use numpy.require(array, numpy.float32, \"CA\")");
     if (writeable && !array.writeable()) throw py::value_error(name + ": the array is read-only");
     return array;
 }
@@ -56,7 +57,8 @@ const float *tensor(const py::dict &weights, const char *name, const Shape &shap
                               text(shape));
     const float *data = static_cast<const float *>(array.data());
     for (py::ssize_t i = 0; i < array.size(); ++i)
-        if (!std::isfinite(data[i])) throw py::value_error(std::string("weights: ") + name + " holds a value that is not finite");
+        if (!std::isfinite(data[i]))
+            throw py::value_error(std::string("weights: ") + name + " holds a value that is not finite");
     return data;
 }
 
@@ -66,7 +68,8 @@ rta_isa isa_of(const std::optional<std::string> &name) {
     for (int i = 0; i < RTA_ISA_COUNT; ++i) {
         const rta_isa isa = static_cast<rta_isa>(i);
         if (*name == rta_isa_name(isa)) {
-            if (!rta_isa_available(isa)) throw py::value_error("instruction set " + *name + ": not available on this machine");
+            if (!rta_isa_available(isa))
+                throw py::value_error("instruction set " + *name + ": not available on this machine");
             return isa;
         }
         known += (i ? ", " : "") + std::string(rta_isa_name(isa));
@@ -95,7 +98,8 @@ class Silero {
         static const py::ssize_t sizes[4][2] = {{128, 129}, {64, 128}, {64, 64}, {128, 64}};
         rta_silero_weights w{};
         for (int i = 0; i < 4; ++i) {
-            w.conv_weight[i] = tensor(weights, (std::string(conv_names[i]) + ".weight").c_str(), {sizes[i][0], sizes[i][1], 3});
+            w.conv_weight[i] =
+                tensor(weights, (std::string(conv_names[i]) + ".weight").c_str(), {sizes[i][0], sizes[i][1], 3});
             w.conv_bias[i] = tensor(weights, (std::string(conv_names[i]) + ".bias").c_str(), {sizes[i][0]});
         }
         w.lstm_input = tensor(weights, "lstm.weight_ih", {512, 128});
@@ -156,7 +160,8 @@ class Silero {
 
         Batch(const Silero &model, const py::object &state_rows, const py::object &window_rows)
             : state_array(floats(state_rows, "states", true)), window_array(floats(window_rows, "windows", false)) {
-            const py::ssize_t state_floats = model.kernel().state_floats, window_samples = model.kernel().window_samples;
+            const py::ssize_t state_floats = model.kernel().state_floats,
+                              window_samples = model.kernel().window_samples;
             check(state_array, "states", state_floats);
             check(window_array, "windows", window_samples);
             const py::ssize_t rows = state_array.shape(0);
@@ -181,7 +186,8 @@ class Silero {
             void *scratch = thread_scratch(kernel.scratch_bytes);
             for (size_t i = 0; i < states.size(); i += kernel.max_batch) {
                 const size_t left = states.size() - i, count = left < kernel.max_batch ? left : kernel.max_batch;
-                kernel.run(kernel.model, static_cast<uint32_t>(count), &states[i], &windows[i], probabilities + i, scratch);
+                kernel.run(kernel.model, static_cast<uint32_t>(count), &states[i], &windows[i], probabilities + i,
+                           scratch);
             }
         }
     };
@@ -190,9 +196,9 @@ class Silero {
 /* The capsule's context is its owner: weights live as long as anybody holds the kernel. */
 py::object kernel_capsule(const py::object &self) {
     const Silero &model = self.cast<const Silero &>();
-    PyObject *capsule = PyCapsule_New(const_cast<rta_vad_kernel *>(&model.kernel()), "rtaudio.vad_kernel", [](PyObject *c) {
-        Py_XDECREF(static_cast<PyObject *>(PyCapsule_GetContext(c)));
-    });
+    PyObject *capsule =
+        PyCapsule_New(const_cast<rta_vad_kernel *>(&model.kernel()), "rtaudio.vad_kernel",
+                      [](PyObject *c) { Py_XDECREF(static_cast<PyObject *>(PyCapsule_GetContext(c))); });
     if (capsule == nullptr) throw py::error_already_set();
     PyCapsule_SetContext(capsule, self.inc_ref().ptr());
     return py::reinterpret_steal<py::object>(capsule);

@@ -49,9 +49,7 @@ inline Avx2 copysign(Avx2 magnitude, Avx2 sign) {
     const __m256 bit = _mm256_set1_ps(-0.0f);
     return {_mm256_or_ps(_mm256_andnot_ps(bit, magnitude.v), _mm256_and_ps(bit, sign.v))};
 }
-inline Avx2 within(Avx2 x, Avx2 limit) {
-    return {_mm256_and_ps(x.v, _mm256_cmp_ps(abs(x).v, limit.v, _CMP_LE_OQ))};
-}
+inline Avx2 within(Avx2 x, Avx2 limit) { return {_mm256_and_ps(x.v, _mm256_cmp_ps(abs(x).v, limit.v, _CMP_LE_OQ))}; }
 inline Avx2 power_of_two(Avx2 t) {
     const __m256i shifted = _mm256_slli_epi32(_mm256_castps_si256(t.v), 23);
     return {_mm256_castsi256_ps(_mm256_add_epi32(shifted, _mm256_set1_epi32(0x3f800000)))};

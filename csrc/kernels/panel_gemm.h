@@ -63,8 +63,7 @@ inline void gemm_some(int rows, const float *a, const float *w, float *c, int pa
 
 /* `panels` is a multiple of 4. Many rows are cut into tiles of nearly equal height, and a few panels at a time serve all
  * of them before the next are read. */
-template <class V, int K, int LDA, int LDC>
-void gemm(int rows, const float *a, const float *w, float *c, int panels) {
+template <class V, int K, int LDA, int LDC> void gemm(int rows, const float *a, const float *w, float *c, int panels) {
     const int tiles = (rows + V::max_rows - 1) / V::max_rows;
     const int height = rows / tiles, higher = rows % tiles; /* the first `higher` tiles have a row more */
     const int together = tiles == 1 ? panels : V::tile_panels(height);

@@ -45,7 +45,8 @@ template <class V> inline Complex<V> turn_three_eighths(Complex<V> a) {
 }
 
 /* Decimation in frequency, results in natural order: element k of a transform of n points goes to y[k * step]. */
-template <class V> inline void dft4(Complex<V> x0, Complex<V> x1, Complex<V> x2, Complex<V> x3, Complex<V> *y, int step) {
+template <class V>
+inline void dft4(Complex<V> x0, Complex<V> x1, Complex<V> x2, Complex<V> x3, Complex<V> *y, int step) {
     const Complex<V> even = x0 + x2, odd = x1 + x3, difference = x0 - x2, quarter = turn_quarter(x1 - x3);
     y[0] = even + odd;
     y[step] = difference + quarter;
@@ -80,7 +81,8 @@ template <class V> inline V magnitude(V re, V im) { return sqrt(fma(re, re, im *
 
 /* x: [256][STRIDE] samples, lane l of transform l; y: [129][STRIDE] magnitudes; work: [256][STRIDE]. Of each row
  * V::lanes floats are used. */
-template <class V, int STRIDE> void rfft256_magnitudes(const Rfft256Tables &tables, const float *x, float *work, float *y) {
+template <class V, int STRIDE>
+void rfft256_magnitudes(const Rfft256Tables &tables, const float *x, float *work, float *y) {
     const auto store = [work](int row, Complex<V> value) {
         value.re.store(work + 2 * row * STRIDE);
         value.im.store(work + (2 * row + 1) * STRIDE);
@@ -121,7 +123,8 @@ template <class V, int STRIDE> void rfft256_magnitudes(const Rfft256Tables &tabl
     for (int k = 1; k <= 64; ++k) {
         const Complex<V> p = load(at(k)), q = load(at(128 - k));
         const V even_re = p.re + q.re, even_im = p.im - q.im;
-        const Complex<V> odd = turn(Complex<V>{p.im + q.im, q.re - p.re}, V::set(tables.cos256[k]), V::set(tables.sin256[k]));
+        const Complex<V> odd =
+            turn(Complex<V>{p.im + q.im, q.re - p.re}, V::set(tables.cos256[k]), V::set(tables.sin256[k]));
         magnitude(even_re + odd.re, even_im + odd.im).store(y + k * STRIDE);
         magnitude(even_re - odd.re, even_im - odd.im).store(y + (128 - k) * STRIDE);
     }

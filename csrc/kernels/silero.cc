@@ -84,8 +84,13 @@ rta_status rta_silero_create(rta_silero **model, const rta_silero_weights *weigh
     copy(packed.output, weights->output_weight);
     packed.output_bias = weights->output_bias;
     made->isa = isa;
-    made->kernel = rta_vad_kernel{&made->packed,    RTA_SILERO_RATE,       RTA_SILERO_WINDOW, RTA_SILERO_STATE,
-                                  RTA_SILERO_BATCH, sizeof(SileroScratch), run};
+    made->kernel.model = &made->packed;
+    made->kernel.rate = RTA_SILERO_RATE;
+    made->kernel.window_samples = RTA_SILERO_WINDOW;
+    made->kernel.state_floats = RTA_SILERO_STATE;
+    made->kernel.max_batch = RTA_SILERO_BATCH;
+    made->kernel.scratch_bytes = sizeof(SileroScratch);
+    made->kernel.run = run;
     *model = made;
     return RTA_OK;
 }

@@ -26,7 +26,8 @@ template <class V> void pad_window(float *context, const float *window, float *p
 
 /* Spectra of all streams: as many streams at a time as fit the vector with their four frames. */
 template <class V>
-void spectra(const SileroPacked &model, int batch, float *const *states, const float *const *windows, SileroScratch &s) {
+void spectra(const SileroPacked &model, int batch, float *const *states, const float *const *windows,
+             SileroScratch &s) {
     constexpr int used = V::lanes > FRAMES ? V::lanes : FRAMES, together = used / FRAMES;
     for (int first = 0; first < batch; first += together) {
         const int count = batch - first < together ? batch - first : together;
@@ -36,10 +37,12 @@ void spectra(const SileroPacked &model, int batch, float *const *states, const f
                 V::transpose_4x4(s.padded + n, 128, &s.samples[n][FRAMES * i], FFT_LANES);
         }
         for (int lane = 0; lane < used; lane += V::lanes)
-            rfft256_magnitudes<V, FFT_LANES>(model.tables, s.samples[0] + lane, s.work[0] + lane, s.magnitudes[0] + lane);
+            rfft256_magnitudes<V, FFT_LANES>(model.tables, s.samples[0] + lane, s.work[0] + lane,
+                                             s.magnitudes[0] + lane);
         for (int i = 0; i < count; ++i)
             for (int k = 0; k < BINS_STRIDE; k += 4)
-                V::transpose_4x4(&s.magnitudes[k][FRAMES * i], FFT_LANES, &s.spectrum[first + i][k], batch * BINS_STRIDE);
+                V::transpose_4x4(&s.magnitudes[k][FRAMES * i], FFT_LANES, &s.spectrum[first + i][k],
+                                 batch * BINS_STRIDE);
     }
 }
 
@@ -112,14 +115,15 @@ template <class V> void lstm(const SileroPacked &model, int batch, float *const 
 
 /* Sixteen partial sums, lane j over channels j, j + 16, ..., folded in halves: an order that vectors of 1, 4, 8 and 16
  * lanes can all keep. */
-template <class V> void outputs(const SileroPacked &model, int batch, float *const *states, float *probabilities,
-                                SileroScratch &s) {
+template <class V>
+void outputs(const SileroPacked &model, int batch, float *const *states, float *probabilities, SileroScratch &s) {
     const V zero = V::set(0.0f);
     for (int r = 0; r < batch; ++r) {
         alignas(64) float lane[16];
         for (int j = 0; j < 16; j += V::lanes) {
             V sum = zero;
-            for (int k = j; k < HIDDEN; k += 16) sum = fma(max(V::load(states[r] + k), zero), V::load(model.output + k), sum);
+            for (int k = j; k < HIDDEN; k += 16)
+                sum = fma(max(V::load(states[r] + k), zero), V::load(model.output + k), sum);
             sum.store(lane + j);
         }
         for (int half = 8; half > 0; half /= 2)
