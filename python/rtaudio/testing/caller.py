@@ -73,7 +73,7 @@ class SimulatedCaller:
         samples, rate = read_wav(path)
         if rate == self.rate:
             return samples
-        import soxr
+        import soxr  # type: ignore[import-untyped]  # not at the top: few scripts need it
 
         resampled: Audio = soxr.resample(samples, rate, self.rate).astype(np.float32)
         return resampled

@@ -157,8 +157,8 @@ class FakeTTS(FakeProvider):
     each `piece_every_s`.
 
     Samples are numbered: the k-th sample ever spoken is (k + 1) / 2**22, exact in float32, so that what a sink kept
-    says which samples they are (below 0.5 for 87 s at 24 kHz). `spoken` keeps each clause and where its audio begins in that
-    numbering; `words` gives word times, at once with the first piece.
+    says which samples they are (below 0.5 for 87 s at 24 kHz). `spoken` keeps each clause and where its audio
+    begins in that numbering; `words` gives word times, at once with the first piece.
     """
 
     def __init__(

@@ -78,18 +78,18 @@ class Simulation:
         options: SessionOptions | None = None,
         detector: DetectorConfig | None = None,
         vad: object | None = None,
-        rate: int = 24000,
+        port: AudioPort | None = None,
         latency_s: float = 0.0,
         bound_s: float = 0.0,
         tick_s: float = 0.01,
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        """`vad`: a kernel for the engine, by default EnergyVad. `latency_s`: from the pull to the loudspeaker, give or
-        take `bound_s`."""
-        self.caller = caller if caller is not None else SimulatedCaller(rate)
+        """`vad`: a kernel for the engine, by default EnergyVad. `port`: by default a private one at 24 kHz; closed at
+        the end. `latency_s`: from the pull to the loudspeaker, give or take `bound_s`."""
+        self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()
-        self.port = AudioPort(rate)
+        self.port = port if port is not None else AudioPort(24000)
         self.engine = Engine(tick_s=tick_s, vad=vad if vad is not None else EnergyVad())
         line = self.engine.add(
             self.port,

@@ -6,6 +6,7 @@ lies before the position heard: no more words and no fewer. Positions are sample
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -37,7 +38,7 @@ def place_words(spoken: str, known: Sequence[Word], samples: int, rate: int) -> 
     those after the last of them in proportion to their characters. Raises ValueError if the times make no sense."""
     placed: list[WordAt] = []
     for word in known:
-        at = WordAt(round(word.start_s * rate), word.text_offset)
+        at = WordAt(round(word.start_s * rate) if math.isfinite(word.start_s) else -1, word.text_offset)
         last = placed[-1] if placed else WordAt(0, -1)
         if at.sample < last.sample or not last.offset < at.offset < len(spoken):
             raise ValueError(f"word at {word.start_s} s, character {word.text_offset}: out of order or out of the text")

@@ -64,7 +64,7 @@ class Turns:
         return next((turn for turn in self._turns if turn.number == number), None)
 
     def begin(self, position: int) -> Turn:
-        """A new turn; no audio goes to recognition twice."""
+        """A new turn. Its pre-roll does not reach into the turn before, but its speech may have begun within that."""
         self._count += 1
         start = min(position, max(position - self._pre_roll, self._last_until, 0))
         turn = Turn(self._count, position, start)

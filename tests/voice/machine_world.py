@@ -1,0 +1,165 @@
+"""A world around the machine: it answers effects with items, in any order and at any pace that a test draws.
+
+Everything it owes is in `debts`, grouped by queue (a queue is answered in order); `pay` answers the head of one. It
+checks on the way what no schedule may break, and keeps what was said and heard.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import items as it
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.machine import Machine
+from rtaudio.voice.options import SessionOptions
+
+RATE = 24000
+REPLY = "First a clause, and then another one. And a last one."
+Debt = Callable[[], it.Item]
+
+
+class World:
+    def __init__(self) -> None:
+        self.machine = Machine(Agent(), SessionOptions(first_clause_chars=5), RATE)
+        self.items: list[it.Item] = []
+        self.effects: list[do.Effect] = []
+        self.debts: dict[object, deque[Debt]] = defaultdict(deque)
+        self.mic = 0
+        self.talking = False
+        self.turns: dict[int, str] = {}  # words of each turn that has been understood
+        self.recognitions: set[int] = set()
+        self.dropped: set[int] = set()
+        self.played: dict[int, int] = {}  # samples written, per reply
+        self.pieces: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self.opened_turns = 0
+        self.answered: dict[int, int] = {}  # reply -> turn it was begun for
+        self.heard: list[int] = []  # replies of which something was heard
+        self.fails = False  # the next debt of a provider is answered with a failure
+
+    # ---- Items.
+
+    def at(self) -> it.Stamp:
+        self.mic += 160
+        return it.Stamp(self.mic, self.mic * 62_500)
+
+    def give(self, item: it.Item) -> None:
+        self.items.append(item)
+        effects = self.machine.handle(item)
+        self.effects += effects
+        for effect in effects:
+            self._owe(effect)
+
+    def begin_speech(self) -> None:
+        self.talking = True
+        at = self.at()
+        self.give(it.SpeechBegan(at, at.mic - 1000, at.mic))
+
+    def end_turn(self) -> None:
+        self.talking = False
+        at = self.at()
+        self.give(it.TurnOver(at, at.mic - 9600, at.mic))
+
+    def pay(self, queue: object) -> None:
+        debt = self.debts[queue].popleft()
+        if not self.debts[queue]:
+            del self.debts[queue]
+        self.give(debt())
+
+    def settle(self) -> None:
+        """Everything owed is answered and the user is silent."""
+        if self.talking:
+            self.end_turn()
+        for _ in range(10_000):
+            if not self.debts:
+                return
+            self.pay(next(iter(self.debts)))
+        raise AssertionError("the machine never comes to rest")
+
+    # ---- Effects.
+
+    def _owe(self, effect: do.Effect) -> None:
+        match effect:
+            case do.OpenRecognition():
+                assert effect.turn not in self.recognitions
+                self.recognitions.add(effect.turn)
+                self.opened_turns += 1
+            case do.EndRecognition():
+                self.debts["stt", effect.turn].append(lambda: self._transcript(effect.turn))
+            case do.CloseRecognition():
+                self.recognitions.discard(effect.turn)
+                self.debts.pop(("stt", effect.turn), None)
+            case do.StartModel():
+                assert self.machine.reply is not None
+                assert self.machine.reply.answers is not None
+                self.answered[effect.reply] = self.machine.reply.answers.number
+                for word in REPLY.split(" "):
+                    self._owe_model(effect.reply, f" {word}")
+                self._owe_model(effect.reply, None)
+            case do.StartSpeech():
+                self._owe_speech(effect.reply, effect.clause)
+            case do.PlayAudio():
+                self._play(effect)
+            case do.EndSegment():
+                assert effect.reply not in self.dropped
+                self.debts["out"].append(lambda: it.ReplyDone(self.at(), effect.reply))
+            case do.Flush():
+                self._cut(effect.reply)
+            case do.DropReply() | do.StopProviders():
+                for queue in [q for q in self.debts if isinstance(q, tuple) and q[:2] == ("reply", effect.reply)]:
+                    del self.debts[queue]
+                if isinstance(effect, do.DropReply):
+                    self.dropped.add(effect.reply)
+            case do.Remember() if effect.message.role == "assistant":
+                reply = max(self.answered.keys() | self.played.keys())
+                self.heard.append(reply)
+            case _:
+                pass
+
+    def _transcript(self, turn: int) -> it.Item:
+        if self.fails:
+            return it.TranscriptFailed(self.at(), turn, "stt", "told to")
+        text = f"turn{turn}." if turn % 4 else ""
+        self.turns[turn] = text
+        return it.TranscriptCame(self.at(), turn, text, True)
+
+    def _owe_model(self, reply: int, text: str | None) -> None:
+        def token() -> it.Item:
+            if self.fails:
+                return it.TokensFailed(self.at(), reply, "llm", "told to")
+            return it.TokensEnded(self.at(), reply, "llm") if text is None else it.TokenCame(self.at(), reply, text)
+
+        self.debts["reply", reply, "llm"].append(token)
+
+    def _owe_speech(self, reply: int, clause: int) -> None:
+        def piece() -> it.Item:
+            if self.fails:
+                return it.AudioFailed(self.at(), reply, clause, "tts", "told to")
+            self.pieces[reply, clause].append(4800)
+            return it.AudioCame(self.at(), reply, clause, "tts", 4800, RATE)
+
+        queue = self.debts["reply", reply, "tts", clause]
+        queue += [piece, piece, lambda: it.AudioEnded(self.at(), reply, clause, "tts")]
+
+    def _play(self, effect: do.PlayAudio) -> None:
+        assert effect.reply not in self.dropped, "nothing is played of a reply that was dropped (law 2)"
+        if effect.reply not in self.played:
+            self.debts["out"].append(lambda: it.ReplySounded(self.at(), effect.reply))
+        self.played[effect.reply] = (
+            self.played.get(effect.reply, 0) + self.pieces[effect.reply, effect.clause][effect.number]
+        )
+
+    def _cut(self, reply: int) -> None:
+        """What the playout still owed of the reply will not come: its cut does, with half of it heard if it sounded."""
+        self.debts.pop("out", None)
+        sounded = any(isinstance(item, it.ReplySounded) and item.reply == reply for item in self.items)
+        heard = self.played[reply] // 2 if sounded else 0
+        self.debts["out"].append(lambda: it.ReplyCut(self.at(), reply, heard, 10))
+
+    def core_cuts(self) -> None:
+        """A confirmed barge-in: the core has flushed what sounds."""
+        reply = self.machine.reply
+        assert reply is not None
+        self.give(it.BargeChanged(self.at(), "confirmed", "likely"))
+        self._cut(reply.number)

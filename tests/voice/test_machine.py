@@ -1,0 +1,179 @@
+"""The machine under any order and pace of what comes: laws 5, 9 and 10."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import items as it
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.events import StateChanged
+from rtaudio.voice.machine import Machine
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.reply import Phase
+from tests.voice.machine_world import RATE, World
+
+DRAWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=150)
+"""(what happens, which of the possible ones)"""
+
+
+def run(draws: list[tuple[int, int]], *, failures: bool = False, interrupts: bool = False) -> World:
+    world = World()
+    for kind, which in draws:
+        world.fails = failures and kind == 9
+        reply = world.machine.reply
+        if kind == 0 and not world.talking:
+            world.begin_speech()
+        elif kind == 1 and world.talking:
+            world.end_turn()
+        elif kind == 2 and world.talking and reply is not None and reply.phase is Phase.SPEAKING:
+            world.core_cuts()
+        elif kind == 3 and interrupts:
+            world.give(it.InterruptAsked(world.at()))
+        elif kind == 4 and interrupts and len(world.machine.says) < 3:
+            world.give(it.SayAsked(world.at(), "By the way, this is a remark.", 0))
+        elif world.debts:
+            world.pay(list(world.debts)[which % len(world.debts)])
+        world.fails = False
+    world.settle()
+    return world
+
+
+def user_words(history: ChatContext) -> list[str]:
+    return [word for message in history if message.role == "user" for word in message.text.split()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(DRAWS)
+def test_no_turn_is_lost_and_none_is_answered_twice(draws: list[tuple[int, int]]) -> None:
+    world = run(draws)
+    history = world.machine.history
+    said = [text for _, text in sorted(world.turns.items()) if text]
+    assert user_words(history) == said, "every turn is in the history once, in order"
+    begun = [world.answered[reply] for reply in world.heard if reply in world.answered]
+    assert max(Counter(begun).values(), default=1) == 1, "no turn is answered by two replies that were heard"
+    if said:
+        assert history[-1].role == "assistant", "the last thing said was answered"
+    roles = [message.role for message in history]
+    assert not re.search("user,user", ",".join(roles)), "what was unanswered was joined"
+
+
+@settings(max_examples=150, deadline=None)
+@given(DRAWS)
+def test_whatever_fails_or_is_interrupted_the_session_comes_to_rest(draws: list[tuple[int, int]]) -> None:
+    world = run(draws, failures=True, interrupts=True)
+    machine = world.machine
+    assert machine.reply is None
+    assert not machine.turns.open
+    assert not machine.says
+    assert machine.state == "listening"
+    assert not world.recognitions, "every stream of recognition was closed"
+    understood = [text for _, text in sorted(world.turns.items()) if text]
+    assert Counter(user_words(machine.history)) == Counter(understood), "no turn is lost or doubled"
+
+
+@settings(max_examples=60, deadline=None)
+@given(DRAWS)
+def test_recorded_items_give_the_same_effects_again(draws: list[tuple[int, int]]) -> None:
+    world = run(draws, failures=True, interrupts=True)
+    recorded = json.dumps([it.encode(item) for item in world.items])
+    machine = Machine(Agent(), SessionOptions(first_clause_chars=5), RATE)
+    effects = [effect for data in json.loads(recorded) for effect in machine.handle(it.decode(data))]
+    assert effects == world.effects
+    assert machine.history == world.machine.history
+
+
+@settings(max_examples=60, deadline=None)
+@given(DRAWS)
+def test_states_follow_one_another(draws: list[tuple[int, int]]) -> None:
+    world = run(draws, failures=True, interrupts=True)
+    state = "listening"
+    for effect in world.effects:
+        if isinstance(effect, do.Emit) and isinstance(effect.event, StateChanged):
+            assert effect.event.before == state
+            assert effect.event.state != state
+            state = effect.event.state
+    assert state == "listening"
+
+
+def test_a_turn_that_goes_on_while_the_agent_thinks_is_joined() -> None:
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    world.pay(("stt", 1))
+    world.pay(("reply", 1, "llm"))
+    world.begin_speech()
+    assert world.machine.reply is None
+    assert ("reply", 1, "llm") not in world.debts
+    world.end_turn()
+    world.pay(("stt", 2))
+    assert [message.text for message in world.machine.history] == ["turn1. turn2."]
+    assert world.answered == {1: 1, 2: 2}
+
+
+def test_a_noise_while_the_agent_thinks_does_not_lose_the_turn() -> None:
+    world = World()
+    for number in (1, 2, 3):
+        world.begin_speech()
+        world.end_turn()
+        if number < 3:
+            world.settle()
+    world.pay(("stt", 3))
+    world.begin_speech()  # turn 4 has no words
+    world.settle()
+    texts = [message.text for message in world.machine.history if message.role == "user"]
+    assert texts == ["turn1.", "turn2.", "turn3."]
+    assert world.machine.history[-1].role == "assistant"
+
+
+def test_a_turn_after_a_false_barge_in_is_noted_and_not_answered() -> None:
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    while world.machine.state != "speaking":
+        world.pay(next(iter(world.debts)))
+    world.begin_speech()
+    world.give(it.BargeChanged(world.at(), "suspected", "quiet"))
+    world.give(it.BargeChanged(world.at(), "false", "suspected"))
+    world.end_turn()
+    world.pay(("stt", 2))
+    world.settle()
+    assert [message.role for message in world.machine.history] == ["user", "assistant", "user"]
+    assert list(world.answered) == [1]
+
+
+def test_a_slow_transcript_keeps_its_place() -> None:
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    world.begin_speech()
+    world.end_turn()
+    world.pay(("stt", 2))
+    assert len(world.machine.history) == 0
+    world.pay(("stt", 1))
+    assert [message.text for message in world.machine.history] == ["turn1. turn2."]
+    assert list(world.answered.values()) == [2]
+
+
+def test_a_pre_roll_does_not_reach_into_the_turn_before() -> None:
+    world = World()
+    world.mic = 100_000
+    world.begin_speech()
+    world.end_turn()
+    world.begin_speech()
+    opened = [effect for effect in world.effects if isinstance(effect, do.OpenRecognition)]
+    ended = [effect for effect in world.effects if isinstance(effect, do.EndRecognition)]
+    assert opened[0].start == 100_160 - 1000 - 4800, "with the pre-roll of 300 ms"
+    assert opened[1].start == min(ended[0].until, world.mic - 1000)
+
+
+def test_an_item_of_no_known_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="no kind of item"):
+        it.decode({"item": "Nonsense", "at": {"mic": 0, "time_ns": 0}})
