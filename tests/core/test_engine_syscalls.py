@@ -1,0 +1,78 @@
+"""Law 4, seen from outside: which system calls the engine's thread makes once it runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ALLOWED = {"clock_nanosleep", "write"}
+# It sleeps, and it writes 8 bytes to the wake-up. Everything the session side does meanwhile is another thread's.
+PROGRAM = """
+import sys, time
+import numpy as np
+from rtaudio import AudioPort, CoreJournal, Engine, Wake
+from tests.core.rig import LevelVad, level, numbered
+
+wake, engine = Wake(), Engine(vad=LevelVad())
+ports = [AudioPort(24000) for _ in range(4)]
+journals = [CoreJournal(port) for port in ports]
+lines = [engine.add(port, input_rate=48000, wake=wake) for port in ports]
+engine.start()
+while engine.figures()["ticks"] < 2:
+    time.sleep(0.01)
+thread = engine.figures()["thread_id"]
+print(thread, flush=True)
+# A conversation: the agent speaks, the user interrupts, lines come and go, wake-ups are read.
+for round in range(2):
+    for port, line in zip(ports, lines):
+        segment = port.playout.open_segment()
+        segment.write(numbered(1, 48000))
+        line.push(level((0.05, 0.0), (0.35, 0.9), (0.1, 0.0), rate=48000))
+    for _ in range(25):
+        time.sleep(0.02)
+        wake.drain()
+        for port in ports:
+            port.events()
+    extra = engine.add(AudioPort(8000), wake=wake)
+    time.sleep(0.05)
+    engine.remove(extra)
+assert all(line.figures()["windows"] > 20 for line in lines)
+print("ticks", engine.figures()["ticks"], flush=True)
+import os
+os._exit(0)  # while it runs: the thread's end is no part of this
+"""
+
+
+def calls_of(trace: Path, thread: int) -> list[str]:
+    """Names of system calls in the order in which the thread began them."""
+    return re.findall(r"^[\d.]* ?(\w+)\(", trace.with_name(f"{trace.name}.{thread}").read_text(), re.MULTILINE)
+
+
+def test_the_engine_thread_sleeps_and_writes_and_nothing_else(tmp_path: Path, repo_root: Path) -> None:
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("no strace: install it to trace the engine's thread")
+    trace = tmp_path / "trace"
+    done = subprocess.run(
+        [strace, "-f", "-ff", "-o", str(trace), sys.executable, "-c", PROGRAM],
+        cwd=repo_root,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    if "ptrace" in done.stderr or "PTRACE" in done.stderr:
+        pytest.skip(f"this system does not let a process be traced: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    thread, ticks = int(done.stdout.split()[0]), int(done.stdout.split()[-1])
+    calls = calls_of(trace, thread)
+    started = calls.index("clock_nanosleep")
+    running = [name for name in calls[started:] if name not in ("exit_group", "exit")]
+    assert set(running) == ALLOWED, f"{sorted(set(running) - ALLOWED)} on the audio path"
+    # One sleep a tick, and at most one write a tick for four ports.
+    assert running.count("clock_nanosleep") >= ticks - 5
+    assert running.count("write") <= running.count("clock_nanosleep")
