@@ -179,7 +179,8 @@ class Reply:
         spoken = [clause for clause in self.clauses[: self.current + 1] if clause.pieces]
         words = [word for clause in spoken for word in self._in_segment(clause)]
         text_end = spoken[-1].clause.offset + len(spoken[-1].clause.text) if spoken else 0
-        end = heard_until(words, text_end, self.audio_end, samples)
+        audio_end = self._at_port(spoken[-1].begin + self._length(spoken[-1])) if spoken else 0
+        end = heard_until(words, text_end, audio_end, samples)
         if end == text_end and not any(map(str.isalnum, self.text[end:])):
             end = len(self.text)  # nothing in the rest can be heard
         return self.text[:end].strip(), self.text[end:].strip()
@@ -196,17 +197,17 @@ class Reply:
         ]
 
     def _placed(self, clause: ClauseAudio) -> list[WordAt]:
-        spoken = clause.clause.spoken
-        samples = clause.samples if clause.done else max(clause.samples, self._expected(len(spoken)))
-        return place_words(spoken, clause.words, samples, self.rate)
+        return place_words(clause.clause.spoken, clause.words, self._length(clause), self.rate)
 
-    def _expected(self, chars: int) -> int:
-        """How long a clause that is not complete will be: at the pace of those that are."""
-        done = [clause for clause in self.clauses if clause.done and clause.samples]
-        done_chars = sum(len(clause.clause.spoken) for clause in done)
-        if done_chars:
-            return sum(clause.samples for clause in done) * chars // done_chars
-        return int(self.rate * chars / CHARS_PER_S)
+    def _length(self, clause: ClauseAudio) -> int:
+        """Samples of the clause; of one that is not complete, what they will be at the pace of those that are."""
+        if clause.done:
+            return clause.samples
+        chars = len(clause.clause.spoken)
+        done = [other for other in self.clauses if other.done and other.samples]
+        done_chars = sum(len(other.clause.spoken) for other in done)
+        pace = sum(other.samples for other in done) / done_chars if done else self.rate / CHARS_PER_S
+        return max(clause.samples, round(pace * chars))
 
     def _at_port(self, sample: int) -> int:
         return sample * self.port_rate // self.rate if self.rate else 0
