@@ -75,6 +75,7 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
     "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_measure"]]),
+    "_replay": ("c", "pyx/_replay.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_replay"]]),
     "_kernels": ("c++", "pyx/kernels.cc", [f"csrc/kernels/{name}.cc" for name in KERNELS]),
 }
 

@@ -53,6 +53,7 @@ struct rta_playout_consumer {
     rta_history_writer *events;
     rta_journal *journal;
     const uint64_t *mic_position;
+    uint64_t mic_seen; /* read once a pull: what events and the journal's record say agrees */
 
     /* the account, published at the end of each pull */
     uint64_t position_end; /* all that WRITE ops have announced */
@@ -96,7 +97,7 @@ static void emit(rta_playout_consumer *c, uint32_t kind, uint64_t id, uint64_t o
                        .flags = flags,
                        .segment = id,
                        .out = out_position(c, offset),
-                       .mic = c->mic_position ? RTA_LOAD_ACQ(*c->mic_position) : 0,
+                       .mic = c->mic_seen,
                        .decided = high,
                        .a = a,
                        .b = b,
@@ -678,6 +679,7 @@ static void take_pending(rta_playout_consumer *c) {
 }
 
 static epoch begin(rta_playout_consumer *c) {
+    c->mic_seen = c->mic_position ? RTA_LOAD_ACQ(*c->mic_position) : 0;
     take_pending(c);
     /* Ops first: a segment opened after a flush that this pull does not see is simply of the next pull. */
     if (c->peer) take_ops(c);
@@ -691,8 +693,6 @@ static epoch begin(rta_playout_consumer *c) {
     return now;
 }
 
-static uint64_t mic_now(const rta_playout_consumer *c) { return c->mic_position ? RTA_LOAD_ACQ(*c->mic_position) : 0; }
-
 rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count, int64_t device_ns, int64_t bound_ns) {
     if (count == 0 || count > MAX_PULL) return RTA_INVALID;
     RTA_RT_ENTER();
@@ -701,7 +701,7 @@ rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count,
         .device_ns = device_ns, .bound_ns = bound_ns, .out = c->out, .count = count, .high_before = c->high};
     rta_journal *journal = __atomic_load_n(&c->journal, __ATOMIC_ACQUIRE);
     if (journal) {
-        uint64_t head[4] = {count, (uint64_t)device_ns, (uint64_t)bound_ns, mic_now(c)};
+        uint64_t head[4] = {count, (uint64_t)device_ns, (uint64_t)bound_ns, c->mic_seen};
         rta_journal_write(journal, RTA_J_PULL, c->out, head, sizeof head, &c->seen, sizeof c->seen);
     }
     run_stage(c, out, count, now);

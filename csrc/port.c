@@ -255,16 +255,20 @@ static rta_status reader(const rta_port_session *session, rta_history_reader *r,
                                    guard, position);
 }
 
+void rta_port_event_readers(const rta_port_session *session, rta_history_reader *playout, rta_history_reader *hearing) {
+    const engine_layout *to = &session->at;
+    reader(session, playout, to->playout_events, to->playout_event_data, RTA_PORT_EVENTS, sizeof(rta_event),
+           EVENT_GUARD, 0);
+    reader(session, hearing, to->hearing_events, to->hearing_event_data, RTA_PORT_EVENTS, sizeof(rta_event),
+           EVENT_GUARD, 0);
+}
+
 /* Fills the rest of a session whose config, own region and engine mapping are there. */
 static rta_status session_finish(rta_port_session *session) {
-    const engine_layout *to = &session->at;
     rta_status status = rta_playout_writer_create(&session->writer, &session->config.playout, playout_block(session),
-                                                  at(&session->engine, to->playout));
+                                                  at(&session->engine, session->at.playout));
     if (status != RTA_OK) return status;
-    reader(session, &session->playout_events, to->playout_events, to->playout_event_data, RTA_PORT_EVENTS,
-           sizeof(rta_event), EVENT_GUARD, 0);
-    reader(session, &session->hearing_events, to->hearing_events, to->hearing_event_data, RTA_PORT_EVENTS,
-           sizeof(rta_event), EVENT_GUARD, 0);
+    rta_port_event_readers(session, &session->playout_events, &session->hearing_events);
     write_header(&session->own, SESSION_REGION, session_layout_of(&session->config).bytes, &session->config);
     return RTA_OK;
 }

@@ -89,6 +89,8 @@ rta_playout_controls *rta_port_session_controls(rta_port_session *session);
 void rta_port_session_journal(rta_port_session *session, rta_journal *writer);
 /* One thread. Returns true and the next event of either ring (playout's first); false: none. */
 bool rta_port_next_event(rta_port_session *session, rta_event *event);
+/* Readers of the two event rings for somebody beside the session (the journal), from the oldest retained event on. */
+void rta_port_event_readers(const rta_port_session *session, rta_history_reader *playout, rta_history_reader *hearing);
 uint64_t rta_port_events_dropped(const rta_port_session *session);
 /* Readers; each handle is one thread's. */
 rta_status rta_port_mic_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position);

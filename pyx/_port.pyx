@@ -170,6 +170,8 @@ cdef extern from "port.h" nogil:
     rta_playout_controls *rta_port_session_controls(rta_port_session *session)
     void rta_port_session_journal(rta_port_session *session, rta_journal *writer)
     bint rta_port_next_event(rta_port_session *session, rta_event *event)
+    void rta_port_event_readers(const rta_port_session *session, rta_history_reader *playout,
+                                rta_history_reader *hearing)
     uint64_t rta_port_events_dropped(const rta_port_session *session)
     rta_status rta_port_mic_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position)
     rta_status rta_port_tap_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position)
@@ -531,6 +533,14 @@ cdef class AudioPort:
             out.append(event_to_tuple(&event, Event))
         return out
 
+    def event_reader(self):
+        """A reader of the same events for somebody beside the session (the journal); one thread."""
+        cdef EventReader reader = EventReader.__new__(EventReader)
+        self._need_session()
+        reader.port = self
+        rta_port_event_readers(self.session_side, &reader.playout, &reader.hearing)
+        return reader
+
     @property
     def events_dropped(self):
         """Events lost because events() was not called in time."""
@@ -664,6 +674,33 @@ cdef class MediaReader:
     def valid(self, start):
         """Whether what was seen in place from `start` on had not been touched up to now."""
         return bool(rta_history_valid(&self.reader, start))
+
+
+cdef class EventReader:
+    """Reads a port's events beside the session; made by AudioPort.event_reader. One thread."""
+
+    cdef rta_history_reader playout, hearing
+    cdef AudioPort port
+
+    def read(self):
+        """(events of the playout, events of hearing) since the last call."""
+        return _drain_events(&self.playout), _drain_events(&self.hearing)
+
+    @property
+    def lost(self):
+        """Events that were overwritten before they were read."""
+        return self.playout.lost + self.hearing.lost
+
+
+cdef list _drain_events(rta_history_reader *r):
+    cdef rta_event event
+    cdef list out = []
+    cdef rta_status status = RTA_OK
+    while status == RTA_OK or status == RTA_LOST:
+        status = rta_history_read(r, &event, 1)
+        if status == RTA_OK:
+            out.append(event_to_tuple(&event, Event))
+    return out
 
 
 cdef object view_of(object owner, void *data, uint64_t count):
@@ -1084,6 +1121,8 @@ cdef class CoreJournal:
             raise RuntimeError("this port already has a journal")
         if port.is_closed:
             raise PortClosed("the port is closed")
+        if port.mic_written or (port.session_side != NULL and port.playout.ledger().pulled):
+            raise RuntimeError("a journal begins with its port: make it before the port is driven")
         for i in range(3):
             if rta_journal_create(&self.rings[i], ring_bytes) != RTA_OK:
                 raise MemoryError("no memory for the journal's rings")
@@ -1111,6 +1150,18 @@ cdef class CoreJournal:
         with nogil:
             got = rta_journal_drain(self.rings[i], data, self.ring_bytes)
         return buffer[:got].tobytes()
+
+    @property
+    def config(self):
+        """What a replay needs to know of the port, as plain numbers."""
+        cdef const rta_port_config *c = self.port._config()
+        return {
+            "rate": c.playout.rate,
+            "queue_samples": c.playout.queue_samples,
+            "history_samples": c.playout.history_samples,
+            "background_samples": c.playout.background_samples,
+            "epoch": c.epoch,
+        }
 
     def lost(self):
         """Records lost in all rings because they were full."""

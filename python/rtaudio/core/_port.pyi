@@ -173,6 +173,8 @@ class AudioPort:
     def set_cursor(self, index: int, position: int) -> None: ...
     def events(self) -> list[Event]:
         """All events since the last call; playout's and the engine's each in order. Never blocks. One thread."""
+    def event_reader(self) -> EventReader:
+        """A reader of the same events for somebody beside the session (the journal)."""
     @property
     def events_dropped(self) -> int: ...
     def write_mic(self, samples: Samples) -> None:
@@ -181,11 +183,22 @@ class AudioPort:
     def __enter__(self) -> AudioPort: ...
     def __exit__(self, *exc: object) -> None: ...
 
+class EventReader:
+    """Reads a port's events beside the session, from the oldest retained on. One thread."""
+    def read(self) -> tuple[list[Event], list[Event]]:
+        """(events of the playout, events of hearing) since the last call."""
+    @property
+    def lost(self) -> int: ...
+
 class CoreJournal:
-    """Three bounded record rings of a port (engine, consumer, writer); drained by a thread outside the core."""
+    """Three bounded record rings of a port (engine, consumer, writer); drained by a thread outside the core. Must be made
+    before the port is driven (RuntimeError)."""
     def __init__(self, port: AudioPort, *, ring_bytes: int = 4 << 20) -> None: ...
     def drain(self, which: Literal["engine", "consumer", "writer"]) -> bytes: ...
     def lost(self) -> int: ...
+    @property
+    def config(self) -> dict[str, int]:
+        """What a replay needs to know of the port: rate, queue_samples, history_samples, background_samples, epoch."""
 
 def clock_ns() -> int:
     """The core's monotonic clock."""

@@ -1,0 +1,146 @@
+"""A session's core run again from its journal: the same samples, events and decisions bit for bit (law 5).
+
+Hearing (input chain, VAD, detector) and playout are each a function of their own records; what crosses between them
+while live (is the agent speaking? which control words?) was recorded where it took effect.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtaudio.core._engine import Detector, DetectorConfig
+from rtaudio.core._port import MIC_RATE, VAD_WINDOW, Event
+from rtaudio.core._replay import PlayoutReplay
+from rtaudio.core._resample import FirResampler
+from rtaudio.core.journal import JournalError, JournalFile, Record
+from rtaudio.core.vad import SileroVad
+
+GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND = 1, 2, 3, 4, 5, 6, 7
+TOLD: Final = struct.Struct("<QQfI")  # payload of a WINDOW record: speaking, segment, probability, actions
+
+
+@dataclass(slots=True)
+class HearingReplay:
+    """What the hearing of a replay gave. `mic`: 16 kHz float32; `probabilities`: one per 512-sample window."""
+
+    mic: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    actions: list[int]
+    events: list[Event]
+
+
+@dataclass(slots=True)
+class PlayoutReplayed:
+    """`out`: all that was put out, float32 at the port's rate."""
+
+    out: NDArray[np.float32]
+    events: list[Event]
+
+
+@dataclass(slots=True)
+class Differences:
+    """Where a replay and the record differ; empty: they are the same."""
+
+    found: list[str] = field(default_factory=list)
+
+    def compare(self, what: str, replayed: Any, recorded: Any) -> None:
+        if replayed == recorded:
+            return
+        if isinstance(replayed, list) and isinstance(recorded, list):
+            both = zip(replayed, recorded, strict=False)
+            at = next((i for i, (a, b) in enumerate(both) if a != b), min(len(replayed), len(recorded)))
+            new = replayed[at] if at < len(replayed) else "nothing"
+            old = recorded[at] if at < len(recorded) else "nothing"
+            self.found.append(f"{what} {at}: replayed {new}, recorded {old}")
+        else:
+            self.found.append(f"{what}: replayed {replayed}, recorded {recorded}")
+
+
+def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk: int | None = None) -> HearingReplay:
+    """Runs the input chain, the VAD and the detector again. `chunk`: samples at once (it must not matter, law 6)."""
+    inputs = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, INPUT)]
+    heard = np.concatenate(inputs) if inputs else np.zeros(0, np.float32)
+    mic = _to_mic(heard, journal.header["input_rate"], chunk)
+    stream = (vad if vad is not None else SileroVad()).stream()
+    pieces = [mic] if chunk is None else [mic[i : i + chunk] for i in range(0, len(mic), chunk)]
+    probabilities = np.concatenate([stream.process(piece) for piece in pieces]) if len(mic) else np.zeros(0, np.float32)
+    detector = Detector(DetectorConfig(**journal.header["detector"]))
+    actions: list[int] = []
+    events: list[Event] = []
+    windows = list(_of(journal.engine, WINDOW))
+    for index, (record, probability) in enumerate(zip(windows, probabilities, strict=False)):
+        speaking, segment, _, _ = TOLD.unpack(record.payload)
+        done, told = detector.step(float(probability), (index + 1) * VAD_WINDOW, bool(speaking), segment)
+        actions.append(done)
+        events += told
+    return HearingReplay(mic, probabilities[: len(windows)], actions, events)
+
+
+def _to_mic(heard: NDArray[np.float32], rate: int, chunk: int | None) -> NDArray[np.float32]:
+    resampler = FirResampler(rate, MIC_RATE)
+    pieces = [heard] if chunk is None else [heard[i : i + chunk] for i in range(0, len(heard), chunk)]
+    done = [np.asarray(resampler.process(piece), np.float32) for piece in pieces]
+    return np.concatenate(done) if done else heard
+
+
+def replay_playout(journal: JournalFile) -> PlayoutReplayed:
+    """Runs the playout's consumer again on the recorded ops, samples and control words."""
+    sizes = {name: value for name, value in journal.header["port"].items() if name != "epoch"}
+    playout = PlayoutReplay(**sizes)
+    writer = iter([record for record in _of(journal.writer)])
+    out: list[NDArray[np.float32]] = []
+    events: list[Event] = []
+    for record in _of(journal.consumer):
+        if record.kind not in (PULL, SETTLE):
+            raise JournalError(f"a record of kind {record.kind} among the consumer's")
+        _give_ops(playout, writer, PlayoutReplay.ops_of(record.payload, record.kind == SETTLE))
+        if record.kind == PULL:
+            out.append(playout.pull(record.payload))
+        else:
+            playout.settle(record.payload)
+        events += playout.events()
+    return PlayoutReplayed(np.concatenate(out) if out else np.zeros(0, np.float32), events)
+
+
+def _give_ops(playout: PlayoutReplay, writer: Iterator[Record], taken: int) -> None:
+    while playout.ops < taken:
+        record = next(writer, None)
+        if record is None:
+            raise JournalError(f"the writer's records end before op {taken}, which was taken")
+        if record.kind == BACKGROUND:
+            playout.background(record.payload)
+        else:
+            playout.op(record.payload)
+
+
+def _of(records: list[Record], kind: int | None = None) -> Iterator[Record]:
+    for record in records:
+        if record.kind == GAP:
+            lost = struct.unpack_from("<QQ", record.payload)[0]
+            raise JournalError(f"{lost} records are missing at {record.stamp}: this journal cannot be replayed")
+        if kind is None or record.kind == kind:
+            yield record
+
+
+def check_replay(journal: JournalFile, vad: SileroVad | None = None) -> Differences:
+    """Replays the core and compares everything with what the journal says came out. JournalError: records missing."""
+    differences = Differences()
+    hearing, playout = replay_hearing(journal, vad), replay_playout(journal)
+    told = [TOLD.unpack(record.payload) for record in _of(journal.engine, WINDOW)]
+    differences.compare("probability", hearing.probabilities.tolist(), [p for _, _, p, _ in told])
+    differences.compare("wishes", hearing.actions, [actions for *_, actions in told])
+    for name, events in (("playout", playout.events), ("hearing", hearing.events)):
+        recorded = [Event(*check[name]) for check in journal.check if name in check]
+        differences.compare(f"{name} event", events[: len(recorded)] if journal.end is None else events, recorded)
+    for check in journal.check:
+        if "out" in check and check["out"] <= len(playout.out):
+            crc = zlib.crc32(playout.out[: check["out"]].tobytes())
+            differences.compare(f"output up to sample {check['out']}", crc, check["crc"])
+    return differences
