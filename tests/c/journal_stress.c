@@ -43,7 +43,8 @@ static void two_threads(void) {
     CHECK(rta_thread_start(&writer, write_records, &run, "writer", false) == RTA_OK);
     static unsigned char buffer[RING_BYTES];
     uint64_t next = 0, lost = 0, bytes_got = 0, bytes_lost = 0, random = 5;
-    while (rta_journal_lost(run.journal) == 0) sched_yield(); /* the ring overflows at least once, however fast we are */
+    while (rta_journal_lost(run.journal) == 0)
+        sched_yield(); /* the ring overflows at least once, however fast we are */
     for (;;) {
         const bool last = __atomic_load_n(&run.stop, __ATOMIC_ACQUIRE) != 0;
         const size_t room = random_between(&random, LONGEST + 100, RING_BYTES);
