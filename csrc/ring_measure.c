@@ -5,10 +5,8 @@
  * wait they yield, so that a loaded machine gets on (such batches come out slow, hence best and median).
  *
  * What bounds it: a frame of 480 float32 is 30 cache lines, and each must become the producer's own again before it is
- * overwritten. On the machines seen so far that takes most of the time, while the ring's own part is that of
- * one_thread_ns. Prefetching (for reading or writing, up to four frames ahead, on either side), 64-byte and rep movsb
- * copies made no difference; streaming stores gained 10 to 15 % where the cores share a cache, at the price of
- * sending every frame through memory.
+ * overwritten. That is why the ring's consumer touches what it has taken (rta_ring_reader_may_touch). Prefetching (for
+ * reading or writing, up to four frames ahead, on either side) and 64-byte or rep movsb copies made no difference.
  */
 #include "ring_measure.h"
 
@@ -21,10 +19,12 @@
 
 enum { BATCHES = 32, SPINS_BEFORE_YIELD = 2000, HANDOVER_FRAMES = 64 };
 
+#define NOBODY UINT64_MAX
+
 typedef struct bench {
     _Alignas(RTA_CACHE_LINE) rta_ring_producer producer;
     _Alignas(RTA_CACHE_LINE) rta_ring_consumer consumer;
-    _Alignas(RTA_CACHE_LINE) uint64_t turn; /* handover: even, the producer's; odd, the consumer's */
+    _Alignas(RTA_CACHE_LINE) uint64_t turn; /* handover: even, the producer's; odd, the consumer's; NOBODY before */
     _Alignas(RTA_CACHE_LINE) uint64_t batch, frame_samples, capacity;
     float *data, *sent, *received;
     rta_ring_writer writer;
@@ -70,8 +70,13 @@ static void hand_over(bench *b, float *memory, uint64_t side, double *best_ns) {
         const int64_t start_ns = rta_clock_ns();
         for (uint64_t f = 0; f < HANDOVER_FRAMES; f++) {
             float *at = memory + f * b->frame_samples;
-            if (side == 0) memcpy(at, b->sent, b->frame_samples * sizeof *at);
-            else memcpy(b->received, at, b->frame_samples * sizeof *at);
+            if (side == 0) {
+                memcpy(at, b->sent, b->frame_samples * sizeof *at);
+            } else {
+                memcpy(b->received, at, b->frame_samples * sizeof *at);
+                for (uint64_t i = 0; i < b->frame_samples; i += RTA_CACHE_LINE / sizeof *at)
+                    *(volatile float *)&at[i] = 0; /* as the ring's consumer does */
+            }
             used(b->received);
         }
         __atomic_thread_fence(__ATOMIC_SEQ_CST); /* until the stores have left this processor */
@@ -98,6 +103,8 @@ static void consume(void *arg) {
         for (const uint64_t end = k + b->batch; k < end; k++) pull(b, k);
         b->batch_ns[batch] = (double)(rta_clock_ns() - start_ns) / (double)b->batch;
     }
+    /* Only now is the memory free for the second experiment. */
+    __atomic_store_n(&b->turn, 0, __ATOMIC_RELEASE);
     hand_over(b, b->data, 1, &b->read_ns);
 }
 
@@ -133,6 +140,7 @@ static rta_status run(bench *b, rta_ring_measurement *result) {
     if (status == RTA_OK)
         status = rta_ring_reader_init(&b->reader, &b->consumer, &b->producer, b->data, b->capacity, sizeof *b->data);
     if (status != RTA_OK) return status;
+    rta_ring_reader_may_touch(&b->reader, b->data);
     result->memcpy_ns = one_thread(b, false);
     result->one_thread_ns = one_thread(b, true);
     rta_thread *consumer, *producer;
@@ -167,6 +175,7 @@ rta_status rta_ring_measure(rta_ring_measurement *result, uint64_t frames, uint6
     bench *b = aligned_alloc(RTA_CACHE_LINE, sizeof *b);
     if (!b) return RTA_NOMEM;
     memset(b, 0, sizeof *b);
+    b->turn = NOBODY;
     b->batch = frames / BATCHES;
     b->frame_samples = frame_samples;
     for (b->capacity = 16; b->capacity < frame_samples * capacity_frames;) b->capacity *= 2;

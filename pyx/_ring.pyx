@@ -56,6 +56,7 @@ cdef extern from "ring.h":
                                     uint64_t capacity, uint64_t elem_bytes, rta_ring_policy policy) noexcept nogil
     rta_status rta_ring_reader_init(rta_ring_reader *r, rta_ring_consumer *own, const rta_ring_producer *peer,
                                     const void *data, uint64_t capacity, uint64_t elem_bytes) noexcept nogil
+    void rta_ring_reader_may_touch(rta_ring_reader *r, void *data) noexcept nogil
     rta_status rta_ring_push(rta_ring_writer *w, const void *elems, uint64_t count) noexcept nogil
     uint64_t rta_ring_room(rta_ring_writer *w) noexcept nogil
     rta_status rta_ring_reserve(rta_ring_writer *w, uint64_t count, rta_ring_span *span) noexcept nogil
@@ -222,6 +223,7 @@ cdef class Ring:
                                           self.capacity, self.elem_bytes)
         if status != RTA_OK:
             fail(status, "Ring")
+        rta_ring_reader_may_touch(&self.reader, base + HEADER_BYTES)
 
     def __dealloc__(self):
         rta_region_close(&self.region)

@@ -20,6 +20,7 @@ typedef struct sides {
     } *producer;
     rta_ring_consumer *consumer;
     rta_ring_policy policy;
+    bool touch; /* the consumer may write the data region: same process */
     uint64_t offered, taken; /* each written by one side, read when both are done */
 } sides;
 
@@ -68,6 +69,7 @@ static void consume(void *arg) {
     uint64_t random = 2;
     uint32_t frame[LONGEST], next = 0;
     CHECK(rta_ring_reader_init(&r, s->consumer, &s->producer->counters, s->producer->data, CAPACITY, 4) == RTA_OK);
+    if (s->touch) rta_ring_reader_may_touch(&r, s->producer->data);
     for (;;) {
         uint64_t count = random_between(&random, 1, LONGEST);
         rta_status status;
@@ -103,11 +105,11 @@ static void account(const sides *s) {
     CHECK(s->policy == RTA_RING_REJECT ? p->dropped == 0 : p->rejected == 0);
 }
 
-static void two_threads(rta_ring_policy policy) {
+static void two_threads(rta_ring_policy policy, bool touch) {
     rta_region a, b;
     CHECK(rta_region_private(&a, sizeof(struct producer_side)) == RTA_OK);
     CHECK(rta_region_private(&b, sizeof(rta_ring_consumer)) == RTA_OK);
-    sides s = {.producer = a.base, .consumer = b.base, .policy = policy};
+    sides s = {.producer = a.base, .consumer = b.base, .policy = policy, .touch = touch};
     s.producer->counters.write = s.consumer->read = START;
     rta_thread *producer, *consumer;
     CHECK(rta_thread_start(&producer, produce, &s, "producer", false) == RTA_OK);
@@ -151,7 +153,9 @@ int main(void) {
     /* Forks first: while this process has one thread. */
     two_processes(RTA_RING_REJECT);
     two_processes(RTA_RING_DROP_NEWEST);
-    two_threads(RTA_RING_REJECT);
-    two_threads(RTA_RING_DROP_NEWEST);
+    for (int touch = 0; touch < 2; touch++) {
+        two_threads(RTA_RING_REJECT, touch);
+        two_threads(RTA_RING_DROP_NEWEST, touch);
+    }
     return 0;
 }
