@@ -44,6 +44,7 @@ rta_status rta_journal_create(rta_journal **journal, uint64_t ring_bytes) {
     const uint64_t words = ring_bytes / WORD;
     rta_ring_writer_init(&j->writer, &j->producer, &j->consumer, j->data, words, WORD, RTA_RING_REJECT);
     rta_ring_reader_init(&j->reader, &j->consumer, &j->producer, j->data, words, WORD);
+    rta_ring_reader_may_touch(&j->reader, j->data); /* the drain pays, the audio path does not wait for cache lines */
     *journal = j;
     return RTA_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * journal.h: the core's half of the journal: what the core took in, in the order in which it took effect, so that it can
- * be run again bit for bit (law 5). One ring per writing thread (engine thread; playout consumer; playout writer),
+ * journal.h: the core's half of the journal: what the core took in, in the order in which it took effect, so that it
+ * can be run again bit for bit (law 5). One ring per writing thread (engine thread; playout consumer; playout writer),
  * drained by a journal thread outside the core. The audio path only copies into the ring; a full ring drops
  * the record whole and counts it, and the next record that fits is preceded by a GAP with the count, which bears the
  * stamp of the first record lost.

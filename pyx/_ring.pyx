@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ring and history over csrc/ring.h and csrc/history.h: arguments checked, statuses to exceptions, views in place.
 
-The hot calls (push, pull, pull_into, write, read) work on NumPy's C structure directly. The GIL is released for blocks of
-RELEASE_BYTES or more only: for a 10 ms frame, giving it up and taking it back costs more than the copy.
+The hot calls (push, pull, pull_into, write, read) work on NumPy's C structure directly. The GIL is released for blocks
+of RELEASE_BYTES or more only: for a 10 ms frame, giving it up and taking it back costs more than the copy.
 """
 
 cimport numpy as cnp
@@ -52,8 +52,9 @@ cdef extern from "ring.h":
         void *second
         uint64_t first_count
         uint64_t second_count
-    rta_status rta_ring_writer_init(rta_ring_writer *w, rta_ring_producer *own, const rta_ring_consumer *peer, void *data,
-                                    uint64_t capacity, uint64_t elem_bytes, rta_ring_policy policy) noexcept nogil
+    rta_status rta_ring_writer_init(rta_ring_writer *w, rta_ring_producer *own, const rta_ring_consumer *peer,
+                                    void *data, uint64_t capacity, uint64_t elem_bytes,
+                                    rta_ring_policy policy) noexcept nogil
     rta_status rta_ring_reader_init(rta_ring_reader *r, rta_ring_consumer *own, const rta_ring_producer *peer,
                                     const void *data, uint64_t capacity, uint64_t elem_bytes) noexcept nogil
     void rta_ring_reader_may_touch(rta_ring_reader *r, void *data) noexcept nogil
@@ -157,7 +158,8 @@ cdef uint64_t power_of_two(object capacity) except 0:
     if value < 2 or value > MOST_SAMPLES:
         raise ValueError(f"capacity: expected a power of two from 2 to 2**30 samples, got {capacity}")
     if value & (value - 1):
-        raise ValueError(f"capacity: expected a power of two, got {capacity}; the next is {1 << int(value).bit_length()}")
+        raise ValueError(f"capacity: expected a power of two, got {capacity}; "
+                         f"the next is {1 << int(value).bit_length()}")
     return <uint64_t>value
 
 
