@@ -36,17 +36,17 @@ class Answer:
 LIBRARY: Final[Sequence[Answer]] = (
     Answer(
         ["saturday"],
-        "On Saturday the library is open from nine thirty in the morning until five in the afternoon. "
+        "On Saturday, the library is open from nine thirty in the morning until five in the afternoon. "
         "The reading room and the children's section close half an hour earlier, so please come in good time.",
     ),
-    Answer(["sunday"], "On Sunday we are open from noon until four. The return box outside takes books at any hour."),
+    Answer(["sunday"], "On Sunday, we are open from noon until four. The return box outside takes books at any hour."),
     Answer(
         ["hours|open|opens|opening|close|closes|closing"],
         "Monday to Friday we are open from nine to seven, on Saturday until five, and on Sunday from noon to four.",
     ),
     Answer(
         ["how", "many", "book|books|borrow|take"],
-        "You can take up to ten books home, for four weeks. If nobody is waiting for them, you can keep them longer.",
+        "Up to ten books, and you can keep them for four weeks. If nobody is waiting for them, you may have them longer.",
     ),
     Answer(["film|films|movie|movies"], "Yes, films too. You can take three of them, for one week."),
     Answer(["where|address|find"], "We are at number twelve, Mill Street, across the road from the station."),

@@ -1,0 +1,89 @@
+"""The command `rtaudio`: a demonstration, an agent at the microphone or between files, the list of sound devices.
+
+    rtaudio demo [--fast] [--out FOLDER]
+    rtaudio talk [--in caller.wav --out answer.wav [--fast] [--stereo]] [--llm-url URL --model NAME]
+    rtaudio devices
+
+Exit status: 0 done, 1 it could not be done (the message says why and what to do), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rtaudio.cli.errors import CommandError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; gives its exit status."""
+    options = _parser().parse_args(arguments)
+    if options.command is None:
+        _parser().print_help()
+        return 2
+    try:
+        # A command's module is imported when it is called: `rtaudio --version` loads nothing else.
+        import_module(f"rtaudio.cli.{options.command}").run(options)
+    except CommandError as error:
+        print(f"rtaudio {options.command}: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:  # a package of an extra; the message says which
+        print(f"rtaudio {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _version() -> str:
+    try:
+        return version("rtaudio")
+    except PackageNotFoundError:
+        return "(not installed: run from its sources)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rtaudio", description="The real-time half of a voice agent.")
+    parser.add_argument("--version", action="version", version=f"rtaudio {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo",
+        help="a whole conversation with an interruption; no sound card, key or network",
+        description="A caller (the local voice, lowered) talks to an agent, interrupts it, and says goodbye, in real "
+        "time. Leaves a stereo recording, a picture of the timeline and a transcript.",
+    )
+    demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
+    demo.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes, the same each time")
+
+    talk = commands.add_parser(
+        "talk",
+        help="an agent at the microphone and loudspeaker, or from file to file",
+        description="Talk to the agent at the sound card; or, with --in and --out, have it listen to a file and "
+        "write its answer to another.",
+    )
+    files = talk.add_argument_group("from file to file")
+    files.add_argument("--in", dest="input", type=Path, metavar="WAV", help="what the caller says")
+    files.add_argument("--out", type=Path, metavar="WAV", help="what the agent says, from the caller's first sample on")
+    files.add_argument("--stereo", action="store_true", help="caller left, agent right, instead of the agent alone")
+    files.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes, the same each time")
+    files.add_argument("--picture", type=Path, metavar="PNG", help="also draw the timeline")
+    files.add_argument("--transcript", type=Path, metavar="JSON", help="also write what was said and heard, and when")
+    card = talk.add_argument_group("at the sound card")
+    card.add_argument("--mic", metavar="NAME", help="microphone: index or part of its name (rtaudio devices)")
+    card.add_argument("--speaker", metavar="NAME", help="loudspeaker: index or part of its name")
+    agent = talk.add_argument_group("the agent")
+    agent.add_argument("--llm-url", metavar="URL", help="an OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1")
+    agent.add_argument("--model", metavar="NAME", help="the model's name there; key: environment OPENAI_API_KEY")
+    agent.add_argument("--instructions", metavar="TEXT", help="what the model is told to be")
+    agent.add_argument("--greeting", metavar="TEXT", help="said first")
+    agent.add_argument("--tts", choices=["hibari", "espeak"], default="hibari", help="default: hibari")
+
+    commands.add_parser("devices", help="list sound devices")
+    return parser

@@ -1,0 +1,151 @@
+"""A call inside this process: an engine, a port, a session, and a caller whose audio comes from clips.
+
+In real time the engine's own thread paces the line, as it does for a network; the event loop only keeps the line's
+input filled ahead. Fast, on a virtual-time loop, the loop steps the engine tick by tick: time stands still while a
+provider computes, and two runs are identical.
+
+    real time:  engine thread ──► ticks          event loop: every 20 ms, fill the caller's line up to the lead
+    fast:       event loop: fill one tick, step the engine, hand its news to the session, sleep to the next tick
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final
+
+from rtaudio.cli.caller import Caller
+from rtaudio.core import MIC_RATE, AudioPort, Engine, SileroVad, Wake
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.clock import now_ns
+from rtaudio.voice.protocols import LLM, STT, TTS
+from rtaudio.voice.session import Session
+
+PORT_RATE: Final = 24000
+TICK_S: Final = 0.01
+# How far ahead the caller's line is filled in real time: a caller reacts no faster, and the event loop may stall as
+# long without a hole in the caller's voice.
+LEAD_S: Final = 0.6
+_FILL_S: Final = 0.02
+_COLLECT_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """What a session speaks, hears and thinks with."""
+
+    stt: STT
+    llm: LLM
+    tts: TTS
+
+    async def aclose(self) -> None:
+        """Closes all three."""
+        for provider in (self.stt, self.llm, self.tts):
+            await provider.aclose()
+
+
+class Call:
+    """Use as `async with Call(...) as call`; leaving it closes the session, the engine and the port.
+
+    `fast` needs a virtual-time loop. `collect`, if set, is called every 0.2 s of the call and once at its end, for what
+    reads the port's rings.
+    """
+
+    def __init__(self, agent: Agent, providers: Providers, *, fast: bool) -> None:
+        self._fast = fast
+        self._wake = None if fast else Wake()
+        self.engine = Engine(tick_s=TICK_S, vad=SileroVad())
+        self.port = AudioPort(PORT_RATE)
+        self.line = self.engine.add(self.port, kind="paced", input_rate=MIC_RATE, wake=self._wake)
+        self.caller = Caller(self.line)
+        self.session = Session(
+            self.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=self._wake
+        )
+        self.collect: Callable[[], None] = lambda: None
+        self._driving: asyncio.Task[None] | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """The call's media clock: seconds of audio that came in."""
+        return self.port.mic_written / MIC_RATE
+
+    async def sleep_until(self, media_s: float) -> None:
+        """Waits until the media clock has reached `media_s`."""
+        while (missing_s := media_s - self.elapsed_s) > 0:
+            self._check()
+            await asyncio.sleep(max(missing_s, TICK_S))
+
+    async def idle(self, seconds: float, limit_s: float = float("inf")) -> None:
+        """Waits until the caller has said everything and the agent has been listening for that long, or until the media
+        clock reaches `limit_s`."""
+        since_s = self.elapsed_s
+        while self.elapsed_s - since_s < seconds and self.elapsed_s < limit_s:
+            self._check()
+            if self.caller.talks or self.session.state != "listening":
+                since_s = self.elapsed_s
+            await asyncio.sleep(_FILL_S)
+
+    async def __aenter__(self) -> Call:
+        try:
+            await self.session.__aenter__()
+            if not self._fast:
+                self.caller.feed(int(LEAD_S * MIC_RATE))
+                self.engine.start()
+            drive = self._step if self._fast else self._fill
+            self._driving = asyncio.create_task(drive(), name="caller's line")
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends the call. May be called again."""
+        if self._driving is not None:
+            self._driving.cancel()
+            await asyncio.wait([self._driving])
+        await self.session.aclose()
+        if self.engine.running:
+            self.engine.stop()
+        self.collect()
+        self.collect = lambda: None
+        self.engine.close()
+        self.port.close()
+        if self._wake is not None:
+            self._wake.close()
+
+    def _check(self) -> None:
+        """Raises what ended the drive, if anything did."""
+        if self._driving is not None and self._driving.done():
+            self._driving.result()
+
+    async def _fill(self) -> None:
+        collected_s = 0.0
+        while True:
+            self.caller.feed(self.port.mic_written + int(LEAD_S * MIC_RATE))
+            if self.elapsed_s - collected_s >= _COLLECT_S:
+                collected_s = self.elapsed_s
+                self.collect()
+            await asyncio.sleep(_FILL_S)
+
+    async def _step(self) -> None:
+        tick_ns = round(TICK_S * 1e9)
+        tick_samples = round(TICK_S * MIC_RATE)
+        begin_ns = now_ns()
+        self.engine.step(begin_ns)
+        ticks = 0
+        while True:
+            ticks += 1
+            at_ns = begin_ns + ticks * tick_ns
+            await asyncio.sleep((at_ns - now_ns()) / 1e9)
+            self.caller.feed(ticks * tick_samples)
+            self.engine.step(at_ns)
+            self.session.take()
+            if ticks % round(_COLLECT_S / TICK_S) == 0:
+                self.collect()
