@@ -12,6 +12,7 @@ locking on the audio path abort the process; see csrc/trap/).
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from pathlib import Path
@@ -81,17 +82,31 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
 
 
 class BuildExt(build_ext):
-    """C11 or C++17 by the language of the extension; objects of different modules never share a path."""
+    """C11 or C++17 by the language of the extension; as many extensions at once as there are processors; objects of
+    different modules never share a path. Sanitizers watch the core, not the generated bindings, which are large, slow
+    to instrument, and do nothing but call the core."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extensions(self) -> None:
+        compile_one = self.compiler._compile
+
+        def sanitize_core_only(obj: str, src: str, ext: str, cc: list[str], extra: list[str], pp: list[str]) -> None:
+            if not src.startswith("csrc"):
+                extra = [flag for flag in extra if "-fsanitize" not in flag and "-fno-sanitize" not in flag]
+            compile_one(obj, src, ext, cc, extra, pp)
+
+        self.compiler._compile = sanitize_core_only
+        super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
         standard = "-std=c++17" if ext.language == "c++" else "-std=gnu11"
         ext.extra_compile_args = [standard, *ext.extra_compile_args]
-        root = self.build_temp
-        self.build_temp = str(Path(root) / KIND / ext.name)
-        try:
-            super().build_extension(ext)
-        finally:
-            self.build_temp = root
+        own = copy.copy(self)
+        own.build_temp = str(Path(self.build_temp) / KIND / ext.name)
+        build_ext.build_extension(own, ext)
 
 
 def extension(name: str, language: str, binding: str, core: list[str]) -> Extension:
