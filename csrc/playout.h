@@ -180,6 +180,9 @@ rta_status rta_playout_background(rta_playout_writer *w, const float *samples, u
 bool rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment);
 /* Are the cuts of the session side's flushes up to `ticket` (what rta_playout_flush returned) complete? Any thread. */
 bool rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket);
+/* Segments the session side's flush `ticket` cut: those opened since the flush before it. Gives the id of the latest
+ * such segment below `before` (0: from the last opened on) that the consumer has cut; 0: none left. */
+uint64_t rta_playout_cut_by(rta_playout_writer *w, uint64_t ticket, uint64_t before);
 bool rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket); /* of the engine side's */
 void rta_playout_writer_journal(rta_playout_writer *w, rta_journal *journal);
 

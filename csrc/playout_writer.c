@@ -323,6 +323,17 @@ bool rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket) {
            RTA_LOAD_ACQ(w->peer->flush_taken_session) >= ticket;
 }
 
+uint64_t rta_playout_cut_by(rta_playout_writer *w, uint64_t ticket, uint64_t before) {
+    for (uint64_t id = before ? before - 1 : w->next - 1; id > 0; id--) {
+        const remembered *s = recall(w, id);
+        if (!s || s->epoch_session + 1 < ticket) return 0;
+        rta_playout_ledger ledger;
+        if (s->epoch_session + 1 != ticket || rta_playout_snapshot(w, id, &ledger) != RTA_OK) continue;
+        if (ledger.state == RTA_SEGMENT_CUT) return id;
+    }
+    return 0;
+}
+
 rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger) {
     rta_playout_engine account;
     rta_playout_slot slot;

@@ -129,6 +129,7 @@ cdef extern from "playout.h" nogil:
     rta_status rta_playout_background(rta_playout_writer *w, const float *samples, uint64_t count)
     bint rta_playout_is_cut(const rta_playout_writer *w, uint64_t segment)
     bint rta_playout_flush_done(const rta_playout_writer *w, uint64_t ticket)
+    uint64_t rta_playout_cut_by(rta_playout_writer *w, uint64_t ticket, uint64_t before)
     bint rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket)
     rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger)
     rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard)
@@ -196,6 +197,8 @@ Ledger = namedtuple(
 Ledger.__doc__ = """One consistent account in samples at the port's rate (law 1); segment 0 is the whole port."""
 Heard = namedtuple("Heard", "now final bound")
 Heard.__doc__ = """Samples of a segment from its start: out of the loudspeaker, beyond recall, and +- bound."""
+Cut = namedtuple("Cut", "segment played dropped high text_offset")
+Cut.__doc__ = """What a flush did to one segment; text_offset: of the last text entry at or before `high`, by now."""
 cdef dict STATES = {
     RTA_SEGMENT_UNKNOWN: "unknown",
     RTA_SEGMENT_QUEUED: "queued",
@@ -213,6 +216,32 @@ class SegmentCut(Exception):
             f"segment {segment} was cut by a flush: nothing was taken; open a new segment for what is to be said next"
         )
         self.segment = segment
+
+
+class Flush(int):
+    """The ticket of a flush. `await flush` waits until its cuts are complete and gives them as Playout.cuts does;
+    TimeoutError where a consumer is attached but has not pulled for `timeout_s`."""
+
+    timeout_s = 1.0
+
+    def __new__(cls, ticket, playout):
+        self = int.__new__(cls, ticket)
+        self.playout = playout
+        return self
+
+    def __await__(self):
+        return self._wait().__await__()
+
+    async def _wait(self):
+        from asyncio import get_running_loop, sleep
+
+        end = get_running_loop().time() + self.timeout_s
+        while not self.playout.flushed(self):
+            if get_running_loop().time() >= end:
+                raise TimeoutError(f"flush {int(self)}: the consumer has not pulled for {self.timeout_s} s; the cut is "
+                                   "complete when it does, or when it detaches")
+            await sleep(0.002)
+        return self.playout.cuts(self)
 
 
 class PortClosed(Exception):
@@ -987,7 +1016,27 @@ cdef class Playout:
 
     def flush(self):
         """Lock-free; takes effect at the consumer's next pull. Returns a ticket for flushed()."""
-        return rta_playout_flush(self.port._controls())
+        return Flush(rta_playout_flush(self.port._controls()), self)
+
+    def cuts(self, ticket):
+        """What that flush cut, oldest first; complete once flushed() says so."""
+        cdef uint64_t id = 0
+        cdef uint32_t offset = 0
+        cdef rta_playout_ledger ledger
+        cdef list found = []
+        cdef rta_playout_writer *w = self.port._writer()
+        try:
+            while True:
+                id = rta_playout_cut_by(w, ticket, id)
+                if id == 0:
+                    break
+                if rta_playout_snapshot(w, id, &ledger) == RTA_OK:
+                    rta_playout_text_offset(w, id, ledger.high, &offset)
+                    found.append(Cut(id, ledger.played, ledger.dropped, ledger.high, offset))
+        finally:
+            self.port._leave()
+        found.reverse()
+        return found
 
     def flushed(self, ticket):
         """Whether the cuts of that flush are complete; completes them itself where nobody consumes."""

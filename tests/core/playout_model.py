@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 F32 = np.float32
+ONE = F32(1)
 
 
 @dataclass
@@ -32,8 +33,8 @@ class ModelSegment:
 
 @dataclass
 class Ramp:
-    start: np.float32 = F32(1)
-    to: np.float32 = F32(1)
+    start: np.float32 = ONE
+    to: np.float32 = ONE
     at: int = 0
     length: int = 0
 

@@ -21,7 +21,7 @@ def vad() -> SileroVad:
 
 
 def call(path: Path, vad: SileroVad, voice: np.ndarray, rate: int, seed: int = 0) -> np.ndarray:
-    """A call in virtual time: the agent keeps talking, `voice` interrupts, controls come at random. Gives the output."""
+    """A call in virtual time: the agent talks on, `voice` interrupts, controls come at random. Gives the output."""
     pick = np.random.default_rng(seed)
     port = AudioPort(24000, background_s=1.0)
     detector = DetectorConfig(endpoint_silence_s=0.3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -53,6 +54,32 @@ def test_flush_leaves_no_stale_sample_but_a_fade_of_5_ms_that_counts_as_played()
     assert (ledger.played, ledger.dropped, ledger.queued) == (480 + FADE, RATE - 480 - FADE, 0)
     cut = next(e for e in playout.events() if e.kind == "cut")
     assert (cut.segment, cut.a, cut.b) == (segment.id, ledger.played, ledger.dropped)
+
+
+def test_awaiting_a_flush_gives_its_cuts() -> None:
+    playout = Playout(RATE)
+    first, _ = speaking(playout)
+    first.add_words([(0, 0), (300, 6), (900, 12)])
+    first.end()
+    second, _ = speaking(playout, 100)
+    playout.pull(480)
+
+    async def main() -> None:
+        flush = playout.flush()
+        flush.timeout_s = 0.01
+        with pytest.raises(TimeoutError, match="has not pulled"):
+            await flush
+        playout.pull(480)
+        cuts = await flush
+        assert [tuple(cut) for cut in cuts] == [
+            (first.id, 480 + FADE, RATE - 480 - FADE, 480 + FADE, 6),
+            (second.id, 0, 100, 0, 0),
+        ]
+        third, _ = speaking(playout)
+        playout.detach()
+        assert [cut.segment for cut in await playout.flush()] == [third.id]
+
+    asyncio.run(main())
 
 
 def test_flush_closes_every_open_segment_and_spares_those_opened_after_it() -> None:

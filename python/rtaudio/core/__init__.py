@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rtaudio.core._port import AudioPort as AudioPort
+from typing import Any
 
 _HOME = {
     # name -> module
@@ -14,9 +11,28 @@ _HOME = {
     "History": "_ring",
     "Framer": "_dsp",
     "Meter": "_dsp",
+    "Ramp": "_dsp",
+    "alaw_decode": "_dsp",
+    "alaw_encode": "_dsp",
+    "dbfs": "_dsp",
+    "from_pcm16": "_dsp",
+    "gain": "_dsp",
+    "to_float32": "_dsp",
+    "to_int16": "_dsp",
+    "ulaw_decode": "_dsp",
+    "ulaw_encode": "_dsp",
     "Resampler": "resampler",
+    "resample": "resampler",
     "AudioPort": "_port",
     "CoreJournal": "_port",
+    "Cut": "_port",
+    "EventReader": "_port",
+    "Flush": "_port",
+    "Journal": "journal",
+    "JournalError": "journal",
+    "JournalFile": "journal",
+    "read_journal": "journal",
+    "check_replay": "replay",
     "Detector": "_engine",
     "DetectorConfig": "_engine",
     "DeviceCallbacks": "_engine",

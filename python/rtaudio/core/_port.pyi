@@ -5,7 +5,7 @@ Thread rules are those of the C headers: controls (flush, pause, resume, duck, v
 speech at a time (a lock in the binding); one consumer; one reader thread for events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ Samples = NDArray[np.float32] | NDArray[np.int16]
 
 class SegmentCut(Exception):
     """The segment was cut by a flush: nothing of this write was taken. `.segment` is its id."""
+
     segment: int
 
 class PortClosed(Exception):
@@ -25,11 +26,15 @@ class SecondConsumer(RuntimeError):
 
 class LostSamples(Exception):
     """What was asked for has been overwritten. `.samples` lost, `.position` is the oldest that is left."""
+
     samples: int
     position: int
 
 class Ledger(NamedTuple):
-    """One consistent snapshot, in samples at the port's rate. Law 1: written + replayed == played + queued + dropped."""
+    """One consistent snapshot, in samples at the port's rate.
+
+    Law 1: written + replayed == played + queued + dropped."""
+
     segment: int  # 0: the whole port
     written: int
     played: int
@@ -48,12 +53,32 @@ class Ledger(NamedTuple):
 
 class Heard(NamedTuple):
     """Samples of a segment from its start; high-water marks, each +- bound."""
+
     now: int
     final: int
     bound: int
 
+class Cut(NamedTuple):
+    """What a flush did to one segment, in samples; `text_offset` of the last text entry at or before `high`, by now."""
+
+    segment: int
+    played: int
+    dropped: int
+    high: int
+    text_offset: int
+
+class Flush(int):
+    """The ticket of a flush. `await flush` gives its cuts when they are complete; TimeoutError where a consumer is
+    attached but does not pull for `timeout_s`."""
+
+    timeout_s: float
+    playout: Playout
+    def __new__(cls, ticket: int, playout: Playout) -> Flush: ...
+    def __await__(self) -> Generator[Any, None, list[Cut]]: ...
+
 class Event(NamedTuple):
     """One record of csrc/event.h. `kind` is its name in lower case ("cut", "speech_started", ...)."""
+
     kind: str
     segment: int
     out: int
@@ -67,6 +92,7 @@ class Event(NamedTuple):
 
 class MediaReader:
     """Reads a history ring (mic, tap, probabilities) from a cursor of its own. One thread."""
+
     position: int
     @property
     def available(self) -> int: ...
@@ -79,7 +105,7 @@ class MediaReader:
         Overtaken by the writer: raises LostSamples once, counted, and goes on at the oldest sample."""
     def copy(self, start: int, count: int) -> NDArray[np.float32]: ...
     def view(self, start: int, count: int) -> tuple[NDArray[np.float32], ...]:
-        """One or two read-only views in place; LostSamples before the commit position or too near to being overwritten."""
+        """One or two read-only views in place; LostSamples before the commit position or too near the writer."""
     def valid(self, start: int) -> bool: ...
 
 class Segment:
@@ -95,12 +121,12 @@ class Segment:
     @property
     def ended(self) -> bool: ...
     def write(self, samples: Samples | bytes, rate: int | None = None) -> int:
-        """Takes mono samples (float32 in [-1, 1], int16, or s16le bytes) at `rate` (default: the port's) and returns how
-        many it took: fewer than given when the queue is full. Resampled segments stay aligned: sample k at `rate` is
-        sample k * port rate / rate of the segment. The rate may not change within a segment.
+        """Takes mono samples (float32 in [-1, 1], int16, or s16le bytes) at `rate` (default: the port's) and returns
+        how many it took: fewer than given when the queue is full. Resampled segments stay aligned: sample k at `rate`
+        is sample k * port rate / rate of the segment. The rate may not change within a segment.
         Raises SegmentCut, PortClosed, ValueError, TypeError."""
     def end(self) -> None:
-        """No more will be written; gives the resampler's tail. May raise BlockingIOError when the queue is full (call again)."""
+        """No more will be written; gives the resampler's tail. BlockingIOError when the queue is full (call again)."""
     def add_text(self, sample: int, text_offset: int, word_start: bool = True) -> None: ...
     def add_words(self, words: Sequence[tuple[int, int]]) -> None:
         """(sample, text offset) of word starts."""
@@ -111,8 +137,9 @@ class Segment:
 
 class Playout:
     """The session side of a playout. Made by a port; `Playout(rate)` makes a private port of its own with both sides,
-    for frameworks that want nothing else. On the engine side of a shared port, only controls and pulling work here: flush,
-    pause, resume and duck then write the engine's words, which hold beside the session's (paused if either pauses)."""
+    for frameworks that want nothing else. On the engine side of a shared port, only controls and pulling work here:
+    flush, pause, resume and duck then write the engine's words, which hold beside the session's (paused if either
+    pauses)."""
     def __init__(self, rate: int = 24000, *, queue_s: float = 30.0, history_s: float = 2.0) -> None: ...
     @property
     def rate(self) -> int: ...
@@ -120,8 +147,10 @@ class Playout:
     def room(self) -> int: ...
     def open_segment(self) -> Segment:
         """Raises BlockingIOError when 64 segments are waiting."""
-    def flush(self) -> int:
-        """Lock-free. Returns a ticket for `flushed()`. Takes effect at the consumer's next pull."""
+    def flush(self) -> Flush:
+        """Lock-free. Takes effect at the consumer's next pull. The ticket it returns may be awaited for the cuts."""
+    def cuts(self, ticket: int) -> list[Cut]:
+        """What that flush cut, oldest first; complete once `flushed(ticket)`. Session side."""
     def flushed(self, ticket: int) -> bool:
         """True once every cut of that flush is complete. Where no consumer is attached, completes it itself."""
     def pause(self) -> None: ...
@@ -143,8 +172,17 @@ class Playout:
 class AudioPort:
     """A port. `AudioPort(rate)` is private (both sides here). `AudioPort.create_shared()` is the engine side alone,
     `AudioPort.attach(fd)` the session side alone, in this or another process."""
-    def __init__(self, rate: int = 24000, *, queue_s: float = 30.0, history_s: float = 2.0, mic_s: float = 20.0,
-                 tap_s: float = 8.0, background_s: float = 0.0, epoch: int = 0) -> None: ...
+    def __init__(
+        self,
+        rate: int = 24000,
+        *,
+        queue_s: float = 30.0,
+        history_s: float = 2.0,
+        mic_s: float = 20.0,
+        tap_s: float = 8.0,
+        background_s: float = 0.0,
+        epoch: int = 0,
+    ) -> None: ...
     @classmethod
     def create_shared(cls, rate: int = 24000, **sizes: float) -> AudioPort: ...
     @classmethod
@@ -191,8 +229,8 @@ class EventReader:
     def lost(self) -> int: ...
 
 class CoreJournal:
-    """Three bounded record rings of a port (engine, consumer, writer); drained by a thread outside the core. Must be made
-    before the port is driven (RuntimeError)."""
+    """Three bounded record rings of a port (engine, consumer, writer); drained by a thread outside the core. Must be
+    made before the port is driven (RuntimeError)."""
     def __init__(self, port: AudioPort, *, ring_bytes: int = 4 << 20) -> None: ...
     def drain(self, which: Literal["engine", "consumer", "writer"]) -> bytes: ...
     def lost(self) -> int: ...

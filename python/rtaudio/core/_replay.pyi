@@ -9,6 +9,7 @@ class PlayoutReplay:
     """The consumer of a playout, driven by journal records (csrc/journal.h). One thread.
 
     ValueError: a record that cannot belong to such a playout."""
+
     ops: int
     def __init__(self, *, rate: int, queue_samples: int, history_samples: int, background_samples: int) -> None: ...
     def op(self, payload: bytes) -> None: ...

@@ -34,9 +34,19 @@ RECORD: Final = struct.Struct("<IHHQ")
 STREAMS: Final = ("", "header", "engine", "consumer", "writer", "session", "check", "end")
 RINGS: Final[tuple[Literal["engine", "consumer", "writer"], ...]] = ("engine", "consumer", "writer")
 DETECTOR_FIELDS: Final = (
-    "on off min_speech_s min_silence_s endpoint_silence_s barge_in duck_db duck_ramp_s pause_after_s confirm_after_s "
-    "false_after_s rewind_on_false"
-).split()
+    "on",
+    "off",
+    "min_speech_s",
+    "min_silence_s",
+    "endpoint_silence_s",
+    "barge_in",
+    "duck_db",
+    "duck_ramp_s",
+    "pause_after_s",
+    "confirm_after_s",
+    "false_after_s",
+    "rewind_on_false",
+)
 
 
 class Journal:
@@ -227,7 +237,7 @@ def _records(data: bytes, path: str | PathLike[str]) -> list[Record]:
     while at < len(data):
         if at + RECORD.size > len(data):
             raise JournalError(f"{path}: a record is cut short")
-        size, kind, version, stamp = RECORD.unpack_from(data, at)
+        size, kind, _version, stamp = RECORD.unpack_from(data, at)
         end = at + RECORD.size + size
         if end > len(data):
             raise JournalError(f"{path}: a record is cut short")

@@ -94,7 +94,7 @@ def replay_playout(journal: JournalFile) -> PlayoutReplayed:
     """Runs the playout's consumer again on the recorded ops, samples and control words."""
     sizes = {name: value for name, value in journal.header["port"].items() if name != "epoch"}
     playout = PlayoutReplay(**sizes)
-    writer = iter([record for record in _of(journal.writer)])
+    writer = _of(journal.writer)
     out: list[NDArray[np.float32]] = []
     events: list[Event] = []
     for record in _of(journal.consumer):

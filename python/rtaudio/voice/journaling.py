@@ -49,8 +49,8 @@ def session_recorder(
 
 
 def replay_session(journal: JournalFile) -> tuple[Machine, list[dict[str, Any]]]:
-    """Runs the session's machine again on the recorded items. Gives the machine as it was at the end (its `history` is the
-    conversation) and every effect as plain data. ValueError: no session was recorded."""
+    """Runs the session's machine again on the recorded items. Gives the machine as it was at the end (its `history` is
+    the conversation) and every effect as plain data. ValueError: no session was recorded."""
     records = iter(journal.session)
     start = next((record["session"] for record in records if "session" in record), None)
     if start is None:
