@@ -4,27 +4,33 @@ Thread rules are those of csrc/engine.h, detector.h and device.h. Seconds at the
 """
 
 from types import TracebackType
-from typing import Any, Literal, Protocol, final
+from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.core._port import AudioPort, Event
 
-class HasKernel(Protocol):
-    """What an engine can hear with: `rtaudio.SileroVad` has it."""
-    @property
-    def kernel(self) -> object:
-        """PyCapsule "rtaudio.vad_kernel" (csrc/vad.h); its owner is this object, which the engine keeps."""
-
 class DetectorConfig:
     """Settings of hearing and barge-in; seconds here, samples in the core. Immutable. See csrc/detector.h.
 
     Raises ValueError for thresholds that do not satisfy 0 < off <= on < 1, or a duration out of its range."""
-    def __init__(self, *, on: float = 0.5, off: float = 0.35, min_speech_s: float = 0.064, min_silence_s: float = 0.1,
-                 endpoint_silence_s: float = 0.6, barge_in: bool = True, duck_db: float = -12.0, duck_ramp_s: float = 0.02,
-                 pause_after_s: float = 0.096, confirm_after_s: float = 0.224, false_after_s: float = 0.4,
-                 rewind_on_false: bool = True) -> None: ...
+    def __init__(
+        self,
+        *,
+        on: float = 0.5,
+        off: float = 0.35,
+        min_speech_s: float = 0.064,
+        min_silence_s: float = 0.1,
+        endpoint_silence_s: float = 0.6,
+        barge_in: bool = True,
+        duck_db: float = -12.0,
+        duck_ramp_s: float = 0.02,
+        pause_after_s: float = 0.096,
+        confirm_after_s: float = 0.224,
+        false_after_s: float = 0.4,
+        rewind_on_false: bool = True,
+    ) -> None: ...
     @property
     def on(self) -> float: ...
     @property
@@ -54,6 +60,7 @@ class Detector:
     """The pure machine of csrc/detector.h for those who drive it by themselves. One thread.
 
     The class's constants are the bits of the wishes that `step` returns."""
+
     DUCK: int
     PAUSE: int
     FLUSH: int
@@ -61,9 +68,11 @@ class Detector:
     RESUME: int
     RESUME_REWIND: int
     def __init__(self, config: DetectorConfig | None = None) -> None: ...
-    def step(self, probability: float, position_end: int, speaking: bool = False, segment: int = 0) -> tuple[int, list[Event]]:
+    def step(
+        self, probability: float, position_end: int, speaking: bool = False, segment: int = 0
+    ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
-        `speaking`: the agent speaks or is about to, `segment` is what. Gives the wishes and the events of this window."""
+        `speaking`: the agent speaks or is about to, `segment` is what. Gives wishes and events of this window."""
     @property
     def gate(self) -> Literal["silence", "rising", "speech", "falling"]: ...
     @property
@@ -107,18 +116,29 @@ class Engine:
     """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand.
 
     May be let go at any time and in any order with its lines and ports: it is stopped first."""
-    def __init__(self, *, tick_s: float = 0.01, vad: HasKernel | None = None, max_lines: int = 64,
-                 max_batch: int | None = None) -> None:
+    def __init__(
+        self, *, tick_s: float = 0.01, vad: object | None = None, max_lines: int = 64, max_batch: int | None = None
+    ) -> None:
         """`vad`: an object with a `kernel` capsule "rtaudio.vad_kernel" (rtaudio.SileroVad); None: no detector.
         `max_batch`: windows per call of the kernel (default: as many as it takes); it never changes a decision."""
     @property
     def tick_s(self) -> float: ...
-    def add(self, port: AudioPort, *, kind: Literal["paced", "device"] = "paced", input_rate: int = 16000,
-            input_s: float = 2.0, detector: DetectorConfig | None = None, device_latency_s: float = 0.0,
-            device_bound_s: float = 0.0, wake: Wake | int | None = None, journal: Any = None) -> Line:
+    def add(
+        self,
+        port: AudioPort,
+        *,
+        kind: Literal["paced", "device"] = "paced",
+        input_rate: int = 16000,
+        input_s: float = 2.0,
+        detector: DetectorConfig | None = None,
+        device_latency_s: float = 0.0,
+        device_bound_s: float = 0.0,
+        wake: Wake | int | None = None,
+        journal: Any = None,
+    ) -> Line:
         """Drives `port` from the next tick on. `input_s`: bound of what may wait at the input. `journal`: kept alive as
-        long as the line. Raises SecondConsumer where an engine or another consumer has the port, PortClosed, ValueError,
-        TypeError, RuntimeError (full)."""
+        long as the line. Raises SecondConsumer where an engine or another consumer has the port, PortClosed,
+        ValueError, TypeError, RuntimeError (full)."""
     def remove(self, line: Line) -> None:
         """Returns when no step uses the line any more. ValueError: not a line of this engine."""
     def start(self) -> None: ...
@@ -129,18 +149,26 @@ class Engine:
     @property
     def running(self) -> bool: ...
     def figures(self) -> dict[str, int]:
-        """steps, ticks, windows, batches, wakes, busy_ns; of the thread: late_steps (more than a tick), max_lateness_ns,
-        thread_id (0: none)."""
+        """steps, ticks, windows, batches, wakes, busy_ns; of the thread: late_steps (more than a tick),
+        max_lateness_ns, thread_id (0: none)."""
     def close(self) -> None: ...
     def __enter__(self) -> Engine: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 class DeviceCallbacks:
-    """The C callbacks of csrc/device.h for one line; addresses for sounddevice's _StreamBase. Has the consumer's role of
-    the port's playout. Keep it, and close both streams before close() or before letting it go."""
-    def __init__(self, line: Line, *, input_channels: int = 1, output_channels: int = 1, output_latency_s: float = 0.0,
-                 input_latency_s: float = 0.0) -> None: ...
+    """The C callbacks of csrc/device.h for one line; addresses for sounddevice's _StreamBase. Has the
+    consumer's role of the port's playout. Keep it, and close both streams before close() or before letting it go."""
+    def __init__(
+        self,
+        line: Line,
+        *,
+        input_channels: int = 1,
+        output_channels: int = 1,
+        output_latency_s: float = 0.0,
+        input_latency_s: float = 0.0,
+    ) -> None: ...
     @property
     def line(self) -> Line: ...
     @property

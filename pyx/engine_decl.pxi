@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# engine_decl.pxi: what _engine.pyx uses of the core, as declared in the headers named.
+
+cdef extern from "<unistd.h>" nogil:
+    int32_t getpid()
+
+cdef extern from "base.h" nogil:
+    ctypedef enum rta_status:
+        RTA_OK
+        RTA_FULL
+        RTA_INVALID
+        RTA_BUSY
+        RTA_NOMEM
+        RTA_SYSTEM
+    const char *rta_status_name(rta_status status)
+
+cdef extern from "platform.h" nogil:
+    ctypedef struct rta_wake:
+        int read_fd
+        int write_fd
+    rta_status rta_wake_open(rta_wake *wake)
+    void rta_wake_close(rta_wake *wake)
+    bint rta_wake_drain(int read_fd)
+
+cdef extern from "port.h" nogil:
+    ctypedef struct rta_port_engine:
+        pass
+    enum:
+        RTA_MIC_RATE
+        RTA_VAD_WINDOW
+
+cdef extern from "vad.h" nogil:
+    ctypedef struct rta_vad_kernel:
+        uint32_t rate
+        uint32_t window_samples
+        uint32_t max_batch
+
+cdef extern from "detector.h" nogil:
+    ctypedef struct rta_detector_config:
+        float on
+        float off
+        uint32_t window_samples
+        uint64_t min_speech
+        uint64_t min_silence
+        uint64_t endpoint_silence
+        bint barge_in
+        float duck_gain
+        uint32_t duck_ramp_ms
+        uint64_t pause_after
+        uint64_t confirm_after
+        uint64_t false_after
+        bint rewind_on_false
+    ctypedef struct rta_detector:
+        uint32_t gate
+        uint32_t turn
+        uint32_t barge
+        uint64_t position
+    ctypedef struct rta_detector_output:
+        uint32_t actions
+        uint32_t event_count
+        rta_event events[3]
+    enum:
+        RTA_DO_DUCK
+        RTA_DO_PAUSE
+        RTA_DO_FLUSH
+        RTA_DO_UNDUCK
+        RTA_DO_RESUME
+        RTA_DO_RESUME_REWIND
+    void rta_detector_defaults(rta_detector_config *config)
+    rta_status rta_detector_check(const rta_detector_config *config, const char **why)
+    rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config)
+    void rta_detector_step(rta_detector *d, float probability, uint64_t position_end, bint speaking, uint64_t segment,
+                           rta_detector_output *output)
+
+cdef extern from "engine.h" nogil:
+    enum:
+        RTA_ENGINE_LINES
+    ctypedef struct rta_engine:
+        pass
+    ctypedef struct rta_line:
+        pass
+    ctypedef struct rta_engine_config:
+        int64_t tick_ns
+        const rta_vad_kernel *vad
+        uint32_t max_lines
+        uint32_t max_batch
+    ctypedef enum rta_line_kind:
+        RTA_LINE_PACED
+        RTA_LINE_DEVICE
+    ctypedef struct rta_line_config:
+        rta_line_kind kind
+        uint32_t input_rate
+        uint64_t input_samples
+        rta_detector_config detector
+        int64_t device_latency_ns
+        int64_t device_bound_ns
+        int wake_fd
+    ctypedef struct rta_engine_figures:
+        uint64_t steps
+        uint64_t ticks
+        uint64_t late_steps
+        int64_t max_lateness_ns
+        int64_t busy_ns
+        uint64_t windows
+        uint64_t batches
+        uint64_t wakes
+        int64_t thread_id
+    ctypedef struct rta_line_figures:
+        uint64_t input_taken
+        uint64_t input_starved
+        uint64_t input_dropped
+        uint64_t input_bad
+        uint64_t mic_written
+        uint64_t windows
+        uint64_t out_pulled
+        uint32_t input_delay_samples
+    rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config)
+    void rta_engine_destroy(rta_engine *engine)
+    rta_status rta_engine_add(rta_engine *engine, rta_port_engine *port, const rta_line_config *config, rta_line **line)
+    rta_status rta_engine_remove(rta_engine *engine, rta_line *line)
+    rta_status rta_engine_start(rta_engine *engine)
+    void rta_engine_stop(rta_engine *engine)
+    rta_status rta_engine_step(rta_engine *engine, int64_t now_ns)
+    void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures)
+    rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
+    uint64_t rta_line_room(const rta_line *line)
+    void rta_line_figures_read(const rta_line *line, rta_line_figures *figures)
+    void rta_line_free(rta_line *line)
+
+cdef extern from "device.h" nogil:
+    ctypedef struct rta_pa_time_info:
+        pass
+    enum:
+        RTA_DEVICE_CHANNELS
+    ctypedef struct rta_device:
+        pass
+    ctypedef struct rta_device_figures:
+        uint64_t input_callbacks
+        uint64_t output_callbacks
+        uint64_t input_samples
+        uint64_t output_samples
+        uint64_t input_overflows
+        uint64_t output_underflows
+        int64_t first_input_ns
+        int64_t first_output_ns
+        int64_t output_latency_ns
+        int64_t input_latency_ns
+        uint64_t output_late_pulls
+        uint64_t output_failed
+    rta_status rta_device_create(rta_device **device, rta_line *line, uint32_t input_channels, uint32_t output_channels,
+                                 int64_t output_latency_ns, int64_t input_latency_ns)
+    void rta_device_destroy(rta_device *device)
+    void rta_device_set_latency(rta_device *device, int64_t output_latency_ns, int64_t input_latency_ns)
+    void rta_device_figures_read(const rta_device *device, rta_device_figures *figures)
+    int rta_device_input(const void *input, void *output, unsigned long frames, const rta_pa_time_info *time,
+                         unsigned long status, void *device)
+    int rta_device_output(const void *input, void *output, unsigned long frames, const rta_pa_time_info *time,
+                          unsigned long status, void *device)
