@@ -23,7 +23,8 @@ typedef struct rta_ring_measurement {
 } rta_ring_measurement;
 
 /* Sends `frames` frames of frame_samples float32 through a ring of capacity_frames frames (rounded up to a power of
- * two of samples). Runs two threads. RTA_INVALID: fewer than 32 frames, or beyond 2^20 samples or 2^10 frames of capacity. */
+ * two of samples). Runs two threads. RTA_INVALID: fewer than 32 frames, or beyond 2^20 samples a frame or 2^10 frames
+ * of capacity. */
 rta_status rta_ring_measure(rta_ring_measurement *result, uint64_t frames, uint64_t frame_samples,
                             uint64_t capacity_frames);
 
