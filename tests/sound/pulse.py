@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,7 +43,7 @@ def what_is_missing() -> str:
         return f"{', '.join(missing)} not installed (Debian: pulseaudio pulseaudio-utils)"
     if find_library("portaudio") is None:
         return "PortAudio is not installed (Debian: libportaudio2)"
-    if not any(Path(root).rglob(PLUGIN) for root in ("/usr/lib", "/usr/lib64") if any(Path(root).rglob(PLUGIN))):
+    if not any(path for root in ("/usr/lib", "/usr/lib64") for path in Path(root).glob(f"**/alsa-lib/{PLUGIN}")):
         return "ALSA's plug-in for PulseAudio is not installed (Debian: libasound2-plugins)"
     return ""
 
@@ -59,7 +60,9 @@ class PulseServer:
     @property
     def environment(self) -> dict[str, str]:
         """For every client: this server and no other, whatever the machine has."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PULSE_", "ALSA_", "XDG_", "DBUS_", "PIPEWIRE_"))}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PULSE_", "ALSA_", "XDG_", "DBUS_", "PIPEWIRE_"))
+        }
         return inherited | {
             "XDG_RUNTIME_DIR": str(self.folder),
             "HOME": str(self.folder),
@@ -78,7 +81,14 @@ class PulseServer:
         del environment["PULSE_SERVER"]  # or it would think that there is one
         self._server = subprocess.Popen(
             [
-                *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"),
+                *(
+                    "pulseaudio",
+                    "-n",
+                    "--daemonize=no",
+                    "--use-pid-file=no",
+                    "--exit-idle-time=-1",
+                    "--disable-shm=yes",
+                ),
                 *("--realtime=no", "--high-priority=no", "--log-target=stderr"),
                 *("-L", f"module-native-protocol-unix socket={self.socket} auth-anonymous=1"),
                 *("-L", f"{sink} sink_name=speaker"),
@@ -95,8 +105,9 @@ class PulseServer:
         try:
             self._wait_until_it_answers()
             # A null sink that nobody hurries moves in blocks of 2 s; a real device is always live.
-            for source in ("mic", "speaker.monitor"):
-                self._life.enter_context(self.recorded(source))
+            held = [self._life.enter_context(self.recorded(each, wait=False)) for each in ("mic", "speaker.monitor")]
+            for each in held:
+                each.wait_for(1)
         except BaseException:
             self._life.close()
             raise
@@ -111,6 +122,17 @@ class PulseServer:
             end(self._server)
             self._server = None
 
+    def signal(self, which: signal.Signals) -> None:
+        """To the server's process."""
+        assert self._server is not None
+        self._server.send_signal(which)
+
+    def unplug_all(self) -> None:
+        """Takes the loudspeaker and the microphone away, as pulling out a headset does."""
+        subprocess.run(
+            ["pactl", "unload-module", "module-null-sink"], env=self.environment, check=True, stdin=subprocess.DEVNULL
+        )
+
     def _wait_until_it_answers(self) -> None:
         assert self._server is not None
         deadline = time.monotonic() + 20
@@ -123,11 +145,13 @@ class PulseServer:
             if asked.returncode == 0 and "\tmic\t" in asked.stdout:
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"the sound server did not start:\n{(self.folder / 'server.log').read_text(errors='replace')}")
+        raise RuntimeError(
+            f"the sound server did not start:\n{(self.folder / 'server.log').read_text(errors='replace')}"
+        )
 
     @contextmanager
-    def recorded(self, source: str = "speaker.monitor") -> Iterator[Recording]:
-        """What the loudspeaker puts out, from now to the end of the block."""
+    def recorded(self, source: str = "speaker.monitor", *, wait: bool = True) -> Iterator[Recording]:
+        """What the loudspeaker puts out, from now (if we `wait` for it) to the end of the block."""
         path = self.folder / f"{source}-{time.monotonic_ns()}.f32"
         with path.open("wb") as sink:
             parec = subprocess.Popen(
@@ -139,17 +163,20 @@ class PulseServer:
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
             )
+            recording = Recording(path, parec)
             try:
-                recording = Recording(path, parec)
-                recording.wait_for(1)
+                if wait:
+                    recording.wait_for(1)
                 yield recording
             finally:
-                end(parec, signal.SIGINT)
+                recording.close()
 
     def say(self, wav: Path) -> subprocess.Popen[bytes]:
         """Speaks a WAV file at the microphone, from about now on. The caller waits for it, or ends it with `end`."""
         return subprocess.Popen(
-            ["paplay", "--device=mic_feed", "--latency-msec=30", str(wav)], env=self.environment, stdin=subprocess.DEVNULL
+            ["paplay", "--device=mic_feed", "--latency-msec=30", str(wav)],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
         )
 
 
@@ -159,19 +186,40 @@ class Recording:
     def __init__(self, path: Path, parec: subprocess.Popen[bytes]) -> None:
         self._path = path
         self._parec = parec
+        self._began_s = float("inf")
+        self._over = threading.Event()
+        self._clock = threading.Thread(target=self._keep_time, daemon=True)
+        self._clock.start()
+
+    def _keep_time(self) -> None:
+        """A sample cannot be there before it was played: the earliest arrival tells when the first one was."""
+        while not self._over.wait(0.005):
+            count = self._path.stat().st_size // 4
+            if count:
+                self._began_s = min(self._began_s, time.monotonic() - count / RATE)
+
+    def close(self) -> None:
+        """Ends it; what was recorded can still be read."""
+        end(self._parec, signal.SIGINT)
+        self._over.set()
+        self._clock.join()
+
+    def time_of(self, sample: int) -> float:
+        """When that sample was put out, on the monotonic clock; late by the way from server to file, some 20 ms."""
+        return self._began_s + sample / RATE
 
     def samples(self) -> NDArray[np.float32]:
         """All of it so far."""
         data = self._path.read_bytes()
         return np.frombuffer(data[: len(data) // 4 * 4], np.float32)
 
-    def wait_for(self, count: int) -> None:
-        """Until it holds so many samples: the server's clock, not ours."""
+    def wait_for(self, count: int, floor: float = -1.0) -> None:
+        """Until it holds so many samples above `floor`. RuntimeError: they do not come."""
         deadline = time.monotonic() + 30
-        while self._path.stat().st_size < 4 * count:
+        while np.count_nonzero(np.abs(self.samples()) > floor) < count:
             if time.monotonic() > deadline or self._parec.poll() is not None:
                 raise RuntimeError("nothing more comes from the loudspeaker's monitor")
-            time.sleep(0.01)
+            time.sleep(0.02)
 
 
 def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:

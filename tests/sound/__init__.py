@@ -1,0 +1,1 @@
+"""Tests of the real sound path, against a sound server of their own."""
