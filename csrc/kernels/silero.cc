@@ -3,7 +3,6 @@
  * Makes a Silero model: weights into panels, tables, and the kernel of the wanted instruction set. */
 #include "silero.h"
 
-#include <cmath>
 #include <new>
 
 #include "silero_layout.h"
@@ -35,18 +34,34 @@ void pack_lstm(SileroPacked &packed, const rta_silero_weights &weights) {
         }
 }
 
-/* Computed in double and rounded once. */
+/* sin(2 pi k / 256), by its series in double on an eighth of a turn: a C library's may differ in the last bit from
+ * another's, and once in a while that would show after rounding to float. */
+double sine_256(int k) {
+    k &= 255;
+    if (k >= 128) return -sine_256(k - 128);
+    if (k > 64) k = 128 - k;
+    const bool complement = k > 32; /* then the cosine of the rest of the quarter */
+    const double x = 3.14159265358979323846 / 128 * (complement ? 64 - k : k), square = x * x;
+    double term = complement ? 1.0 : x, sum = 0.0;
+    for (int n = complement ? 1 : 2; n < 22; n += 2) {
+        sum += term;
+        term *= -square / (n * (n + 1));
+    }
+    return sum;
+}
+
+double cosine_256(int k) { return sine_256(k + 64); }
+
 void make_tables(Rfft256Tables &tables) {
-    const double turn = 2.0 * 3.14159265358979323846;
-    for (int n = 0; n < 256; ++n) tables.window[n] = static_cast<float>(0.25 - 0.25 * std::cos(turn * n / 256));
+    for (int n = 0; n < 256; ++n) tables.window[n] = static_cast<float>(0.25 - 0.25 * cosine_256(n));
     for (int b = 0; b < 16; ++b)
         for (int c = 0; c < 8; ++c) {
-            tables.cos128[b][c] = static_cast<float>(std::cos(turn * (b * c) / 128));
-            tables.sin128[b][c] = static_cast<float>(std::sin(turn * (b * c) / 128));
+            tables.cos128[b][c] = static_cast<float>(cosine_256(2 * b * c));
+            tables.sin128[b][c] = static_cast<float>(sine_256(2 * b * c));
         }
     for (int k = 0; k <= 64; ++k) {
-        tables.cos256[k] = static_cast<float>(std::cos(turn * k / 256));
-        tables.sin256[k] = static_cast<float>(std::sin(turn * k / 256));
+        tables.cos256[k] = static_cast<float>(cosine_256(k));
+        tables.sin256[k] = static_cast<float>(sine_256(k));
     }
 }
 
