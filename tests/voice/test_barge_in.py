@@ -170,3 +170,24 @@ def test_every_interruption_of_many_is_answered_once(second: float) -> None:
         assert [m.role for m in history][1::2] == ["assistant"] * (len(history) // 2)
 
     run(main())
+
+
+@pytest.mark.parametrize("stall_s", [0.2, 0.5, 2.0])
+def test_a_blocked_event_loop_delays_nothing_but_the_answer(stall_s: float) -> None:
+    """Law 4: playout, barge-in and the account go on; the history is as exact, the turn is answered (law 10)."""
+
+    async def main(stall: bool) -> tuple[list[object], list[int]]:
+        cast = Cast()
+        async with conversation(cast, caller_with({"at_s": 0.5}, {"after_agent_starts_s": 1.2})) as sim:
+            await sim.until(lambda: bool(sim.told(AgentSpeechStarted)))
+            await sim.advance(1.15)
+            if stall:
+                sim.stall(stall_s)
+            else:
+                await sim.advance(stall_s)
+            await sim.finish()
+            texts = [(m.role, m.text, m.unheard) for m in sim.session.history]
+        begin = round(sim.told(AgentSpeechStarted)[0].at_s * 24000)
+        return [*texts], sim.sink.agent[begin : begin + 36_000].tolist()
+
+    assert run(main(stall=True)) == run(main(stall=False))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, run
+from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, Simulation, run
 from rtaudio.testing.failures import Mode
-from rtaudio.voice import Agent, ProviderFailed, SessionOptions, Speech, Word
-from rtaudio.voice.protocols import TTSStream
+from rtaudio.voice import Agent, ChatContext, ProviderFailed, SessionOptions, Speech, Token, Word
+from rtaudio.voice.protocols import LLMStream, TTSStream
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
 
 QUICK = SessionOptions(
@@ -111,7 +113,7 @@ def test_a_tts_that_fails_on_the_way_leaves_what_was_heard(mode: Mode) -> None:
         tts = FakeTTS(failure=Failure(mode, after=1, streams=1, first=1), piece_s=0.6)
         told, texts = await two_turns(Cast(llm=FakeLLM(["One thing. Another thing.", "An answer."]), tts=tts))
         assert [kind for kind, _, _ in told] == ["tts"]
-        # One clause is whole, and the other has 0.6 s of its 0.84 s: "Another" (0 to 0.48), not "thing." (0.48 to 0.84).
+        # The other clause has 0.6 s of its 0.84 s: "Another" (0 to 0.48), not "thing." (0.48 to 0.84).
         assert texts == ["first question", "One thing. Another", "second question", "An answer."]
 
     run(main())
@@ -182,13 +184,13 @@ class OddTTS:
         pass
 
 
-ONES = np.ones(2400, np.float32) / 8
+ONES: Any = np.full(2400, 0.125, np.float32)
 
 
 @pytest.mark.parametrize(
     ("speech", "what"),
     [
-        (Speech(ONES.astype(np.float64), 24000), "float32"),  # type: ignore[arg-type]
+        (Speech(ONES.astype(np.float64), 24000), "float32"),
         (Speech(ONES.reshape(2, 1200), 24000), "mono"),
         (Speech(ONES * np.nan, 24000), "NaN"),
         (Speech(ONES, 0), "rate"),
@@ -221,47 +223,46 @@ def test_word_times_out_of_order_are_reported_and_estimated() -> None:
     run(main())
 
 
-def test_a_provider_that_will_not_stop_is_named() -> None:
-    """Nothing can be done about it; but it is not silent."""
+class Stubborn:
+    """A model whose stream ignores cancellation until it is released."""
 
-    class Stubborn(FakeLLM):
-        async def warm_up(self) -> None:
-            pass
+    name = "stubborn-llm"
 
-    async def main() -> None:
-        import asyncio
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
 
-        release = asyncio.Event()
-        llm = Stubborn(["x"])
-        inner = llm.stream
+    def stream(self, chat: ChatContext) -> LLMStream:
+        release = self.release
 
         class Stream:
-            def __init__(self) -> None:
-                self.inner = inner(cast.llm.asked[-1]) if cast.llm.asked else None
-
-            async def __aiter__(self) -> AsyncIterator[object]:
+            async def __aiter__(self) -> AsyncIterator[Token]:
                 while not release.is_set():
-                    try:
+                    with contextlib.suppress(asyncio.CancelledError):
                         await release.wait()
-                    except asyncio.CancelledError:
-                        continue
-                yield None
+                yield Token("too late")
 
             async def aclose(self) -> None:
                 pass
 
-        llm.stream = lambda chat: Stream()  # type: ignore[assignment, method-assign]
-        cast = Cast(llm=llm)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            sim_caller = caller_with({"at_s": 0.5})
-            from rtaudio.testing import Simulation
+        return Stream()
 
-            sim = Simulation(Agent(), stt=cast.stt, llm=llm, tts=cast.tts, caller=sim_caller, options=QUICK)
-            async with sim:
+    async def warm_up(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
+def test_a_provider_that_will_not_stop_is_named() -> None:
+    """Nothing can be done about it; but it is not silent."""
+
+    async def main() -> None:
+        llm = Stubborn()
+        settings: dict[str, Any] = {"caller": caller_with({"at_s": 0.5}), "options": QUICK}
+        with pytest.warns(ResourceWarning, match="keeps running: model for reply 1"):
+            async with Simulation(Agent(), stt=FakeSTT(["question"]), llm=llm, tts=FakeTTS(), **settings) as sim:
                 await sim.advance(3.0)
-        assert any("keeps running: model for reply 1" in str(w.message) for w in caught)
-        release.set()
+        llm.release.set()
         await asyncio.sleep(0.01)
 
     run(main())

@@ -19,6 +19,7 @@ from rtaudio.voice import (
     Session,
     SessionClosed,
     SessionOptions,
+    SpeechStarted,
     StateChanged,
     TranscriptUpdated,
     TurnEnded,
@@ -84,7 +85,7 @@ def test_recognition_gets_exactly_the_audio_of_the_turn_with_its_pre_roll() -> N
             await sim.finish()
             heard = np.concatenate([mic.read()])
         ended = sim.told(TurnEnded)[0]
-        began = next(e for e in sim.events if type(e).__name__ == "SpeechStarted").began_s
+        began = sim.told(SpeechStarted)[0].began_s
         expected = heard[round((began - 0.3) * 16000) : round(ended.decided_s * 16000)]
         assert np.array_equal(cast.stt.heard[0], expected)
 

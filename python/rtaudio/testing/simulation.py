@@ -15,6 +15,7 @@ On an ordinary loop it does the same at the pace of the clock.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +24,7 @@ import numpy as np
 from rtaudio.core import AudioPort, Engine
 from rtaudio.testing.caller import SimulatedCaller
 from rtaudio.testing.energy_vad import EnergyVad
+from rtaudio.testing.virtual_time import VirtualTimeLoop
 from rtaudio.transports.simulated import SimulatedTransport
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext
@@ -32,7 +34,7 @@ from rtaudio.voice.protocols import LLM, STT, TTS, Audio
 from rtaudio.voice.session import Recorder, Session
 
 if TYPE_CHECKING:
-    from rtaudio.core._engine import DetectorConfig
+    from rtaudio.core._engine import DetectorConfig, HasKernel
 
 E = TypeVar("E", bound=SessionEvent)
 
@@ -77,7 +79,7 @@ class Simulation:
         caller: SimulatedCaller | None = None,
         options: SessionOptions | None = None,
         detector: DetectorConfig | None = None,
-        vad: object | None = None,
+        vad: HasKernel | None = None,
         port: AudioPort | None = None,
         latency_s: float = 0.0,
         bound_s: float = 0.0,
@@ -121,6 +123,16 @@ class Simulation:
 
     async def advance(self, seconds: float) -> None:
         await self.transport.advance(seconds)
+
+    def stall(self, seconds: float) -> None:
+        """Blocks the event loop for that long, of virtual time: the core goes on alone (law 4). RuntimeError on an
+        ordinary loop."""
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, VirtualTimeLoop):
+            raise RuntimeError("stall: only on virtual time")
+        self.transport.stall(seconds)
+        loop.leap(seconds)
+        self._idle_since_s = self.transport.elapsed_s
 
     async def until(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
         """Runs until `condition()`; TimeoutError after `limit_s` more."""

@@ -69,15 +69,27 @@ class SimulatedTransport:
 
     async def tick(self) -> None:
         """Waits for the end of the next tick, then carries it out."""
+        await asyncio.sleep(max(0.0, (self._next_ns() - now_ns()) / 1e9))
+        self._step()
+        self._after_step()
+
+    def stall(self, seconds: float) -> None:
+        """What happens while the event loop is blocked for that long: the engine goes on, nobody takes its news. The
+        caller sees to it that the loop's time moves on."""
+        for _ in range(round(seconds * 1e9 / self._tick_ns)):
+            self._step()
+
+    def _next_ns(self) -> int:
         if self._begin_ns is None:
             self._begin_ns = now_ns()
             self._engine.step(self._begin_ns)
-        at_ns = self._begin_ns + (self._ticks + 1) * self._tick_ns
-        await asyncio.sleep(max(0.0, (at_ns - now_ns()) / 1e9))
+        return self._begin_ns + (self._ticks + 1) * self._tick_ns
+
+    def _step(self) -> None:
+        at_ns = self._next_ns()
         caller = self._source.read(self._tick_samples)
         self._line.push(caller)
         self._engine.step(at_ns)
         self._ticks += 1
         agent = self._tap.read()
         self._sink.write(caller, np.asarray(agent, dtype=np.float32))
-        self._after_step()

@@ -12,7 +12,23 @@ if TYPE_CHECKING:
     from rtaudio.core._port import Event, Segment
 
 BARGE_STATES: Final[tuple[BargeState, ...]] = ("quiet", "suspected", "likely", "confirmed", "false")
+CONFIRMED: Final = BARGE_STATES.index("confirmed")
 REMEMBERED: Final = 64  # segments; as many as a playout holds
+
+
+def in_order(events: list[Event]) -> list[Event]:
+    """Events in the order in which things happened, as far as it matters.
+
+    The core gives playout's before hearing's. After a stall of the event loop a cut would so come before the speech
+    that caused it: it is put behind the barge-in that confirmed it.
+    """
+    confirmed = next((event for event in events if event.kind == "barge_in" and event.a == CONFIRMED), None)
+    cuts = [event for event in events if event.kind == "cut"]
+    if confirmed is None or not cuts:
+        return events
+    rest = [event for event in events if event.kind != "cut"]
+    at = rest.index(confirmed) + 1
+    return [*rest[:at], *cuts, *rest[at:]]
 
 
 class Segments:

@@ -17,7 +17,7 @@ from rtaudio.core import PortClosed
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext, ChatMessage
-from rtaudio.voice.core_items import Segments
+from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
 from rtaudio.voice.hands import Hands
@@ -148,7 +148,7 @@ class Session:
             return
         try:
             stamp = self._stamp()
-            for event in self._port.events():
+            for event in in_order(self._port.events()):
                 if (item := self._segments.item_of(event, stamp)) is not None:
                     self.post(item)
             self._hands.move(stamp)
