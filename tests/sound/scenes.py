@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,39 @@ def listen(folder: Path, seconds: str, manner: str) -> None:
     wake.close()
 
 
+def converse(folder: Path, replies: str) -> None:
+    """The whole agent, until so many of its replies were heard to their end: what `rtaudio talk` does."""
+    from rtaudio.providers import HibariTTS, PocketsphinxSTT, ScriptedLLM
+    from rtaudio.voice import Agent, AgentSpeechHeard, Session, SessionClosed
+
+    async def listen_and_answer(card: SoundCard, wake: Wake) -> None:
+        stt, llm, tts = PocketsphinxSTT(), ScriptedLLM(), HibariTTS()
+        try:
+            async with Session(card.port, Agent(), stt=stt, llm=llm, tts=tts, wake=wake) as session:
+                events = session.events()
+                card.start()
+                await asyncio.to_thread(begin, card)
+                tell("hears")
+                left = int(replies)
+                async for event in events:
+                    tell("event", name=type(event).__name__, **asdict(event))
+                    left -= isinstance(event, AgentSpeechHeard)
+                    if not left or isinstance(event, SessionClosed):
+                        break
+                await asyncio.sleep(0.3)
+                tell("history", messages=[message.to_dict() for message in session.history.messages])
+        finally:
+            for provider in (stt, llm, tts):
+                await provider.aclose()
+
+    wake = Wake()
+    with Engine(vad=SileroVad()) as engine, SoundCard(engine, block_s=BLOCK_S, wake=wake) as card:
+        engine.start()
+        asyncio.run(asyncio.wait_for(listen_and_answer(card, wake), 60))
+        tell("account", port=card.port.playout.ledger()._asdict(), figures=card.figures())
+    wake.close()
+
+
 def watch(folder: Path) -> None:
     """A conversation that goes on until the sound card is gone, however that comes about."""
     sound.STALLED_AFTER_S = 1.0
@@ -230,7 +264,7 @@ def no_sounddevice(folder: Path) -> None:
     devices(folder)
 
 
-SCENES = (play, sing, stall, listen, watch, reopen, devices, no_portaudio, no_sounddevice)
+SCENES = (play, sing, stall, listen, converse, watch, reopen, devices, no_portaudio, no_sounddevice)
 
 if __name__ == "__main__":
     wanted, scratch, *arguments = sys.argv[1:]
