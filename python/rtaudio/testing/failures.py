@@ -28,6 +28,7 @@ class Failure:
 
 
 def at_open(failure: Failure | None) -> None:
+    """When a stream is opened."""
     if failure is not None and failure.mode == "raise_at_open":
         raise FakeFailure("told to raise when opened")
 
@@ -47,6 +48,7 @@ async def at_piece(failure: Failure | None, number: int) -> bool:
 
 
 async def at_close(failure: Failure | None) -> None:
+    """When a stream is closed."""
     if failure is not None and failure.mode == "raise_on_close":
         raise FakeFailure("told to raise when closed")
     if failure is not None and failure.mode == "hang_on_close":

@@ -83,6 +83,8 @@ class FakeSTT(FakeProvider):
 
 
 class FakeSTTStream(_Stream):
+    """Recognition of one turn by FakeSTT."""
+
     def __init__(self, provider: FakeSTT) -> None:
         super().__init__(provider)
         self._stt = provider
@@ -135,6 +137,8 @@ class FakeLLM(FakeProvider):
 
 
 class FakeLLMStream(_Stream):
+    """One reply of FakeLLM."""
+
     def __init__(self, provider: FakeLLM, chat: ChatContext) -> None:
         super().__init__(provider)
         self._llm = provider
@@ -189,6 +193,8 @@ class FakeTTS(FakeProvider):
 
 
 class FakeTTSStream(_Stream):
+    """One clause spoken by FakeTTS."""
+
     def __init__(self, provider: FakeTTS, text: str) -> None:
         super().__init__(provider)
         self._tts, self._text = provider, text

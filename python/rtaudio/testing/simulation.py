@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from rtaudio.voice.protocols import LLM, STT, TTS, Audio
 from rtaudio.voice.session import Recorder, Session
 
 if TYPE_CHECKING:
-    from rtaudio.core._engine import DetectorConfig, HasKernel
+    from rtaudio.core._engine import DetectorConfig
 
 E = TypeVar("E", bound=SessionEvent)
 
@@ -79,7 +79,7 @@ class Simulation:
         caller: SimulatedCaller | None = None,
         options: SessionOptions | None = None,
         detector: DetectorConfig | None = None,
-        vad: HasKernel | None = None,
+        vad: Any = None,
         port: AudioPort | None = None,
         latency_s: float = 0.0,
         bound_s: float = 0.0,
@@ -87,7 +87,7 @@ class Simulation:
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        """`vad`: a kernel for the engine, by default EnergyVad. `port`: by default a private one at 24 kHz; closed at
+        """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private one at 24 kHz; closed at
         the end. `latency_s`: from the pull to the loudspeaker, give or take `bound_s`."""
         self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()

@@ -29,6 +29,8 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
+    """Keeps what went over the line."""
+
     def write(self, caller: Audio, agent: Audio) -> None:
         """What was heard and what was put out in the same tick: at the line's input rate and at the port's."""
 

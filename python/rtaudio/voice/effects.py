@@ -11,7 +11,7 @@ from rtaudio.voice.heard import WordAt
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    pass
+    """What the machine wants done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class EndRecognition(Effect):
 
 @dataclass(frozen=True, slots=True)
 class CloseRecognition(Effect):
+    """The turn's stream is not needed any more, whatever it is doing."""
+
     turn: int
 
 
@@ -44,6 +46,8 @@ class StartModel(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartSpeech(Effect):
+    """Have the TTS speak a clause of the reply."""
+
     reply: int
     clause: int
     text: str
@@ -68,6 +72,8 @@ class PlaceWords(Effect):
 
 @dataclass(frozen=True, slots=True)
 class EndSegment(Effect):
+    """All of the reply's audio was handed over."""
+
     reply: int
 
 
@@ -102,10 +108,14 @@ class Remember(Effect):
 
 @dataclass(frozen=True, slots=True)
 class SayDone(Effect):
+    """Give `message` to whoever asked for it to be said."""
+
     ticket: int
     message: ChatMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Emit(Effect):
+    """Tell the observers."""
+
     event: SessionEvent

@@ -17,6 +17,8 @@ BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEvent:
+    """What all events have in common."""
+
     at_s: float
 
 

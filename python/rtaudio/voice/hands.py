@@ -45,6 +45,8 @@ class Speaking:
 
 
 class Hands:
+    """One session's hands; see the module. Errors that no provider can cause go to `failed`."""
+
     def __init__(
         self,
         port: AudioPort,

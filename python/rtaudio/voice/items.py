@@ -18,12 +18,16 @@ from rtaudio.voice.protocols import ProviderKind, Word
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
+    """When an item was taken."""
+
     mic: int
     time_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
+    """What all items have in common."""
+
     at: Stamp
 
 
@@ -32,30 +36,40 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class SpeechBegan(Item):
+    """The user speaks since mic position `begin`; decided at `decided`."""
+
     begin: int
     decided: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused(Item):
+    """The user fell silent at mic position `end`; the turn may go on."""
+
     end: int
     decided: int
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOver(Item):
+    """The user's turn is over: speech ended at mic position `end`; decided at `decided`."""
+
     end: int
     decided: int
 
 
 @dataclass(frozen=True, slots=True)
 class BargeChanged(Item):
+    """The core's judgement of speech while the agent speaks; it has acted on it."""
+
     state: BargeState
     before: BargeState
 
 
 @dataclass(frozen=True, slots=True)
 class LineStarved(Item):
+    """The line brought too little audio: `samples` of silence took its place."""
+
     samples: int  # at 16 kHz
 
 
@@ -102,6 +116,8 @@ class ReplyCut(Item):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptCame(Item):
+    """The whole text of the turn as understood so far."""
+
     turn: int
     text: str
     final: bool
@@ -109,6 +125,8 @@ class TranscriptCame(Item):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptFailed(Item):
+    """Recognition of the turn raised, hung or ended without a final transcript."""
+
     turn: int
     provider: str
     what: str
@@ -116,18 +134,24 @@ class TranscriptFailed(Item):
 
 @dataclass(frozen=True, slots=True)
 class TokenCame(Item):
+    """The reply's text goes on with `text`."""
+
     reply: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokensEnded(Item):
+    """The reply's text is complete."""
+
     reply: int
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokensFailed(Item):
+    """The model raised, hung or sent nothing."""
+
     reply: int
     provider: str
     what: str
@@ -147,6 +171,8 @@ class AudioCame(Item):
 
 @dataclass(frozen=True, slots=True)
 class AudioEnded(Item):
+    """The audio of a clause is complete."""
+
     reply: int
     clause: int
     provider: str
@@ -154,6 +180,8 @@ class AudioEnded(Item):
 
 @dataclass(frozen=True, slots=True)
 class AudioFailed(Item):
+    """The TTS raised, hung or sent what is no audio."""
+
     reply: int
     clause: int
     provider: str
@@ -174,13 +202,15 @@ class ProviderTroubled(Item):
 
 @dataclass(frozen=True, slots=True)
 class SayAsked(Item):
+    """The user of the session wants `text` said; `ticket` (0: none) is who waits for it."""
+
     text: str
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class InterruptAsked(Item):
-    pass
+    """The user of the session wants the agent to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +231,7 @@ _KINDS = {kind.__name__: kind for kind in Item.__subclasses__()}
 
 
 def encode(item: Item) -> dict[str, Any]:
+    """A JSON-able dict that `decode` turns back into the same item."""
     return {"item": type(item).__name__, **asdict(item)}
 
 

@@ -33,7 +33,7 @@ from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.reply import Milestones, Phase, Reply
-from rtaudio.voice.replying import MIC_RATE, metrics, take_all, take_audio, take_tokens
+from rtaudio.voice.replying import MIC_RATE, ending, metrics, take_all, take_audio, take_tokens
 from rtaudio.voice.turns import Hearing, Turn, Turns
 
 SAYS: Final = 16
@@ -295,7 +295,7 @@ class Machine:
         elif reply.answers is not None and not reply.abandoned and self.turns.open and self._unanswered is None:
             self._unanswered = reply.answers
         yield from self._tell_metrics(reply)
-        yield from self._tell_end(reply, message, min(heard_samples, reply.audio_end), bound)
+        yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
         after, self._after = self._after, []
         for said in after:
             yield self._remember_user(said)
@@ -330,24 +330,6 @@ class Machine:
         if state != self.state:
             self.state, before = state, self.state
             yield do.Emit(ev.StateChanged(at_s=self._now_s, state=state, before=before))
-
-    def _tell_end(self, reply: Reply, message: ChatMessage, heard: int, bound: int) -> Iterator[do.Effect]:
-        spoken_for_s = heard / self._port_rate
-        if message.interrupted:
-            yield do.Emit(
-                ev.AgentSpeechInterrupted(
-                    at_s=self._now_s,
-                    reply=reply.number,
-                    heard=message.text,
-                    cut=message.unheard,
-                    heard_for_s=spoken_for_s,
-                    bound_s=bound / self._port_rate,
-                )
-            )
-        elif message.text:
-            yield do.Emit(
-                ev.AgentSpeechHeard(at_s=self._now_s, reply=reply.number, text=message.text, spoken_for_s=spoken_for_s)
-            )
 
     def _tell_metrics(self, reply: Reply) -> Iterator[do.Effect]:
         if not reply.told:

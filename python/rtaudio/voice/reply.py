@@ -30,6 +30,8 @@ CHARS_PER_S = 15.0
 
 
 class Phase(Enum):
+    """Where a reply is; see the module."""
+
     THINKING = "thinking"
     SPEAKING = "speaking"
     STOPPING = "stopping"
@@ -65,6 +67,8 @@ class Milestones:
 
 @dataclass(slots=True)
 class Reply:
+    """One reply; see the module. `number` counts the session's replies from 1."""
+
     number: int
     kind: Literal["answer", "say"]
     times: Milestones

@@ -11,6 +11,7 @@ from typing import assert_never
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
+from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.clauses import Clause
 from rtaudio.voice.protocols import ProviderKind
 from rtaudio.voice.reply import Reply
@@ -19,6 +20,7 @@ MIC_RATE = 16000
 
 
 def take_tokens(reply: Reply, item: it.TokenCame | it.TokensEnded | it.TokensFailed) -> Iterator[do.Effect]:
+    """The model's stream brought something, ended or failed."""
     if reply.text_ended:
         return
     match item:
@@ -47,6 +49,7 @@ def take_all(reply: Reply, text: str, at: it.Stamp) -> Iterator[do.Effect]:
 
 
 def take_audio(reply: Reply, item: it.AudioCame | it.AudioEnded | it.AudioFailed) -> Iterator[do.Effect]:
+    """The TTS's stream of a clause brought something, ended or failed."""
     if reply.broken:
         return
     match item:
@@ -107,7 +110,26 @@ def _failed(item: it.Item, kind: ProviderKind, provider: str, what: str) -> do.E
     return do.Emit(ev.ProviderFailed(at_s=item.at.mic / MIC_RATE, kind=kind, provider=provider, what=what))
 
 
+def ending(reply: Reply, message: ChatMessage, heard: int, bound: int, at: it.Stamp) -> Iterator[do.Effect]:
+    """What is told of a reply that is over: nothing where it had no words."""
+    at_s, heard_for_s, bound_s = at.mic / MIC_RATE, heard / reply.port_rate, bound / reply.port_rate
+    if message.interrupted:
+        yield do.Emit(
+            ev.AgentSpeechInterrupted(
+                at_s=at_s,
+                reply=reply.number,
+                heard=message.text,
+                cut=message.unheard,
+                heard_for_s=heard_for_s,
+                bound_s=bound_s,
+            )
+        )
+    elif message.text:
+        yield do.Emit(ev.AgentSpeechHeard(at_s=at_s, reply=reply.number, text=message.text, spoken_for_s=heard_for_s))
+
+
 def metrics(reply: Reply, at: it.Stamp) -> ev.TurnMetrics:
+    """How long the reply took so far, step by step."""
     times = reply.times
 
     def since(mark: int | None) -> float | None:

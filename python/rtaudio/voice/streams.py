@@ -10,6 +10,8 @@ T = TypeVar("T")
 
 
 class Closable(Protocol):
+    """Any provider's stream."""
+
     async def aclose(self) -> None: ...
 
 

@@ -19,6 +19,8 @@ from rtaudio.voice.events import BargeState
 
 
 class Hearing(Enum):
+    """Where a turn is; see the module."""
+
     TALKING = "talking"
     AWAITED = "awaited"
     SETTLED = "settled"
@@ -26,6 +28,8 @@ class Hearing(Enum):
 
 @dataclass(slots=True)
 class Turn:
+    """One turn. Positions count samples of the mic ring."""
+
     number: int
     begin: int  # mic position at which speech began
     start: int  # from which recognition gets audio
@@ -41,6 +45,8 @@ class Turn:
 
 
 class Turns:
+    """The turns that are not dealt with yet, oldest first."""
+
     def __init__(self, pre_roll_samples: int) -> None:
         self._pre_roll = pre_roll_samples
         self._turns: deque[Turn] = deque()
