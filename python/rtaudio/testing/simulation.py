@@ -87,8 +87,8 @@ class Simulation:
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private one at 24 kHz; closed at
-        the end. `latency_s`: from the pull to the loudspeaker, give or take `bound_s`."""
+        """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private
+        one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take `bound_s`."""
         self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()
         self.port = port if port is not None else AudioPort(24000)
