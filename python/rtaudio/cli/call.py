@@ -49,8 +49,8 @@ class Providers:
 class Call:
     """Use as `async with Call(...) as call`; leaving it closes the session, the engine and the port.
 
-    `fast` needs a virtual-time loop. `collect`, if set, is called every 0.2 s of the call and once at its end, for what
-    reads the port's rings.
+    `fast` needs a virtual-time loop. `collect`, if set, is called every 0.2 s of the call, and `last` at its end before
+    the port is closed, for what reads the port's rings. The call owns its providers.
     """
 
     def __init__(self, agent: Agent, providers: Providers, *, fast: bool) -> None:
@@ -63,7 +63,9 @@ class Call:
         self.session = Session(
             self.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=self._wake
         )
-        self.collect: Callable[[], None] = lambda: None
+        self._providers = providers
+        self.collect: Callable[[], None] = _nothing
+        self.last: Callable[[], None] = _nothing
         self._driving: asyncio.Task[None] | None = None
 
     @property
@@ -113,12 +115,15 @@ class Call:
         await self.session.aclose()
         if self.engine.running:
             self.engine.stop()
-        self.collect()
-        self.collect = lambda: None
-        self.engine.close()
-        self.port.close()
-        if self._wake is not None:
-            self._wake.close()
+        last, self.last = self.last, _nothing
+        try:
+            last()
+        finally:
+            self.engine.close()
+            self.port.close()
+            if self._wake is not None:
+                self._wake.close()
+            await self._providers.aclose()
 
     def _check(self) -> None:
         """Raises what ended the drive, if anything did."""
@@ -149,3 +154,7 @@ class Call:
             self.session.take()
             if ticks % round(_COLLECT_S / TICK_S) == 0:
                 self.collect()
+
+
+def _nothing() -> None:
+    pass

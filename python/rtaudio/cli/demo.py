@@ -11,10 +11,9 @@ It leaves FOLDER/recording.wav (caller left, agent right), timeline.png and tran
 from __future__ import annotations
 
 import argparse
-import json
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -23,19 +22,15 @@ from numpy.typing import NDArray
 
 from rtaudio.cli.call import Call, Providers
 from rtaudio.cli.errors import CommandError
-from rtaudio.cli.log import CallLog
-from rtaudio.cli.recorder import Recorder
 from rtaudio.cli.running import run_call
 from rtaudio.cli.screen import Screen, open_screen
-from rtaudio.cli.timeline import Timeline, draw
-from rtaudio.cli.wav import read_wav, resample
+from rtaudio.cli.take import Take
+from rtaudio.cli.wav import resample
 from rtaudio.core import MIC_RATE
 from rtaudio.providers import HibariTTS, PocketsphinxSTT, ScriptedLLM
 from rtaudio.providers.hibari import RATE as VOICE_RATE
 from rtaudio.providers.hibari import HibariVoice
-from rtaudio.providers.packages import MissingPackageError
 from rtaudio.voice.agent import Agent
-from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.events import AgentSpeechHeard, AgentSpeechStarted, SessionClosed, SessionEvent
 
 GREETING: Final = "Hello, this is the town library. How can I help you?"
@@ -63,15 +58,13 @@ SCRIPT: Final[Sequence[Cue]] = (
 )
 
 
-@dataclass(slots=True)
-class Performance:
-    """What came of it. `placed`: per line of the caller, its samples at 16 kHz and the sample of the line at which it
-    began. `probabilities`: one per 512 samples at 16 kHz."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A line of the caller as it was said: its samples at 16 kHz, from sample `at` of the line on."""
 
-    log: CallLog = field(default_factory=CallLog)
-    history: ChatContext = field(default_factory=ChatContext)
-    placed: list[tuple[Cue, int, NDArray[np.float32]]] = field(default_factory=list)
-    probabilities: list[NDArray[np.float32]] = field(default_factory=list)
+    cue: Cue
+    at: int
+    clip: NDArray[np.float32]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -81,10 +74,13 @@ def run(options: argparse.Namespace) -> None:
     try:
         screen.note("The caller's voice is made on the spot; the answers come from a small table, not from a model.")
         clips = voice_of_the_caller(SCRIPT)
-        performance = run_call(perform(clips, folder / "recording.wav", screen, fast=options.fast), fast=options.fast)
+        take, _ = run_call(perform(clips, folder / "recording.wav", screen, fast=options.fast), fast=options.fast)
     finally:
         screen.close()
-    write_down(performance, folder, screen)
+    screen.note("")
+    screen.note(f"recording   {take.path}  (caller left, agent right)")
+    take.write_transcript(folder / "transcript.json", screen)
+    take.draw(folder / "timeline.png", screen)
 
 
 def voice_of_the_caller(script: Sequence[Cue]) -> list[NDArray[np.float32]]:
@@ -93,62 +89,34 @@ def voice_of_the_caller(script: Sequence[Cue]) -> list[NDArray[np.float32]]:
     return [resample(voice.say(cue.text).samples, VOICE_RATE, MIC_RATE) for cue in script]
 
 
-async def perform(clips: Sequence[NDArray[np.float32]], recording: Path, screen: Screen, *, fast: bool) -> Performance:
+async def perform(
+    clips: Sequence[NDArray[np.float32]], recording: Path, screen: Screen, *, fast: bool
+) -> tuple[Take, list[Placed]]:
     """The conversation, recorded."""
-    performance = Performance()
-    providers = Providers(PocketsphinxSTT(), ScriptedLLM(), HibariTTS())
+    placed: list[Placed] = []
     cues = deque(zip(SCRIPT, clips, strict=True))
-    try:
-        call = Call(Agent(greeting=GREETING), providers, fast=fast)
-        recorder = Recorder(call.port, recording, input_delay_samples=call.line.figures()["input_delay_samples"])
-        probabilities = call.port.probabilities(0)
-
-        def collect() -> None:
-            recorder.collect()
-            performance.probabilities.append(probabilities.read())
-
-        call.collect = collect
+    call = Call(Agent(greeting=GREETING), Providers(PocketsphinxSTT(), ScriptedLLM(), HibariTTS()), fast=fast)
+    with Take(call.port, call.line, recording, stereo=True) as take:
+        call.collect, call.last = take.collect, take.close
         events = call.session.events(bound=1 << 14)
         async with call:
             async for event in events:
-                performance.log.take(event)
+                take.log.take(event)
                 screen.show(event)
                 if isinstance(event, SessionClosed):
                     raise CommandError(f"the session ended by itself: {event.reason}")
                 if cues and _is(event, cues[0][0]):
                     cue, clip = cues.popleft()
-                    begin, _ = call.caller.say(clip, round((event.at_s + cue.delay_s) * MIC_RATE))
-                    performance.placed.append((cue, begin, clip))
+                    at, _ = call.caller.say(clip, round((event.at_s + cue.delay_s) * MIC_RATE))
+                    placed.append(Placed(cue, at, clip))
                 elif not cues and isinstance(event, AgentSpeechHeard):
                     break
                 if event.at_s > LIMIT_S:
                     raise CommandError(f"the conversation did not come to its end within {LIMIT_S:.0f} s")
             await call.idle(0.6, limit_s=LIMIT_S)
-            performance.history = call.session.history
-        recorder.close()
-    finally:
-        await providers.aclose()
-    return performance
+            take.history = call.session.history
+    return take, placed
 
 
 def _is(event: SessionEvent, cue: Cue) -> bool:
     return isinstance(event, AgentSpeechStarted if cue.when == "agent begins" else AgentSpeechHeard)
-
-
-def write_down(performance: Performance, folder: Path, screen: Screen) -> None:
-    """The transcript and the picture, beside the recording."""
-    screen.note("")
-    screen.note(f"recording   {folder / 'recording.wav'}   (caller left, agent right)")
-    transcript = folder / "transcript.json"
-    transcript.write_text(json.dumps(performance.log.to_dict(performance.history), indent=1, ensure_ascii=False) + "\n")
-    screen.note(f"transcript  {transcript}")
-    sound = read_wav(folder / "recording.wav")
-    timeline = Timeline(
-        sound.samples[:, 0], sound.samples[:, 1], sound.rate, np.concatenate(performance.probabilities), performance.log
-    )
-    try:
-        draw(timeline, folder / "timeline.png")
-    except MissingPackageError as error:
-        screen.note(f"timeline    not drawn: {error}")
-    else:
-        screen.note(f"timeline    {folder / 'timeline.png'}")

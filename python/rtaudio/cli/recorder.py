@@ -8,8 +8,8 @@ by soxr, which gives back as many samples as fit and delays nothing.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,54 +19,83 @@ from rtaudio.core import MIC_RATE, AudioPort, LostSamples, MediaReader
 from rtaudio.providers.packages import load
 
 
+class Output(Protocol):
+    """Takes what is recorded: float32 frames, shape (n, 2): caller, agent."""
+
+    def write(self, frames: NDArray[np.float32]) -> None: ...
+
+
+class AgentOnly:
+    """An output that writes the agent alone to a mono file."""
+
+    def __init__(self, file: WavWriter) -> None:
+        self._file = file
+
+    def write(self, frames: NDArray[np.float32]) -> None:
+        self._file.write(frames[:, 1:])
+
+
+class Envelope:
+    """An output that keeps what a picture needs: the lowest and highest sample of each bin of 1/120 s."""
+
+    BINS_PER_S: Final = 120
+
+    def __init__(self, rate: int) -> None:
+        self._size = rate // self.BINS_PER_S
+        self.bin_s = self._size / rate
+        self._rest = np.zeros((0, 2), np.float32)
+        self._blocks: list[NDArray[np.float32]] = [np.zeros((0, 2, 2), np.float32)]
+
+    def write(self, frames: NDArray[np.float32]) -> None:
+        frames = np.concatenate([self._rest, frames])
+        whole = len(frames) - len(frames) % self._size
+        bins = frames[:whole].reshape(-1, self._size, 2)
+        self._blocks.append(np.stack([bins.min(axis=1), bins.max(axis=1)], axis=1))
+        self._rest = frames[whole:]
+
+    def bins(self) -> NDArray[np.float32]:
+        """Shape (bins, 2, 2): lowest and highest; caller and agent."""
+        return np.concatenate(self._blocks)
+
+
 class Recorder:
-    """Writes a WAV at the port's rate: caller left, agent right, or the agent alone.
+    """Gives both sides of a call to its outputs, at the port's rate.
 
     `collect` must come at least once in the time that the port's tap retains (8 s by default); what was lost by then is
-    silence in the file, counted in `lost`. One thread.
+    silence to the outputs, counted in `lost`. One thread.
     """
 
-    def __init__(self, port: AudioPort, path: Path, *, stereo: bool = True, input_delay_samples: int = 0) -> None:
+    def __init__(self, port: AudioPort, outputs: Sequence[Output], *, input_delay_samples: int = 0) -> None:
+        """`input_delay_samples`: the line's, in samples at 16 kHz (`Line.figures()`)."""
         self._tap = port.tap(0)
-        self._mic = port.mic(0) if stereo else None
+        self._mic = port.mic(0)
         self._skip = input_delay_samples
-        self._rate = port.rate
-        self._file = WavWriter(path, port.rate, 2 if stereo else 1)
+        self._outputs = outputs
         self._caller = np.zeros(0, np.float32)
         self._agent = np.zeros(0, np.float32)
         self._resampler: Any = None
-        if stereo and port.rate != MIC_RATE:
+        if port.rate != MIC_RATE:
             soxr = load("soxr", extra="cli", wanted_by="recording")
             self._resampler = soxr.ResampleStream(MIC_RATE, port.rate, 1, dtype="float32", quality="VHQ")
+        self.frames = 0
         self.lost = 0
 
-    @property
-    def frames(self) -> int:
-        """Frames in the file so far, at the port's rate."""
-        return self._file.frames
-
     def collect(self) -> None:
-        """Writes what both sides have by now."""
+        """Gives the outputs what both sides have by now."""
         self._agent = np.concatenate([self._agent, self._read(self._tap)])
-        if self._mic is None:
-            self._write(len(self._agent))
-            return
         self._caller = np.concatenate([self._caller, self._at_port_rate(self._heard(), last=False)])
-        self._write(min(len(self._agent), len(self._caller)))
+        self._give(min(len(self._agent), len(self._caller)))
 
     def close(self) -> None:
-        """Writes what is left, the shorter side filled up with silence."""
+        """Gives what is left, the shorter side filled up with silence. Does not close the outputs."""
         self.collect()
-        if self._mic is not None:
-            self._caller = np.concatenate([self._caller, self._at_port_rate(np.zeros(0, np.float32), last=True)])
-            longer = max(len(self._agent), len(self._caller))
-            self._agent = np.pad(self._agent, (0, longer - len(self._agent)))
-            self._caller = np.pad(self._caller, (0, longer - len(self._caller)))
-            self._write(longer)
-        self._file.close()
+        self._caller = np.concatenate([self._caller, self._at_port_rate(np.zeros(0, np.float32), last=True)])
+        longer = max(len(self._agent), len(self._caller))
+        self._agent = np.pad(self._agent, (0, longer - len(self._agent)))
+        self._caller = np.pad(self._caller, (0, longer - len(self._caller)))
+        self._give(longer)
 
     def _heard(self) -> NDArray[np.float32]:
-        assert self._mic is not None
         heard = self._read(self._mic)
         skipped = min(self._skip, len(heard))
         self._skip -= skipped
@@ -85,11 +114,9 @@ class Recorder:
             self.lost += lost.samples
             return np.concatenate([np.zeros(lost.samples, np.float32), reader.read()])
 
-    def _write(self, count: int) -> None:
-        if self._mic is None:
-            frames = self._agent[:count, np.newaxis]
-        else:
-            frames = np.stack([self._caller[:count], self._agent[:count]], axis=1)
-            self._caller = self._caller[count:]
-        self._file.write(frames)
-        self._agent = self._agent[count:]
+    def _give(self, count: int) -> None:
+        frames = np.stack([self._caller[:count], self._agent[:count]], axis=1)
+        self._caller, self._agent = self._caller[count:], self._agent[count:]
+        self.frames += count
+        for output in self._outputs:
+            output.write(frames)

@@ -30,26 +30,20 @@ _STATES: Final = {"listening": "#d9efe1", "thinking": "#fdf3cf", "speaking": "#d
 _LONGEST_S: Final = 18.0
 _WIDTH_IN, _HEIGHT_IN = 17.0, 4.2
 _CHARACTERS_PER_S: Final = 12.0
-_BINS_PER_S: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What is drawn. `caller`, `agent`: float32 mono at `rate`, both from the first tick of the call. `probabilities`:
-    one per 512 samples at 16 kHz. `on`, `off`: the detector's thresholds."""
+    """What is drawn. `bins`: lowest and highest sample of each `bin_s` seconds, shape (bins, 2, 2), caller and agent in
+    the last axis. `probabilities`: one per 512 samples at 16 kHz. `on`, `off`: the detector's thresholds."""
 
-    caller: NDArray[np.float32]
-    agent: NDArray[np.float32]
-    rate: int
+    bins: NDArray[np.float32]
+    bin_s: float
+    duration_s: float
     probabilities: NDArray[np.float32]
     log: CallLog
     on: float = 0.5
     off: float = 0.35
-
-    @property
-    def duration_s(self) -> float:
-        """Of the recording."""
-        return len(self.caller) / self.rate
 
 
 def draw(timeline: Timeline, path: Path) -> None:
@@ -104,8 +98,8 @@ def _spoken(timeline: Timeline) -> Iterator[tuple[float, float]]:
 def _system(timeline: Timeline, axes: Sequence[Any], begin: float, end: float, right: float) -> None:
     caller, agent, probability, state = axes
     log = timeline.log
-    _wave(caller, timeline.caller, timeline.rate, begin, end, _CALLER, "caller")
-    _wave(agent, timeline.agent, timeline.rate, begin, end, _AGENT, "agent")
+    _wave(caller, timeline, 0, begin, end)
+    _wave(agent, timeline, 1, begin, end)
     for turn in log.turns.values():
         _turn(caller, turn, log, begin, end)
     for reply in log.replies.values():
@@ -124,15 +118,14 @@ def _system(timeline: Timeline, axes: Sequence[Any], begin: float, end: float, r
     state.set_xticks(np.arange(np.ceil(begin), np.floor(end) + 1))
 
 
-def _wave(axis: Any, samples: NDArray[np.float32], rate: int, begin: float, end: float, colour: str, name: str) -> None:
-    """The envelope: highest and lowest sample of each bin, to the loudest sample of the whole call."""
-    size = rate // _BINS_PER_S
-    first = int(begin * rate) // size
-    last = min(int(end * rate) // size, len(samples) // size)
-    bins = samples[first * size : last * size].reshape(-1, size)
-    at = (np.arange(first, last) + 0.5) * size / rate
-    scale = max(float(np.abs(samples).max(initial=0.0)), 1e-3)
-    axis.fill_between(at, bins.min(axis=1) / scale, bins.max(axis=1) / scale, color=colour, linewidth=0.3, alpha=0.85)
+def _wave(axis: Any, timeline: Timeline, side: int, begin: float, end: float) -> None:
+    """The envelope, to the loudest sample of the whole call."""
+    first, last = int(begin / timeline.bin_s), min(int(end / timeline.bin_s), len(timeline.bins))
+    at = (np.arange(first, last) + 0.5) * timeline.bin_s
+    scale = max(float(np.abs(timeline.bins[:, :, side]).max(initial=0.0)), 1e-3)
+    low, high = timeline.bins[first:last, :, side].T / scale
+    colour, name = ((_CALLER, "caller"), (_AGENT, "agent"))[side]
+    axis.fill_between(at, low, high, color=colour, linewidth=0.3, alpha=0.85)
     axis.set_ylim(-1.1, 2.35)
     axis.set_yticks([])
     axis.set_ylabel(name, rotation=0, ha="right", va="center", color=colour, fontweight="bold", y=0.32)

@@ -1,0 +1,53 @@
+"""`rtaudio talk` at the sound card, until Ctrl-C or until a device goes away."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import ExitStack
+
+from rtaudio.cli.call import TICK_S, Providers
+from rtaudio.cli.errors import CommandError
+from rtaudio.cli.log import CallLog
+from rtaudio.cli.screen import Screen
+from rtaudio.cli.talk import follow
+from rtaudio.core import Engine, SileroVad, Wake
+from rtaudio.transports.sound import SoundCard, SoundUnavailable
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.session import Session
+
+
+async def talk_live(agent: Agent, providers: Providers, options: argparse.Namespace, screen: Screen) -> None:
+    """Runs the agent. Raises CommandError without a sound device, or when it is gone."""
+    try:
+        with ExitStack() as stack:
+            wake = Wake()
+            stack.callback(wake.close)
+            engine = stack.enter_context(Engine(tick_s=TICK_S, vad=SileroVad()))
+            card = SoundCard(engine, input=_device(options.mic), output=_device(options.speaker), wake=wake)
+            stack.enter_context(card)
+            screen.note(f"{card.input.name} → agent → {card.output.name}. Ctrl-C ends it.")
+            screen.note("There is no echo cancelling: use headphones, or the agent will hear itself.")
+            async with Session(
+                card.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=wake
+            ) as session:
+                following = asyncio.create_task(follow(session.events(), CallLog(), screen), name="transcript")
+                card.start()
+                engine.start()
+                watching = asyncio.create_task(card.watch(), name="sound card")
+                try:
+                    done, _ = await asyncio.wait({following, watching}, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                finally:
+                    watching.cancel()
+            await following
+    except SoundUnavailable as error:
+        raise CommandError(str(error)) from error
+    finally:
+        await providers.aclose()
+
+
+def _device(wanted: str | None) -> int | str | None:
+    """An index where it is one, else a part of a name."""
+    return int(wanted) if wanted is not None and wanted.isdecimal() else wanted
