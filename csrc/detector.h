@@ -18,10 +18,10 @@
  *
  *   turn      at the end of a step                                    next
  *   IDLE      speech started                                          OPEN
- *   OPEN      gate SILENCE, end - speech end >= endpoint_silence      IDLE   TURN_ENDED(mic = speech end, decided = end,
- *                                                                            a = the silence, b = how its barge-in went)
- *   While the gate is RISING the decision waits (at most min_speech): if it is speech, the turn goes on. Step 2 makes the
- *   silence a function of evidence. b is CONFIRMED if this turn interrupted the agent, else FALSE if it tried to, else
+ *   OPEN      gate SILENCE, end - speech end >= endpoint_silence      IDLE   TURN_ENDED(mic = speech end,
+ *                                                                            decided = end, a = the silence, b)
+ *   While the gate is RISING the decision waits (at most min_speech): if it is speech, the turn goes on. b tells how
+ *   barge-in went: it is CONFIRMED if this turn interrupted the agent, else FALSE if it tried to, else
  *   SUSPECTED or LIKELY if that is still open, else QUIET: so a session can tell an answer from an "uh-huh".
  *
  *   barge: evidence is the speech since its onset: samples of windows at whose end the gate was RISING or SPEECH (a
@@ -80,8 +80,8 @@ typedef enum rta_barge_state {
     RTA_BARGE_FALSE = 4,     /* passed through in one step */
 } rta_barge_state;
 
-/* What the caller is to do to the playout now (bits, in this order: a flush comes before the resume that follows it), and
- * the events to publish. */
+/* What the caller is to do to the playout now (bits, to be done in this order: a flush comes before the resume that
+ * follows it). */
 enum {
     RTA_DO_DUCK = 1,
     RTA_DO_PAUSE = 2,

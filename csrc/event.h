@@ -31,9 +31,9 @@ typedef enum rta_event_kind {
     /* from the engine; mic = sample the event is about, decided = sample at which it was decided */
     RTA_EV_SPEECH_STARTED = 32,
     RTA_EV_SPEECH_ENDED = 33,
-    RTA_EV_TURN_ENDED = 34, /* a = silence in samples on which it was decided */
+    RTA_EV_TURN_ENDED = 34, /* a = silence in samples on which it was decided, b = rta_barge_state its barge-in came to */
     RTA_EV_BARGE_IN = 35,   /* a = rta_barge_state now, b = rta_barge_state before, segment being spoken */
-    RTA_EV_INPUT_STARVED = 36, /* a = samples of silence inserted for missing input */
+    RTA_EV_INPUT_STARVED = 36, /* a = samples of silence (input rate) inserted since the last such event */
     RTA_EV_TURN_RESUMED = 37,  /* reserved for step 2: speech within the grace time reopened the turn */
 } rta_event_kind;
 

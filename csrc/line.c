@@ -117,7 +117,7 @@ rta_status rta_line_push(rta_line *l, const float *samples, uint64_t count, uint
 }
 
 uint64_t rta_line_room(const rta_line *l) {
-    /* read first: it can only grow towards write, so the difference never exceeds the capacity by much and never wraps */
+    /* read first: it only grows towards write, so the difference never wraps */
     const uint64_t read = __atomic_load_n(&l->input_consumer.read, __ATOMIC_ACQUIRE);
     const uint64_t write = __atomic_load_n(&l->input_producer.write, __ATOMIC_ACQUIRE);
     const uint64_t held = write - read;

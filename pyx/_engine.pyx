@@ -1,6 +1,6 @@
 # distutils: language = c
-"""What drives ports: detector, engine, lines, wake-up, device callbacks. Contracts: csrc/detector.h, engine.h, device.h;
-the face is _engine.pyi.
+"""What drives ports: detector, engine, lines, wake-up, device callbacks. Contracts: csrc/detector.h, engine.h and
+device.h; the face is _engine.pyi.
 
 The binding checks arguments, turns results into exceptions, serialises the control side of an engine with a lock, and
 keeps memory alive: an engine holds its lines and the owner of the VAD's weights, a line its port, wake-up and journal.
@@ -193,8 +193,8 @@ cdef class Engine:
                                 f"(rtaudio.SileroVad has one)")
             config.vad = <const rta_vad_kernel *>PyCapsule_GetPointer(capsule, "rtaudio.vad_kernel")
             if config.vad.rate != RTA_MIC_RATE or config.vad.window_samples != RTA_VAD_WINDOW:
-                raise ValueError(f"vad: the engine hears windows of {RTA_VAD_WINDOW} samples at {RTA_MIC_RATE} Hz; this "
-                                 f"kernel wants {config.vad.window_samples} at {config.vad.rate} Hz")
+                raise ValueError(f"vad: the engine hears windows of {RTA_VAD_WINDOW} samples at {RTA_MIC_RATE} Hz; "
+                                 f"this kernel wants {config.vad.window_samples} at {config.vad.rate} Hz")
             if max_batch is not None:
                 if not 1 <= max_batch <= config.vad.max_batch:
                     raise ValueError(f"max_batch must be 1..{config.vad.max_batch}, not {max_batch}")
@@ -208,16 +208,22 @@ cdef class Engine:
         self.tick_s = tick_s
 
     def __dealloc__(self):
-        if self.engine == NULL or (self.thread_runs and self.pid != getpid()):
+        if self.engine == NULL or self._forked():
             return
         with nogil:
             rta_engine_destroy(self.engine)
         for line in self.lines:
             (<Line>line).release()
 
+    cdef bint _forked(self) noexcept:
+        """The thread ran when the process was forked: here it will never end a step, nor can it be waited for."""
+        return self.thread_runs and self.pid != getpid()
+
     cdef rta_engine *_open(self) except NULL:
         if self.engine == NULL:
             raise PortClosed("the engine is closed")
+        if self._forked():
+            raise RuntimeError("this engine's thread stayed in the process that was forked; make a new engine here")
         return self.engine
 
     def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
@@ -320,9 +326,8 @@ cdef class Engine:
         cdef rta_engine *engine
         with self.lock:
             engine = self._open()
-            if self.thread_runs and self.pid == getpid():
-                with nogil:
-                    rta_engine_stop(engine)
+            with nogil:
+                rta_engine_stop(engine)
             self.thread_runs = False
 
     def step(self, int64_t now_ns):
@@ -365,7 +370,7 @@ cdef class Engine:
         with self.lock:
             engine = self.engine
             self.engine = NULL
-            if engine == NULL or (self.thread_runs and self.pid != getpid()):
+            if engine == NULL or self._forked():
                 return
             with nogil:
                 rta_engine_destroy(engine)

@@ -19,6 +19,7 @@ from rtaudio import (
     Resampler,
     SecondConsumer,
     SegmentCut,
+    SileroVad,
     Wake,
 )
 from tests.core.rig import RATE, Audio, LevelVad, Rig, W, level, numbered, windows
@@ -147,6 +148,25 @@ def test_law5_a_lines_decisions_do_not_depend_on_its_batch(max_batch: int) -> No
     figures = engine.figures()
     assert figures["windows"] == 11 * 50
     assert figures["batches"] == 50 * -(-11 // max_batch)
+
+
+def test_law5_sileros_probabilities_do_not_depend_on_the_batch_or_on_who_else_is_there() -> None:
+    rng = np.random.default_rng(3)
+    inputs = [(rng.standard_normal(16000) * np.abs(np.sin(np.arange(16000) / 3000 + i)) * 0.2) for i in range(7)]
+
+    def probabilities(max_batch: int, order: list[int]) -> list[list[float]]:
+        engine, ports = Engine(vad=SileroVad(), max_batch=max_batch), {i: AudioPort(RATE) for i in order}
+        for i, port in ports.items():
+            engine.add(port).push(inputs[i].astype(np.float32))
+        engine.step(0)
+        engine.step(1_000_000_000)
+        return [ports[i].probabilities(0).read().tolist() for i in sorted(order)]
+
+    alone = [probabilities(1, [i])[0] for i in range(7)]
+    assert probabilities(1, list(range(7))) == alone
+    assert probabilities(3, [6, 0, 5, 1, 4, 2, 3]) == alone
+    assert probabilities(8, list(range(7))) == alone
+    assert len({tuple(p) for p in alone}) == 7
 
 
 # ---- barge-in, end to end on the playout (no session has a hand in it)
