@@ -24,6 +24,8 @@ from libc.string cimport memset
 
 import numpy as np
 
+from rtaudio.core._ring import LostSamples
+
 np.import_array()
 
 include "event.pxi"
@@ -188,16 +190,17 @@ VAD_WINDOW = RTA_VAD_WINDOW
 cdef enum:
     CHUNK = 1024  # input samples resampled at once
 
-Event = namedtuple("Event", "kind segment out mic decided a b c flags value")
+Event = namedtuple("Event", "kind segment out mic decided a b c flags value", module=__name__)
 Event.__doc__ = """One record of csrc/event.h; `kind` is its name in lower case ("cut", "speech_started", ...)."""
 Ledger = namedtuple(
     "Ledger",
     "segment written played queued dropped replayed high refused silence concealed pulled underruns faults state paused",
+    module=__name__,
 )
 Ledger.__doc__ = """One consistent account in samples at the port's rate (law 1); segment 0 is the whole port."""
-Heard = namedtuple("Heard", "now final bound")
+Heard = namedtuple("Heard", "now final bound", module=__name__)
 Heard.__doc__ = """Samples of a segment from its start: out of the loudspeaker, beyond recall, and +- bound."""
-Cut = namedtuple("Cut", "segment played dropped high text_offset")
+Cut = namedtuple("Cut", "segment played dropped high text_offset", module=__name__)
 Cut.__doc__ = """What a flush did to one segment; text_offset: of the last text entry at or before `high`, by now."""
 cdef dict STATES = {
     RTA_SEGMENT_UNKNOWN: "unknown",
@@ -223,6 +226,7 @@ class Flush(int):
     TimeoutError where a consumer is attached but has not pulled for `timeout_s`."""
 
     timeout_s = 1.0
+    playout = None
 
     def __new__(cls, ticket, playout):
         self = int.__new__(cls, ticket)
@@ -250,15 +254,6 @@ class PortClosed(Exception):
 
 class SecondConsumer(RuntimeError):
     """Somebody else already pulls this playout."""
-
-
-class LostSamples(Exception):
-    """What was asked for has been overwritten. `.samples` lost, `.position` is the oldest that is left."""
-
-    def __init__(self, samples, position):
-        super().__init__(f"{samples} samples were overwritten before they were read; the oldest left is {position}")
-        self.samples = samples
-        self.position = position
 
 
 def clock_ns():

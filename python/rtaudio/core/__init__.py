@@ -41,7 +41,7 @@ _HOME = {
     "Heard": "_port",
     "Ledger": "_port",
     "Line": "_engine",
-    "LostSamples": "_port",
+    "LostSamples": "_ring",
     "MediaReader": "_port",
     "Playout": "_port",
     "PortClosed": "_port",

@@ -28,7 +28,6 @@ from rtaudio.core._port import EventReader as EventReader
 from rtaudio.core._port import Flush as Flush
 from rtaudio.core._port import Heard as Heard
 from rtaudio.core._port import Ledger as Ledger
-from rtaudio.core._port import LostSamples as LostSamples
 from rtaudio.core._port import MediaReader as MediaReader
 from rtaudio.core._port import Playout as Playout
 from rtaudio.core._port import PortClosed as PortClosed
@@ -37,6 +36,7 @@ from rtaudio.core._port import Segment as Segment
 from rtaudio.core._port import SegmentCut as SegmentCut
 from rtaudio.core._port import clock_ns as clock_ns
 from rtaudio.core._ring import History as History
+from rtaudio.core._ring import LostSamples as LostSamples
 from rtaudio.core._ring import Ring as Ring
 from rtaudio.core.journal import Journal as Journal
 from rtaudio.core.journal import JournalError as JournalError

@@ -11,6 +11,8 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rtaudio.core._ring import LostSamples as LostSamples
+
 Samples = NDArray[np.float32] | NDArray[np.int16]
 
 class SegmentCut(Exception):
@@ -23,12 +25,6 @@ class PortClosed(Exception):
 
 class SecondConsumer(RuntimeError):
     """Somebody else already pulls this playout."""
-
-class LostSamples(Exception):
-    """What was asked for has been overwritten. `.samples` lost, `.position` is the oldest that is left."""
-
-    samples: int
-    position: int
 
 class Ledger(NamedTuple):
     """One consistent snapshot, in samples at the port's rate.
@@ -192,6 +188,11 @@ class AudioPort:
     @property
     def fd(self) -> int:
         """This side's region; -1 for a private port."""
+    @property
+    def epoch(self) -> int:
+        """Which setting-up of the stream this is; stamps the journal."""
+    @property
+    def closed(self) -> bool: ...
     @property
     def side(self) -> Literal["both", "engine", "session"]: ...
     @property

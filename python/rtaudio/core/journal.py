@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from rtaudio.core._engine import DetectorConfig
-from rtaudio.core._port import AudioPort, CoreJournal, LostSamples
+from rtaudio.core._port import AudioPort, CoreJournal
+from rtaudio.core._ring import LostSamples
 
 MAGIC: Final = b"RTAJ"
 VERSION: Final = 1
