@@ -97,7 +97,7 @@ def test_a_program_that_hangs_can_be_closed(tmp_path: Path) -> None:
     async def run() -> None:
         stream = EspeakTTS(program=program(tmp_path / "speaker", "exec sleep 60")).stream("Hello.")
         assert isinstance(stream, EspeakStream)
-        reading = asyncio.create_task(anext(stream, None))  # type: ignore[arg-type]
+        reading = asyncio.create_task(anext(stream, None))
         await asyncio.sleep(0.1)
         await stream.aclose()
         assert await reading is None

@@ -164,7 +164,7 @@ def test_closing_ends_a_stream_that_is_being_read() -> None:
 
         await reader()
         waiting = tts.stream("Five.")
-        task = asyncio.create_task(anext(waiting, None))  # type: ignore[arg-type]
+        task = asyncio.create_task(anext(waiting, None))
         await asyncio.sleep(0)
         await waiting.aclose()
         assert await task is None

@@ -51,7 +51,7 @@ def draw(timeline: Timeline, path: Path) -> None:
     load("matplotlib", extra="plot", wanted_by="a picture of the timeline").use("Agg")
     pyplot = load("matplotlib.pyplot", extra="plot", wanted_by="a picture of the timeline")
     systems = list(pairwise([0.0, *breaks(timeline), timeline.duration_s]))
-    longest_s = max(end - begin for begin, end in systems)
+    longest_s = max(1.0, *(end - begin for begin, end in systems))
     figure = pyplot.figure(figsize=(_WIDTH_IN, _HEIGHT_IN * len(systems) + 1.1), dpi=110)
     try:
         outer = figure.add_gridspec(
