@@ -228,7 +228,8 @@ static rta_status step(rta_engine *e, int64_t now_ns) {
     RTA_RT_ENTER();
     const int64_t began_ns = rta_clock_ns();
     rta_status status = RTA_OK;
-    if (e->anchored && now_ns < e->now_ns) {
+    const int64_t furthest_ns = (int64_t)RTA_ENGINE_JUMP_S * 1000000000;
+    if (e->anchored && (now_ns < e->now_ns || now_ns - e->now_ns > furthest_ns)) {
         status = RTA_INVALID;
     } else {
         const table *t = __atomic_load_n(&e->current, __ATOMIC_SEQ_CST);

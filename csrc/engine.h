@@ -38,6 +38,7 @@ extern "C" {
 enum {
     RTA_ENGINE_LINES = 1024,
     RTA_ENGINE_WAKES = 64,
+    RTA_ENGINE_JUMP_S = 3600, /* how far one step may go: a clock mistaken for another must not hang the caller */
     RTA_INPUT_LIMIT = 64, /* full scale is 1; beyond this (+36 dB) it is not audio, and would poison the VAD's state */
 };
 
@@ -92,7 +93,8 @@ rta_status rta_engine_add(rta_engine *engine, rta_port_engine *port, const rta_l
 rta_status rta_engine_remove(rta_engine *engine, rta_line *line);
 rta_status rta_engine_start(rta_engine *engine); /* own thread, paced by the monotonic clock */
 void rta_engine_stop(rta_engine *engine);
-/* AUDIO PATH. RTA_BUSY if the thread runs or another step is under way. RTA_INVALID: now_ns fell. */
+/* AUDIO PATH. RTA_BUSY if the thread runs or another step is under way. RTA_INVALID: now_ns fell, or jumped
+ * further than RTA_ENGINE_JUMP_S; nothing was done. */
 rta_status rta_engine_step(rta_engine *engine, int64_t now_ns);
 void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures);
 

@@ -331,7 +331,7 @@ cdef class Engine:
             self.thread_runs = False
 
     def step(self, int64_t now_ns):
-        """Carries out every tick due at `now_ns` of a clock of the caller's, which never falls."""
+        """Carries out every tick due at `now_ns` of a clock of the caller's, which never falls nor jumps over an hour."""
         cdef rta_engine *engine
         cdef rta_status status = RTA_OK
         with self.lock:
@@ -341,7 +341,7 @@ cdef class Engine:
         if status == RTA_BUSY:
             raise RuntimeError("step: the engine's own thread runs; stop() it before stepping by hand")
         if status == RTA_INVALID:
-            raise ValueError(f"step: now_ns must not fall ({now_ns})")
+            raise ValueError(f"step: now_ns={now_ns} fell, or is more than an hour after the last step; take smaller steps")
 
     @property
     def running(self):

@@ -21,6 +21,7 @@ from rtaudio import (
     SegmentCut,
     SileroVad,
     Wake,
+    clock_ns,
 )
 from tests.core.rig import RATE, Audio, LevelVad, Rig, W, level, numbered, windows
 
@@ -476,8 +477,11 @@ def test_clear_refusals() -> None:
     with pytest.raises(ValueError, match="tick_s"):
         Engine(tick_s=1.0)
     engine.step(100)
-    with pytest.raises(ValueError, match="fall"):
+    with pytest.raises(ValueError, match="fell"):
         engine.step(99)
+    with pytest.raises(ValueError, match="an hour"):
+        engine.step(clock_ns() + 4000 * 10**9)  # a wrong clock is no reason to work for days
+    assert engine.figures()["ticks"] == 0
     with pytest.raises(TypeError, match="float32 or int16"):
         line.push(np.zeros(10))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one-dimensional"):

@@ -73,6 +73,6 @@ def test_the_engine_thread_sleeps_and_writes_and_nothing_else(tmp_path: Path, re
     started = calls.index("clock_nanosleep")
     running = [name for name in calls[started:] if name not in ("exit_group", "exit")]
     assert set(running) == ALLOWED, f"{sorted(set(running) - ALLOWED)} on the audio path"
-    # One sleep a tick, and at most one write a tick for four ports.
-    assert running.count("clock_nanosleep") >= ticks - 5
-    assert running.count("write") <= running.count("clock_nanosleep")
+    # A sleep before each step, and after it at most one write for four ports.
+    assert ticks > 50
+    assert 20 < running.count("write") <= running.count("clock_nanosleep")

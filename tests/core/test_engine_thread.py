@@ -41,7 +41,7 @@ def test_law4_playout_and_barge_in_go_on_while_python_holds_the_gil() -> None:
     segment.write(numbered(1, 10 * RATE))
     tap = port.tap(0)
     engine.start()
-    hold_the_gil(0.6)
+    hold_the_gil(1.0)
     engine.stop()
     events = {e.kind: e for e in port.events()}
     # The user spoke from 0.1 s on: the reply was ducked, paused and flushed with no Python running.

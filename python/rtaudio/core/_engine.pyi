@@ -145,7 +145,7 @@ class Engine:
     def stop(self) -> None: ...
     def step(self, now_ns: int) -> None:
         """Every tick due at `now_ns`, in order. The first step after making, start or stop begins the grid of ticks.
-        RuntimeError while the thread runs; ValueError if `now_ns` falls."""
+        RuntimeError while the thread runs; ValueError if `now_ns` falls or jumps over more than an hour."""
     @property
     def running(self) -> bool: ...
     def figures(self) -> dict[str, int]:
