@@ -32,14 +32,17 @@ RATE: Final = 24000
 
 # Where the model keeps the running sum of phoneme lengths, in frames (int64, one per input id).
 _PHONEME_ENDS: Final = "/CumSum_output_0"
-# Silence left before the first sound, and at most after the last one. 20 ms keeps the attack of a plosive.
+# Silence left before the first sound, and at most after the last one: of a sentence; of a part of one, which another
+# follows. 20 ms keep the attack of a plosive.
 _LEAD_S: Final = 0.020
 _TAIL_S: Final = 0.250
+_COMMA_TAIL_S: Final = 0.120
 # Sound is what exceeds this share of the piece's peak (-46 dB): breath and hiss before the first phoneme stay below.
 _AUDIBLE: Final = 0.005
 # A first sentence longer than this is spoken in parts at its commas: 120 characters are about 8 s of speech, which
 # take about 0.15 s to compute on one core.
 _LONG_CHARACTERS: Final = 120
+_FULL_STOPS: Final = ".!?…"
 _COMMA: Final = re.compile(r"(?<=[,;:—])\s+")
 _WORD: Final = re.compile(r"\S+")
 
@@ -102,7 +105,7 @@ class HibariVoice:
             if len(ids) < 3:
                 continue
             audio, phoneme_ends = self._synthesise(ids)
-            audio, first = _trim(audio)
+            audio, first = _trim(audio, _TAIL_S if phonemes.rstrip()[-1:] in _FULL_STOPS else _COMMA_TAIL_S)
             known = [character in self._engine.vocab for character in phonemes]
             begins = [min(max(start - first, 0), len(audio)) for start in _word_starts(phonemes, known, phoneme_ends)]
             if begins:
@@ -268,14 +271,14 @@ def _word_starts(phonemes: str, known: Sequence[bool], ends: NDArray[np.int64]) 
         before = phoneme
 
 
-def _trim(audio: Audio) -> tuple[Audio, int]:
+def _trim(audio: Audio, tail_s: float) -> tuple[Audio, int]:
     """Cuts silence at both ends; gives what is left and how many samples were cut in front."""
     level = np.abs(audio)
     audible = np.flatnonzero(level > _AUDIBLE * float(level.max(initial=0.0)))
     if not len(audible):
         return audio, 0
     first = max(int(audible[0]) - int(_LEAD_S * RATE), 0)
-    last = min(int(audible[-1]) + int(_TAIL_S * RATE), len(audio))
+    last = min(int(audible[-1]) + int(tail_s * RATE), len(audio))
     return audio[first:last], first
 
 

@@ -46,7 +46,7 @@ LIBRARY: Final[Sequence[Answer]] = (
     ),
     Answer(
         ["how", "many", "book|books|borrow|take"],
-        "Up to ten books, and you can keep them for four weeks. If nobody is waiting for them, you may have them longer.",
+        "Up to ten books, and you can keep them for four weeks. If nobody waits for them, you may have them longer.",
     ),
     Answer(["film|films|movie|movies"], "Yes, films too. You can take three of them, for one week."),
     Answer(["where|address|find"], "We are at number twelve, Mill Street, across the road from the station."),
