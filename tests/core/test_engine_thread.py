@@ -152,7 +152,7 @@ def test_the_wake_up_reaches_asyncio_with_one_write_per_tick_for_many_ports() ->
         engine.stop()
         asyncio.get_running_loop().remove_reader(wake.fd)
         figures = engine.figures()
-        assert 10 <= figures["wakes"] <= figures["steps"]
+        assert 1 <= figures["wakes"] <= figures["steps"]
         engine.close()
         wake.close()
 
