@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from ctypes.util import find_library
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,7 +175,7 @@ class PulseServer:
     def say(self, wav: Path) -> subprocess.Popen[bytes]:
         """Speaks a WAV file at the microphone, from about now on. The caller waits for it, or ends it with `end`."""
         return subprocess.Popen(
-            ["paplay", "--device=mic_feed", "--latency-msec=30", str(wav)],
+            ["paplay", "--device=mic_feed", "--latency-msec=100", str(wav)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
         )
@@ -222,7 +223,7 @@ class Recording:
             time.sleep(0.02)
 
 
-def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
+def end(process: subprocess.Popen[Any], how: signal.Signals = signal.SIGTERM) -> None:
     """Asks it to end, then makes it."""
     if process.poll() is None:
         process.send_signal(how)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -189,15 +190,14 @@ def converse(folder: Path, replies: str) -> None:
 
 def watch(folder: Path) -> None:
     """A conversation that goes on until the sound card is gone, however that comes about."""
-    sound.STALLED_AFTER_S = 1.0
-    sound_streams.CLOSE_WITHIN_S = 1.0
 
     async def until_it_is_gone(card: SoundCard) -> None:
         begin(card)
         tell("runs")
         await card.watch()
 
-    with Engine() as engine:
+    patience = patch.object(sound, "STALLED_AFTER_S", 1.0), patch.object(sound_streams, "CLOSE_WITHIN_S", 1.0)
+    with Engine() as engine, patience[0], patience[1]:
         engine.start()
         with SoundCard(engine, block_s=BLOCK_S) as card:
             write(card, marked(10 * card.port.rate), card.port.rate)

@@ -11,8 +11,8 @@ PortAudio's threads call C (csrc/device.h): the microphone's block goes into the
 comes out of the playout. No Python runs in between, so a blocked event loop stops neither (law 4). Input and output are
 two streams: sound servers refuse or disturb a single one for both, and their clocks may differ.
 
-    NEW ─ open ─► OPEN ─ start ─► RUNNING ─ close ─► CLOSED
-      └───────────── close ────────┴──────────────────► CLOSED
+    NEW ─ open ─► OPEN ─ start ─► RUNNING
+     └──────────────┴────────────────┴──── close ─► CLOSED
 
 What is opened is undone in the reverse order, on errors too: streams are closed before the memory their callbacks use.
 """
@@ -50,9 +50,8 @@ class SoundCard:
     """A microphone and a loudspeaker with a port between them, driven by `engine`.
 
     The card makes the port, adds it to the engine as a device line, and takes all of it down again in `close()`. It
-    neither starts nor closes the engine, and does not close `wake`. All calls from one thread, but `figures` and
-    `check` from any. `open` and `close` block for as long as the device takes: tenths of a second, `close` at
-    most 3 s.
+    neither starts nor closes the engine, and does not close `wake`. All calls from one thread. `open` and `close` block
+    for as long as the device takes: tenths of a second, `close` at most 3 s.
     """
 
     def __init__(
@@ -70,8 +69,8 @@ class SoundCard:
 
         `input`, `output`: index of a device or a part of its name; None: the system's default. `rate`: of the
         loudspeaker and with it of the port, 8, 16, 24 or 48 kHz; None: the device's own if it is one of these, else the
-        highest that it takes. The microphone runs at its own rate. `block_s`: samples per callback, 2..200 ms: shorter
-        is quicker, and less patient with a busy machine. `wake`, `detector`: as in Engine.add.
+        highest that it takes. The microphone runs at its own rate. `block_s`: time between callbacks, 2..200 ms:
+        shorter is quicker, and less patient with a busy machine. `wake`, `detector`: as in Engine.add.
         """
         if not SHORTEST_BLOCK_S <= block_s <= LONGEST_BLOCK_S:  # false for NaN, too
             raise ValueError(f"block_s = {block_s}: must lie in {SHORTEST_BLOCK_S}..{LONGEST_BLOCK_S} seconds")
@@ -184,7 +183,7 @@ class SoundCard:
 
     def figures(self) -> dict[str, int]:
         """Counters and times of csrc/device.h and of the line, with `rate`, `input_rate` and the channels. After
-        `close`: the last ones. Any thread."""
+        `close`: the last ones."""
         if self._state not in ("open", "running"):
             return dict(self._last_figures)
         return {
@@ -199,7 +198,7 @@ class SoundCard:
     # ---- A device that goes away.
 
     def check(self) -> None:
-        """SoundUnavailable: a stream has ended by itself (unplugged, sound server gone). Any thread."""
+        """SoundUnavailable: a stream has ended by itself (unplugged, sound server gone)."""
         self._expect("open", "running")
         kind = self._streams.ended.kind
         if kind is not None:
