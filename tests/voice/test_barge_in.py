@@ -142,12 +142,15 @@ def test_without_barge_in_the_agent_ends_and_then_answers() -> None:
     run(main())
 
 
-def test_an_interruption_before_the_first_word_joins_the_turns() -> None:
-    """Nothing was heard: as if the reply had not begun (law 10)."""
+@pytest.mark.parametrize("stall_s", [0.0, 0.5])
+def test_an_interruption_before_the_first_word_joins_the_turns(stall_s: float) -> None:
+    """Nothing was heard: as if the reply had not begun (law 10); also when all of it is learned at once, afterwards."""
 
     async def main() -> None:
         cast = Cast(llm=FakeLLM(["Incomprehensibilities.", "The answer."]), tts=FakeTTS(char_s=0.1))
         async with conversation(cast, caller_with({"at_s": 0.5}, {"after_agent_starts_s": 0.05})) as sim:
+            await sim.until(lambda: bool(sim.told(AgentSpeechStarted)))
+            sim.stall(stall_s)
             await sim.finish()
             texts = [m.text for m in sim.session.history]
         assert texts == ["first question second question", "The answer."]

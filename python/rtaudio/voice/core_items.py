@@ -60,9 +60,27 @@ class Segments:
                 reply, segment = self._replies[event.segment]
                 if event.kind == "segment_started":
                     return it.ReplySounded(at, reply)
-                if event.kind == "segment_done":
-                    return it.ReplyDone(at, reply)
-                heard = segment.heard(at.time_ns)
-                return it.ReplyCut(at, reply, heard.final, heard.bound)
+                return it.ReplyDone(at, reply) if event.kind == "segment_done" else cut_of(reply, segment, at)
             case _:
                 return None
+
+    def lookup(self, at: it.Stamp) -> it.Item | None:
+        """What the events of the latest segment would have said, by the ledger: for when events were lost."""
+        if not self._replies:
+            return None
+        reply, segment = next(reversed(self._replies.values()))
+        match segment.ledger().state:
+            case "playing":
+                return it.ReplySounded(at, reply)
+            case "done":
+                return it.ReplyDone(at, reply)
+            case "cut":
+                return cut_of(reply, segment, at)
+            case _:
+                return None
+
+
+def cut_of(reply: int, segment: Segment, at: it.Stamp) -> it.ReplyCut:
+    """The reply's segment was cut: how much of it was heard."""
+    heard = segment.heard(at.time_ns)
+    return it.ReplyCut(at, reply, heard.final, heard.bound)

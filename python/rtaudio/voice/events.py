@@ -149,6 +149,14 @@ class AudioLost(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventsLost(SessionEvent):
+    """The session fell so far behind that the core dropped `count` events. What became of the reply is looked up in the
+    ledger; starts and ends of the user's speech may be missing."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionClosed(SessionEvent):
     """The last event. `reason`: "closed" when asked to, else what went wrong."""
 

@@ -74,6 +74,13 @@ class LineStarved(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class EventsLost(Item):
+    """`count` events of the core were dropped: the session did not take them in time."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class AudioLost(Item):
     """Mic audio was overwritten before recognition got it."""
 

@@ -98,6 +98,8 @@ class Machine:
                 yield do.Emit(ev.InputStarved(at_s=self._now_s, missing_for_s=item.samples / MIC_RATE))
             case it.AudioLost():
                 yield do.Emit(ev.AudioLost(at_s=self._now_s, lost_for_s=item.samples / MIC_RATE))
+            case it.EventsLost():
+                yield do.Emit(ev.EventsLost(at_s=self._now_s, count=item.count))
             case it.TranscriptCame() | it.TranscriptFailed():
                 if (turn := self.turns.find(item.turn)) is not None and turn.state is not Hearing.SETTLED:
                     yield from self._transcript(turn, item)
@@ -251,6 +253,8 @@ class Machine:
     ) -> Iterator[do.Effect]:
         match item:
             case it.ReplySounded():
+                if reply.times.first_sample is not None:
+                    return  # told already; looked up again after events were lost
                 reply.times.first_sample = item.at.time_ns
                 reply.began_mic = item.at.mic
                 if reply.phase is Phase.THINKING:

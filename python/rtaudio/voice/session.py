@@ -72,6 +72,7 @@ class Session:
         )
         self._mailbox: deque[it.Item] = deque()
         self._handling = False
+        self._events_lost = 0
         self._started = False
         self._closing: asyncio.Task[None] | None = None
 
@@ -151,6 +152,11 @@ class Session:
             for event in in_order(self._port.events()):
                 if (item := self._segments.item_of(event, stamp)) is not None:
                     self.post(item)
+            if (lost := self._port.events_dropped) != self._events_lost:
+                self.post(it.EventsLost(stamp, lost - self._events_lost))
+                self._events_lost = lost
+                if (item := self._segments.lookup(stamp)) is not None:
+                    self.post(item)
             self._hands.move(stamp)
         except PortClosed:
             self._close("the port was closed")
@@ -191,7 +197,7 @@ class Session:
 
         await asyncio.gather(
             *(
-                attempt(provider.warm_up(), troubled(kind, provider.name))
+                attempt(provider.warm_up, troubled(kind, provider.name))
                 for kind, provider in self._hands.providers().items()
             )
         )

@@ -46,9 +46,9 @@ async def close_stream(stream: Closable, limit_s: float, troubled: Callable[[str
         troubled(f"while its stream was closed: {describe(error)}")
 
 
-async def attempt(work: Awaitable[None], troubled: Callable[[str], None]) -> None:
-    """Awaits `work`; an error is told, not raised."""
+async def attempt(work: Callable[[], Awaitable[None]], troubled: Callable[[str], None]) -> None:
+    """Awaits `work()`; an error is told, not raised."""
     try:
-        await work
+        await work()
     except Exception as error:
         troubled(describe(error))
