@@ -10,6 +10,7 @@ import pytest
 
 from rtaudio.providers import HibariTTS
 from rtaudio.providers.hibari import RATE, HibariVoice, Spoken, _with_phoneme_ends, split
+from rtaudio.providers.scripted import LIBRARY
 from rtaudio.testing import virtual_time
 from rtaudio.voice.protocols import TTS, ProviderError, Speech
 
@@ -77,6 +78,28 @@ def test_a_word_after_a_pause_starts_where_sound_comes_back(voice: HibariVoice) 
         before = spoken.samples[start - int(0.15 * RATE) : start - int(0.05 * RATE)]
         after = spoken.samples[start : start + int(0.15 * RATE)]
         assert level_db(after) - level_db(before) > 15
+
+
+def test_word_starts_agree_with_a_forced_alignment(voice: HibariVoice) -> None:
+    """Law 9 stands on them: 28 ms off at the median, 67 ms at p90 (docs/decisions/local-voice.md)."""
+    pocketsphinx, soxr = pytest.importorskip("pocketsphinx"), pytest.importorskip("soxr")
+    decoder = pocketsphinx.Decoder(samprate=16000, loglevel="FATAL", bestpath=False)
+    off_s: list[float] = []
+    for text in re.findall(r"[^.!?]+[.!?]", " ".join(answer.text for answer in LIBRARY)):
+        text = text.strip()
+        words = re.findall(r"[a-z']+", text.lower())
+        spoken = voice.say(text)
+        heard = np.concatenate([np.zeros(1600), soxr.resample(spoken.samples, RATE, 16000), np.zeros(3200)])
+        decoder.set_align_text(" ".join(words))
+        decoder.start_utt()
+        decoder.process_raw((heard * 32767).astype("<i2").tobytes(), False, True)
+        decoder.end_utt()
+        aligned = [part.start_frame / 100 - 0.1 for part in decoder.seg() if part.word[0] not in "<["]
+        assert len(aligned) == len(words) == len(spoken.words)
+        off_s += [word.start_s - at for word, at in zip(spoken.words, aligned, strict=True)]
+    assert len(off_s) > 100
+    assert np.median(np.abs(off_s)) < 0.035
+    assert np.quantile(np.abs(off_s), 0.9) < 0.085
 
 
 def test_the_output_added_to_the_model_leaves_its_sound_alone(voice: HibariVoice) -> None:

@@ -96,6 +96,7 @@ class RichScreen:
 
     def __init__(self, rich: Any) -> None:
         self._text = load("rich.text", extra="cli", wanted_by="a live transcript").Text
+        self._grid = load("rich.table", extra="cli", wanted_by="a live transcript").Table.grid
         console = load("rich.console", extra="cli", wanted_by="a live transcript").Console
         live = load("rich.live", extra="cli", wanted_by="a live transcript").Live
         self._console = console(highlight=False)
@@ -138,8 +139,11 @@ class RichScreen:
         self._live.stop()
 
     def _line(self, event: SessionEvent, who: str, style: str, parts: list[tuple[str, str]]) -> None:
-        line = self._text.assemble((f"{event.at_s:7.2f} s  ", "dim"), (f"{who:<9} ", style), *parts)
-        self._console.print(line)
+        row = self._grid(padding=(0, 2, 0, 0))
+        for width in (9, 8, None):  # the words wrap within their own column
+            row.add_column(width=width)
+        row.add_row(self._text(f"{event.at_s:7.2f} s", "dim"), self._text(who, style), self._text.assemble(*parts))
+        self._console.print(row)
 
     def _status(self, at_s: float) -> Any:
         styles = {"listening": "black on green", "thinking": "black on yellow", "speaking": "black on cyan"}
