@@ -261,7 +261,8 @@ class Machine:
                     reply.phase = Phase.SPEAKING
                 yield do.Emit(ev.AgentSpeechStarted(at_s=self._now_s, reply=reply.number))
             case it.ReplyAudible():
-                reply.times.heard = item.at.time_ns - item.samples * 1_000_000_000 // self._port_rate
+                heard_ns = item.at.time_ns - item.samples * 1_000_000_000 // self._port_rate
+                reply.times.heard = max(heard_ns, reply.times.first_sample or 0)  # that was stamped when it was learned
                 yield from self._tell_metrics(reply)
             case it.ReplyDone():
                 yield from self._retire(reply, reply.audio_end + 1, 0)
