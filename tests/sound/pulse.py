@@ -134,6 +134,17 @@ class PulseServer:
             ["pactl", "unload-module", "module-null-sink"], env=self.environment, check=True, stdin=subprocess.DEVNULL
         )
 
+    def streams_that_play(self) -> int:
+        """How many there are at the moment; one that is open but not started does not count."""
+        listed = subprocess.run(
+            ["pactl", "list", "sink-inputs"],
+            env=self.environment | {"LC_ALL": "C"},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return listed.stdout.count("Corked: no")
+
     def _wait_until_it_answers(self) -> None:
         assert self._server is not None
         deadline = time.monotonic() + 20
