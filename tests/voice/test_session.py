@@ -13,6 +13,7 @@ from rtaudio.voice import (
     Agent,
     AgentSpeechHeard,
     AgentSpeechStarted,
+    AudioLost,
     ChatContext,
     ChatMessage,
     ReplyText,
@@ -320,3 +321,34 @@ def test_a_session_reads_what_a_running_engine_has_for_it_through_the_wake_up() 
             wake.close()
 
     asyncio.run(main())
+
+
+def test_the_sink_keeps_both_sides_aligned() -> None:
+    """The caller's clip is in the left channel where the caller spoke, the agent's in the right where it sounded."""
+
+    async def main() -> None:
+        async with conversation(Cast(), caller_with({"at_s": 0.5})) as sim:
+            await sim.finish()
+        stereo = sim.sink.stereo()
+        (begin, end) = sim.caller.spoken[0]
+        assert np.array_equal(stereo[begin:end, 0], speech(1.0))
+        sounded = np.flatnonzero(stereo[:, 1])[0] / 24000
+        assert sounded == pytest.approx(sim.told(AgentSpeechStarted)[0].at_s - 0.01, abs=0.011)
+
+    run(main())
+
+
+def test_speech_that_was_overwritten_before_it_was_recognised_is_counted() -> None:
+    """Laws 8 and 11: a stall longer than the mic's history loses audio, and says how much."""
+
+    async def main() -> None:
+        async with conversation(Cast(), caller_with({"at_s": 0.5}, clip_s=40.0)) as sim:
+            await sim.advance(1.0)
+            sim.stall(38.0)
+            await sim.finish()
+            texts = [m.text for m in sim.session.history]
+        lost = sum(event.lost_for_s for event in sim.told(AudioLost))
+        assert 38.0 - 2**19 / 16000 - 0.1 <= lost < 38.0
+        assert texts == ["first question", LONG]
+
+    run(main())

@@ -65,6 +65,13 @@ class SimulatedSink:
     def agent(self) -> Audio:
         return np.concatenate([np.zeros(0, np.float32), *self._agent])
 
+    def stereo(self) -> Audio:
+        """Both, shape (n, 2): caller left, agent right. ValueError where their rates differ."""
+        caller, agent = self.caller, self.agent
+        if len(caller) != len(agent):
+            raise ValueError("caller and agent are at different rates: give the caller the port's rate")
+        return np.stack([caller, agent], axis=1)
+
 
 class Simulation:
     """Owns a private port, an engine stepped by hand, and a session. `events` has everything the session told."""

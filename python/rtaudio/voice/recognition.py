@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rtaudio.core import LostSamples
 from rtaudio.voice.protocols import STT, STTStream
@@ -12,6 +12,9 @@ from rtaudio.voice.streams import describe
 
 if TYPE_CHECKING:
     from rtaudio.core._port import MediaReader
+
+MOST_SAMPLES: Final = 16000
+"""Handed over at once: after a stall the audio comes in pieces of a second."""
 
 
 class Recognition:
@@ -40,6 +43,8 @@ class Recognition:
         self._ended = False  # the stream was told that no more audio comes
         self._over = False  # final or failed
         self._limit: asyncio.Timeout | None = None
+        if reader.lost:  # its start was already overwritten
+            lost(reader.lost)
 
     @property
     def stream(self) -> STTStream:
@@ -63,7 +68,7 @@ class Recognition:
 
     def _push(self) -> None:
         while True:
-            count = self._reader.available
+            count = min(self._reader.available, MOST_SAMPLES)
             if self._until is not None:
                 count = min(count, self._until - self._reader.position)
             if count <= 0:
