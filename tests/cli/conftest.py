@@ -32,6 +32,7 @@ class Demo:
     caller: NDArray[np.float32]
     agent: NDArray[np.float32]
     rate: int
+    journal: Path
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +46,10 @@ def clips() -> list[NDArray[np.float32]]:
 def demo(clips: list[NDArray[np.float32]], tmp_path_factory: pytest.TempPathFactory) -> Demo:
     lines: list[str] = []
     path = tmp_path_factory.mktemp("demo") / "recording.wav"
-    take, placed = virtual_time.run(perform(clips, path, PlainScreen(lines.append), fast=True))
+    journal = path.with_name("journal.rtj")
+    take, placed = virtual_time.run(perform(clips, path, PlainScreen(lines.append), fast=True, journal=journal))
     sound = read_wav(path)
-    return Demo(take, placed, lines, sound.samples[:, 0], sound.samples[:, 1], sound.rate)
+    return Demo(take, placed, lines, sound.samples[:, 0], sound.samples[:, 1], sound.rate, journal)
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,12 @@ def test_the_command_leaves_recording_transcript_and_picture(rtaudio: Command, d
     pytest.importorskip("matplotlib")
     result = rtaudio("demo", "--fast", "--out", tmp_path / "left")
     assert result.returncode == 0, result.stderr
-    assert {path.name for path in (tmp_path / "left").iterdir()} == {"recording.wav", "timeline.png", "transcript.json"}
+    assert {path.name for path in (tmp_path / "left").iterdir()} == {
+        "recording.wav",
+        "timeline.png",
+        "transcript.json",
+        "journal.rtj",
+    }
     assert (tmp_path / "left" / "recording.wav").read_bytes() == demo.take.path.read_bytes()
     assert "‹" in result.stdout
     assert "not from a model" in result.stdout

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="a whole conversation with an interruption; no sound card, key or network",
         description="A caller (the local voice, lowered) talks to an agent, interrupts it, and says goodbye, in real "
-        "time. Leaves a stereo recording, a picture of the timeline and a transcript.",
+        "time. Leaves a stereo recording, a picture of the timeline, a transcript and a journal.",
     )
     demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
     demo.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes, the same each time")
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes, the same each time")
     files.add_argument("--picture", type=Path, metavar="PNG", help="also draw the timeline")
     files.add_argument("--transcript", type=Path, metavar="JSON", help="also write what was said and heard, and when")
+    files.add_argument("--journal", type=Path, metavar="RTJ", help="also keep the record that can be run again")
     card = talk.add_argument_group("at the sound card")
     card.add_argument("--mic", metavar="NAME", help="microphone: index or part of its name (rtaudio devices)")
     card.add_argument("--speaker", metavar="NAME", help="loudspeaker: index or part of its name")

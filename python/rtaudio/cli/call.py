@@ -13,13 +13,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from rtaudio.cli.caller import Caller
-from rtaudio.core import MIC_RATE, AudioPort, Engine, SileroVad, Wake
+from rtaudio.core import MIC_RATE, AudioPort, Engine, Journal, SileroVad, Wake
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.clock import now_ns
+from rtaudio.voice.journaling import session_recorder
 from rtaudio.voice.protocols import LLM, STT, TTS
 from rtaudio.voice.session import Session
 
@@ -53,15 +55,23 @@ class Call:
     the port is closed, for what reads the port's rings. The call owns its providers.
     """
 
-    def __init__(self, agent: Agent, providers: Providers, *, fast: bool) -> None:
+    def __init__(self, agent: Agent, providers: Providers, *, fast: bool, journal: Path | None = None) -> None:
+        """`journal`: a file for the record of the call, from which it can be run again."""
         self._fast = fast
         self._wake = None if fast else Wake()
         self.engine = Engine(tick_s=TICK_S, vad=SileroVad())
         self.port = AudioPort(PORT_RATE)
+        self._journal = None if journal is None else Journal(journal, self.port, input_rate=MIC_RATE)
         self.line = self.engine.add(self.port, kind="paced", input_rate=MIC_RATE, wake=self._wake)
         self.caller = Caller(self.line)
         self.session = Session(
-            self.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=self._wake
+            self.port,
+            agent,
+            stt=providers.stt,
+            llm=providers.llm,
+            tts=providers.tts,
+            wake=self._wake,
+            recorder=None if self._journal is None else session_recorder(self._journal, agent, self.port.rate),
         )
         self._providers = providers
         self.collect: Callable[[], None] = _nothing
@@ -120,6 +130,8 @@ class Call:
             last()
         finally:
             self.engine.close()
+            if self._journal is not None:
+                self._journal.close()
             self.port.close()
             if self._wake is not None:
                 self._wake.close()

@@ -5,7 +5,8 @@
     caller  1.2 s into that         "Wait, what about Sunday?"           the agent stops, and answers that
     caller                          "How many books…", "…Goodbye."
 
-It leaves FOLDER/recording.wav (caller left, agent right), timeline.png and transcript.json.
+It leaves FOLDER/recording.wav (caller left, agent right), timeline.png, transcript.json, and journal.rtj, from which
+the call can be run again.
 """
 
 from __future__ import annotations
@@ -74,13 +75,17 @@ def run(options: argparse.Namespace) -> None:
     try:
         screen.note("The caller's voice is made on the spot; the answers come from a small table, not from a model.")
         clips = voice_of_the_caller(SCRIPT)
-        take, _ = run_call(perform(clips, folder / "recording.wav", screen, fast=options.fast), fast=options.fast)
+        conversation = perform(
+            clips, folder / "recording.wav", screen, fast=options.fast, journal=folder / "journal.rtj"
+        )
+        take, _ = run_call(conversation, fast=options.fast)
     finally:
         screen.close()
     screen.note("")
     screen.note(f"recording   {take.path}  (caller left, agent right)")
     take.write_transcript(folder / "transcript.json", screen)
     take.draw(folder / "timeline.png", screen)
+    screen.note(f"journal     {folder / 'journal.rtj'}")
 
 
 def voice_of_the_caller(script: Sequence[Cue]) -> list[NDArray[np.float32]]:
@@ -90,12 +95,14 @@ def voice_of_the_caller(script: Sequence[Cue]) -> list[NDArray[np.float32]]:
 
 
 async def perform(
-    clips: Sequence[NDArray[np.float32]], recording: Path, screen: Screen, *, fast: bool
+    clips: Sequence[NDArray[np.float32]], recording: Path, screen: Screen, *, fast: bool, journal: Path | None = None
 ) -> tuple[Take, list[Placed]]:
     """The conversation, recorded."""
+    recording.parent.mkdir(parents=True, exist_ok=True)
     placed: list[Placed] = []
     cues = deque(zip(SCRIPT, clips, strict=True))
-    call = Call(Agent(greeting=GREETING), Providers(PocketsphinxSTT(), ScriptedLLM(), HibariTTS()), fast=fast)
+    providers = Providers(PocketsphinxSTT(), ScriptedLLM(), HibariTTS())
+    call = Call(Agent(greeting=GREETING), providers, fast=fast, journal=journal)
     with Take(call.port, call.line, recording, stereo=True) as take:
         call.collect, call.last = take.collect, take.close
         events = call.session.events(bound=1 << 14)

@@ -58,6 +58,7 @@ def _check(options: argparse.Namespace) -> None:
             "--fast": options.fast,
             "--picture": options.picture,
             "--transcript": options.transcript,
+            "--journal": options.journal,
         }
         given = [name for name, value in only_files.items() if value]
         if given:
@@ -97,8 +98,17 @@ def providers_of(options: argparse.Namespace, screen: Screen) -> Providers:
 def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
     clip = read_wav(options.input).mono(MIC_RATE)
     providers = providers_of(options, screen)
-    main = answer(clip, agent_of(options), providers, options.out, screen, stereo=options.stereo, fast=options.fast)
-    take = run_call(main, fast=options.fast)
+    conversation = answer(
+        clip,
+        agent_of(options),
+        providers,
+        options.out,
+        screen,
+        stereo=options.stereo,
+        fast=options.fast,
+        journal=options.journal,
+    )
+    take = run_call(conversation, fast=options.fast)
     screen.note(f"answer      {take.path}{'  (caller left, agent right)' if options.stereo else ''}")
     if options.transcript is not None:
         take.write_transcript(options.transcript, screen)
@@ -118,9 +128,10 @@ async def answer(
     *,
     stereo: bool,
     fast: bool,
+    journal: Path | None = None,
 ) -> Take:
     """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says."""
-    call = Call(agent, providers, fast=fast)
+    call = Call(agent, providers, fast=fast, journal=journal)
     with Take(call.port, call.line, out, stereo=stereo) as take:
         call.collect, call.last = take.collect, take.close
         call.caller.say(clip, 0)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def encode_effect(effect: Effect) -> dict[str, Any]:
+    """As plain data; what a replay is compared with."""
     return {"effect": type(effect).__name__, **asdict(effect)}
 
 
