@@ -1,0 +1,118 @@
+"""Any conversation, whatever its timing: drawn callers, latencies, stalls and failures on the real core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, SimulatedCaller, run, speech
+from rtaudio.voice import Agent, AgentSpeechStarted, SessionOptions, TranscriptUpdated
+from tests.voice.conversations import LONG, Cast, conversation
+
+QUICK = SessionOptions(
+    stt_final_timeout_s=1.0,
+    llm_first_timeout_s=1.0,
+    llm_next_timeout_s=1.0,
+    tts_first_timeout_s=1.0,
+    tts_next_timeout_s=1.0,
+    close_timeout_s=0.3,
+)
+TENTHS = st.integers(0, 30).map(lambda tenths: tenths / 10)
+CUES = st.lists(
+    st.tuples(st.integers(1, 15).map(lambda tenths: tenths / 10), st.sampled_from(["starts", "stops", "at"]), TENTHS),
+    min_size=1,
+    max_size=5,
+)
+WAITS = st.sampled_from([0.0, 0.05, 0.3, 0.9])
+FAILURES = st.none() | st.builds(
+    Failure,
+    st.sampled_from(["raise_at_open", "raise", "hang", "nothing", "raise_on_close", "hang_on_close"]),
+    after=st.integers(0, 3),
+    streams=st.integers(1, 2),
+    first=st.integers(0, 2),
+)
+
+
+def script(cues: list[tuple[float, str, float]]) -> SimulatedCaller:
+    """Cues that always come: a start or stop of the agent that may never happen is waited for with a time instead."""
+    caller, at_s = SimulatedCaller(24000), 0.3
+    for length_s, kind, delay_s in cues:
+        if kind == "at" or caller.done:
+            caller.say(speech(length_s), at_s=at_s + delay_s)
+        elif kind == "starts":
+            caller.say(speech(length_s), after_agent_starts_s=delay_s)
+        else:
+            caller.say(speech(length_s), after_agent_stops_s=delay_s)
+        at_s += length_s + delay_s
+    return caller
+
+
+@settings(max_examples=40, deadline=None)
+@given(cues=CUES, stt_s=WAITS, llm_s=WAITS, tts_s=WAITS, latency_s=WAITS, stall=st.none() | st.tuples(TENTHS, TENTHS))
+def test_every_turn_is_in_the_history_once_and_in_order(
+    cues: list[tuple[float, str, float]],
+    stt_s: float,
+    llm_s: float,
+    tts_s: float,
+    latency_s: float,
+    stall: tuple[float, float] | None,
+) -> None:
+    """Law 10, and law 1 at the end: the account of the port holds, and the agent is silent when it does not speak."""
+
+    async def main() -> None:
+        cast = Cast(
+            stt=FakeSTT([f"turn{number}" for number in range(20)], final_after_s=stt_s),
+            llm=FakeLLM([LONG, "Short."], first_after_s=llm_s),
+            tts=FakeTTS(first_after_s=tts_s, char_s=0.03),
+        )
+        async with conversation(cast, script(cues), latency_s=latency_s, agent=Agent(greeting="Hello there.")) as sim:
+            if stall is not None:
+                await sim.advance(0.3 + stall[0])
+                sim.stall(stall[1])
+            try:
+                await sim.finish(limit_s=90)
+            except TimeoutError:  # a cue that waits for an agent who has nothing more to say
+                assert not sim.caller.done
+            history = sim.session.history
+            assert sim.session.state == "listening"
+            ledger = sim.port.playout.ledger()
+            assert ledger.written + ledger.replayed == ledger.played + ledger.queued + ledger.dropped
+            assert ledger.queued == 0
+            assert not sim.sink.agent[-24000:].any()
+        finals = {event.turn: event.text for event in sim.told(TranscriptUpdated) if event.final}
+        said = [word for message in history if message.role == "user" for word in message.text.split()]
+        assert said == [text for _, text in sorted(finals.items())]
+        assert len(sim.told(AgentSpeechStarted)) == len({event.reply for event in sim.told(AgentSpeechStarted)})
+        roles = [message.role for message in history]
+        answers = sum(role == "assistant" for role in roles)
+        assert answers <= len(finals) + 1, "at most one answer a turn, and the greeting"
+
+    run(main())
+
+
+@settings(max_examples=40, deadline=None)
+@given(cues=CUES, failures=st.tuples(FAILURES, FAILURES, FAILURES))
+def test_whatever_fails_the_session_listens_again_and_leaves_nothing(
+    cues: list[tuple[float, str, float]], failures: tuple[Any, Any, Any]
+) -> None:
+    """Law 11. What is checked of tasks and streams is in `conversation`."""
+
+    async def main() -> None:
+        stt, llm, tts = failures
+        cast = Cast(
+            stt=FakeSTT([f"turn{number}" for number in range(20)], failure=stt),
+            llm=FakeLLM([LONG, "Short."], failure=llm),
+            tts=FakeTTS(char_s=0.03, failure=tts),
+        )
+        async with conversation(cast, script(cues), options=QUICK) as sim:
+            try:
+                await sim.finish(limit_s=60)
+            except TimeoutError:
+                assert not sim.caller.done
+            assert sim.session.state == "listening"
+            assert not np.flatnonzero(sim.sink.agent[-2400:]).any()
+
+    run(main())
