@@ -10,6 +10,7 @@ import pytest
 from rtaudio.core import AudioPort
 from rtaudio.testing import run
 from rtaudio.voice import Agent, AgentSpeechHeard, EventsLost, Session, SessionClosed
+from rtaudio.voice.items import SpeechBegan, Stamp
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
 
 
@@ -132,5 +133,23 @@ def test_a_recorder_that_raises_closes_the_session_with_a_reason() -> None:
             assert sim.session.closed
             assert said.cancelled()
         assert [event.reason for event in sim.told(SessionClosed)] == ["OSError: disk full"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_session_that_closes_as_a_turn_begins_leaves_nothing(steps: int) -> None:
+    """A task that was made and has not begun yet closes its stream all the same."""
+
+    async def main() -> None:
+        cast = Cast()
+        async with conversation(cast) as sim:
+            await sim.advance(1.0)
+            sim.session.post(SpeechBegan(Stamp(16000, 0), 15000, 16000))
+            assert cast.stt.open == 1
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await sim.session.aclose()
+            assert cast.stt.open == 0
 
     run(main())

@@ -28,20 +28,27 @@ class Tasks:
 
     @staticmethod
     def cancel(task: asyncio.Task[None]) -> None:
-        """Once: a second cancellation would break off what the first one is tidying up. A task does not cancel itself
-        (an item it posted led here): it looks whether it is still wanted."""
-        if not task.done() and not task.cancelling() and task is not asyncio.current_task():
-            task.cancel()
+        """Soon, and once: a task that has not begun yet would never tidy up, and a second cancellation would break off
+        what the first one is tidying up. A task does not cancel itself (an item it posted led here): it looks whether
+        it is still wanted."""
+        if task is not asyncio.current_task():
+            asyncio.get_running_loop().call_soon(_cancel, task)
 
     async def aclose(self, timeout_s: float) -> list[str]:
         """Cancels all and waits for them; returns the names of those that did not end within `timeout_s`."""
+        await asyncio.sleep(0)  # those just made begin
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
-            self.cancel(task)
+            _cancel(task)
         if not tasks:
             return []
         _, left = await asyncio.wait(tasks, timeout=timeout_s)
         return sorted(task.get_name() for task in left)
+
+
+def _cancel(task: asyncio.Task[None] | None) -> None:
+    if task is not None and not task.done() and not task.cancelling():
+        task.cancel()
 
 
 class Signal:
