@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from rtaudio.core import AudioPort
-from rtaudio.testing import run
-from rtaudio.voice import Agent, AgentSpeechHeard, EventsLost, Session, SessionClosed
-from rtaudio.voice.items import SpeechBegan, Stamp
+from rtaudio.testing import FakeSTT, run
+from rtaudio.testing.providers import FakeSTTStream
+from rtaudio.voice import Agent, AgentSpeechHeard, EventsLost, ProviderFailed, Session, SessionClosed
+from rtaudio.voice.protocols import Audio
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
 
 
@@ -137,19 +138,29 @@ def test_a_recorder_that_raises_closes_the_session_with_a_reason() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("steps", [0, 1, 2])
-def test_a_session_that_closes_as_a_turn_begins_leaves_nothing(steps: int) -> None:
-    """A task that was made and has not begun yet closes its stream all the same."""
+class FullSTT(FakeSTT):
+    """Its streams take no audio."""
+
+    def stream(self) -> FakeSTTStream:
+        stream = super().stream()
+
+        def push(samples: Audio) -> None:
+            raise BufferError("too slow")
+
+        stream.push = push  # type: ignore[method-assign]
+        return stream
+
+
+def test_a_stream_that_takes_no_audio_is_closed_and_reported() -> None:
+    """It fails in the tick in which it was opened, before its task has begun: that tidies up all the same."""
 
     async def main() -> None:
-        cast = Cast()
-        async with conversation(cast) as sim:
-            await sim.advance(1.0)
-            sim.session.post(SpeechBegan(Stamp(16000, 0), 15000, 16000))
-            assert cast.stt.open == 1
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            await sim.session.aclose()
+        cast = Cast(stt=FullSTT(["never"]))
+        async with conversation(cast, caller_with({"at_s": 0.5})) as sim:
+            await sim.finish()
+            assert cast.stt.opened == 1
             assert cast.stt.open == 0
+            assert [m.text for m in sim.session.history] == ["Sorry, I did not catch that."]
+        assert [event.what for event in sim.told(ProviderFailed)] == ["BufferError: too slow"]
 
     run(main())
