@@ -68,6 +68,8 @@ PORT = [
     "playout_control",
     "playout_writer",
     "playout_consumer",
+    "playout_ops",
+    "playout_stage",
     "journal",
     "port",
     *RESAMPLE,
@@ -82,7 +84,7 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
-    "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_measure"]]),
+    "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "port_measure"]]),
     "_replay": ("c", "pyx/_replay.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_replay"]]),
     "_kernels": ("c++", "pyx/kernels.cc", [f"csrc/kernels/{name}.cc" for name in KERNELS]),
 }

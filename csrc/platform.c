@@ -281,6 +281,8 @@ void rta_thread_join(rta_thread *thread) {
     free(thread);
 }
 
+void rta_thread_yield(void) { sched_yield(); }
+
 bool rta_thread_pin(unsigned nth) {
 #ifdef __linux__
     cpu_set_t allowed, one;

@@ -55,6 +55,8 @@ void rta_thread_join(rta_thread *thread); /* frees it */
 /* Keeps the calling thread on the nth of the processors it may use (0 is the first); false: there is none, or the
  * system does not offer it. For measurements only. */
 bool rta_thread_pin(unsigned nth);
+/* Lets another thread of this processor run. For measurements only: a system call. */
+void rta_thread_yield(void);
 /* Kernel id of the calling thread (Linux tid), for tracing tests. */
 int64_t rta_thread_id(void);
 

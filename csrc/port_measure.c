@@ -4,7 +4,7 @@
  * timed. So what is measured is the consumer's own work on warm caches: ops, output stage, ledger, pull log and tap.
  * Each sample bears its number, and what was put out is compared with it outside the timed stretch.
  */
-#include "playout_measure.h"
+#include "port_measure.h"
 
 #include "platform.h"
 #include "port.h"
@@ -58,7 +58,7 @@ static double measure_memcpy(float *batch, uint64_t frame, uint64_t samples) {
     return best;
 }
 
-static rta_status measure(rta_playout_measurement *result, rta_port_engine *engine, rta_port_session *session,
+static rta_status measure(rta_port_measurement *result, rta_port_engine *engine, rta_port_session *session,
                           uint64_t frame, uint64_t batch_samples, uint64_t batches) {
     double batch_ns[MOST_BATCHES];
     uint64_t segment, position = 0;
@@ -83,9 +83,8 @@ static rta_status measure(rta_playout_measurement *result, rta_port_engine *engi
     return status;
 }
 
-rta_status rta_playout_measure(rta_playout_measurement *result, uint32_t rate, uint64_t frame_samples,
-                               uint64_t frames) {
-    *result = (rta_playout_measurement){0};
+rta_status rta_port_measure(rta_port_measurement *result, uint32_t rate, uint64_t frame_samples, uint64_t frames) {
+    *result = (rta_port_measurement){0};
     if (rate < 8000 || frame_samples == 0 || frame_samples > rate / 2) return RTA_INVALID;
     const uint64_t batch_frames = rate / frame_samples, batches = frames / batch_frames;
     if (batches == 0 || batches > MOST_BATCHES) return RTA_INVALID;

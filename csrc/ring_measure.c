@@ -17,7 +17,6 @@
 #include "platform.h"
 #include "ring.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +49,7 @@ static void spin(unsigned *spins) {
         return;
     }
     *spins = 0;
-    sched_yield();
+    rta_thread_yield();
 }
 
 /* Every copy is really made. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Costs of the core measured in C, without Python around each call: for ``rtaudio-bench``. See csrc/playout_measure.h."""
+"""Costs of the core measured in C, without Python around each call: for ``rtaudio-bench``. See csrc/port_measure.h."""
 
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -28,13 +28,13 @@ cdef extern from "port.h":
     rta_playout_controls *rta_port_engine_controls(rta_port_engine *port) nogil
 
 
-cdef extern from "playout_measure.h":
-    ctypedef struct rta_playout_measurement:
+cdef extern from "port_measure.h":
+    ctypedef struct rta_port_measurement:
         double pull_ns
         double pull_median_ns
         double memcpy_ns
         uint64_t mismatches
-    rta_status rta_playout_measure(rta_playout_measurement *result, uint32_t rate, uint64_t frame_samples,
+    rta_status rta_port_measure(rta_port_measurement *result, uint32_t rate, uint64_t frame_samples,
                                    uint64_t frames) nogil
     rta_status rta_playout_flush_race(rta_playout_consumer *consumer, rta_playout_controls *controls, float *out,
                                       uint64_t pulls, uint64_t frame_samples, int64_t delay_ns,
@@ -42,10 +42,10 @@ cdef extern from "playout_measure.h":
 
 
 def measure_pull(*, uint32_t rate=48000, uint64_t frame_samples=480, uint64_t frames=10000):
-    cdef rta_playout_measurement result
+    cdef rta_port_measurement result
     cdef rta_status status
     with nogil:
-        status = rta_playout_measure(&result, rate, frame_samples, frames)
+        status = rta_port_measure(&result, rate, frame_samples, frames)
     if status == RTA_INVALID:
         raise ValueError(
             f"cannot measure {frames} frames of {frame_samples} samples at {rate} Hz: "

@@ -12,7 +12,7 @@
  * call, then the stack, and aborts. Outside it is one thread-local comparison.
  *
  * Let through: clock_nanosleep (the engine's sleep), write (the wake-up) and clock_gettime. The thread's own system
- * calls are listed by a trace in tests/trap/test_system_calls.py; a trap cannot see those made inside libc.
+ * calls are listed by a trace in tests/core/test_engine_syscalls.py; a trap cannot see those made inside libc.
  *
  * Everything here is safe where malloc is what was trapped: messages go out by write(2), and backtrace(3), which
  * allocates on its first call, is called once at load.
