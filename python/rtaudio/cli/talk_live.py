@@ -26,14 +26,14 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
             engine = stack.enter_context(Engine(tick_s=TICK_S, vad=SileroVad()))
             card = SoundCard(engine, input=_device(options.mic), output=_device(options.speaker), wake=wake)
             stack.enter_context(card)
-            screen.note(f"{card.input.name} → agent → {card.output.name}. Ctrl-C ends it.")
-            screen.note("There is no echo cancelling: use headphones, or the agent will hear itself.")
             async with Session(
                 card.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=wake
             ) as session:
                 following = asyncio.create_task(follow(session.events(), CallLog(), screen), name="transcript")
                 card.start()
                 engine.start()
+                screen.note(f"{card.input.name} → agent → {card.output.name}. Ctrl-C ends it.")
+                screen.note("There is no echo cancelling: use headphones, or the agent will hear itself.")
                 watching = asyncio.create_task(card.watch(), name="sound card")
                 try:
                     done, _ = await asyncio.wait({following, watching}, return_when=asyncio.FIRST_COMPLETED)
