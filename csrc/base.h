@@ -43,8 +43,14 @@ const char *rta_status_name(rta_status status);
 #ifdef RTA_TRAP
 void rta_trap_enter(void) __attribute__((weak));
 void rta_trap_leave(void) __attribute__((weak));
-#define RTA_RT_ENTER() do { if (rta_trap_enter) rta_trap_enter(); } while (0)
-#define RTA_RT_LEAVE() do { if (rta_trap_leave) rta_trap_leave(); } while (0)
+#define RTA_RT_ENTER()                                                                                                 \
+    do {                                                                                                               \
+        if (rta_trap_enter) rta_trap_enter();                                                                          \
+    } while (0)
+#define RTA_RT_LEAVE()                                                                                                 \
+    do {                                                                                                               \
+        if (rta_trap_leave) rta_trap_leave();                                                                          \
+    } while (0)
 #else
 #define RTA_RT_ENTER() ((void)0)
 #define RTA_RT_LEAVE() ((void)0)
