@@ -20,36 +20,37 @@ typedef enum rta_event_kind {
     /* from the playout's consumer; segment = id */
     RTA_EV_SEGMENT_STARTED = 1, /* out: first sample */
     RTA_EV_SEGMENT_DONE = 2,    /* every sample of an ended segment was played. a = played, b = replayed */
-    RTA_EV_CUT = 3,             /* a = samples played, b = samples dropped, decided = high-water mark of the segment */
-    RTA_EV_FLUSHED = 4,         /* one per flush taken: a = flush epoch, b = samples dropped in all, out */
-    RTA_EV_MARK = 5,            /* a = mark id, b = sample within the segment */
-    RTA_EV_PAUSED = 6,          /* fade finished, position stands. a = sample within the segment; flags: who */
-    RTA_EV_RESUMED = 7,         /* a = sample within the segment, b = samples replayed */
-    RTA_EV_UNDERRUN = 8,        /* the queue ran dry inside an open segment; a = sample within the segment */
-    RTA_EV_DUCKED = 9,          /* a duck or gain target changed; value = product of the targets */
-    RTA_EV_SESSION_FAULT = 10,  /* the session side wrote an impossible op; a = its number. Nothing was acted on */
+    RTA_EV_CUT = 3, /* a = samples played, b = samples dropped, decided = high-water mark of the segment */
+    RTA_EV_FLUSHED = 4, /* one per flush taken: a = flush epoch, b = samples dropped in all, out */
+    RTA_EV_MARK = 5, /* a = mark id, b = sample within the segment */
+    RTA_EV_PAUSED = 6, /* fade finished, position stands. a = sample within the segment; flags: who */
+    RTA_EV_RESUMED = 7, /* a = sample within the segment, b = samples replayed */
+    RTA_EV_UNDERRUN = 8, /* the queue ran dry inside an open segment; a = sample within the segment */
+    RTA_EV_DUCKED = 9, /* a duck or gain target changed; value = product of the targets */
+    RTA_EV_SESSION_FAULT = 10, /* the session side wrote an impossible op; a = its number. Nothing was acted on */
     /* from the engine; mic = sample the event is about, decided = sample at which it was decided */
     RTA_EV_SPEECH_STARTED = 32,
     RTA_EV_SPEECH_ENDED = 33,
-    RTA_EV_TURN_ENDED = 34, /* a = silence in samples on which it was decided, b = rta_barge_state its barge-in came to */
-    RTA_EV_BARGE_IN = 35,   /* a = rta_barge_state now, b = rta_barge_state before, segment being spoken */
+    RTA_EV_TURN_ENDED =
+        34, /* a = silence in samples on which it was decided, b = rta_barge_state its barge-in came to */
+    RTA_EV_BARGE_IN = 35, /* a = rta_barge_state now, b = rta_barge_state before, segment being spoken */
     RTA_EV_INPUT_STARVED = 36, /* a = samples of silence (input rate) inserted since the last such event */
-    RTA_EV_TURN_RESUMED = 37,  /* reserved for step 2: speech within the grace time reopened the turn */
+    RTA_EV_TURN_RESUMED = 37, /* reserved for step 2: speech within the grace time reopened the turn */
 } rta_event_kind;
 
 enum { RTA_BY_SESSION = 1, RTA_BY_ENGINE = 2 }; /* flags of PAUSED / RESUMED / FLUSHED */
 
 typedef struct rta_event {
-    uint32_t kind;    /* rta_event_kind */
+    uint32_t kind; /* rta_event_kind */
     uint32_t flags;
     uint64_t segment; /* segment id or 0 */
-    uint64_t out;     /* position put out, port rate */
-    uint64_t mic;     /* position in the mic ring, 16 kHz */
+    uint64_t out; /* position put out, port rate */
+    uint64_t mic; /* position in the mic ring, 16 kHz */
     uint64_t decided; /* position at which it was decided (mic clock); playout: see the kind */
     uint64_t a, b;
     uint32_t c;
     float value; /* probability, gain */
-} rta_event;     /* 64 bytes */
+} rta_event; /* 64 bytes */
 
 #ifdef __cplusplus
 }
