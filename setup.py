@@ -137,6 +137,7 @@ setup(
     ext_modules=cythonize(
         extensions,
         build_dir="build/cython",
+        quiet=True,
         compiler_directives={"language_level": "3", "embedsignature": True, "binding": True},
     ),
     cmdclass={"build_ext": BuildExt},
