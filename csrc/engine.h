@@ -14,14 +14,23 @@
  *      the device callback has put there. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
  *   2. resample to 16 kHz, write to the mic ring;
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
- *      playout's engine-side controls at once: the session is not asked;
+ *      playout's engine-side controls at once: the session is not asked. A line with an outside VAD: see below;
  *   4. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink).
  * And once per step: one write to each wake-up descriptor whose ports have news.
  * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate.
  *
+ * Outside VAD: a line whose probabilities come from a model that must not run here (it allocates, locks, waits). The
+ * engine runs no kernel for it. Whoever runs the model reads the mic ring and posts one probability per window through
+ * rta_line_probability(); each tick takes what has come, in order, at most RTA_LINE_HEARD_PER_TICK windows. Windows lie
+ * where the kernel's would. Until a window is answered the detector stands still: a model that stalls is never mistaken
+ * for silence. A window that is skipped (dropped at a full ring, lost by the reader) counts as the one before it, 0 at
+ * the start: what nobody heard changes no decision, and each window has its place in the history of probabilities.
+ * `decided` of this line's events is the mic position by which the answer took effect, not the end of its window.
+ *
  * Threads. step: one thread at a time (the engine thread once started). create, add, remove, start, stop, destroy: any
  * other thread, serialised by the caller; add and remove return when no step uses the table as it was before: a removed
- * line is in no step's hands. line_push: one producer per line. Figures: any thread.
+ * line is in no step's hands. line_push: one producer per line. line_probability: one producer per line, which may be
+ * another thread. Figures: any thread.
  * AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up).
  */
 #ifndef RTA_ENGINE_H
@@ -40,6 +49,8 @@ enum {
     RTA_ENGINE_WAKES = 64,
     RTA_ENGINE_JUMP_S = 3600, /* how far one step may go: a clock mistaken for another must not hang the caller */
     RTA_INPUT_LIMIT = 64, /* full scale is 1; beyond this (+36 dB) it is not audio, and would poison the VAD's state */
+    RTA_LINE_ANSWERS = 1024, /* bound of the probabilities that may wait at a line: 33 s */
+    RTA_LINE_HEARD_PER_TICK = 64, /* windows of an outside VAD, skipped ones included: 2 s of audio */
 };
 
 typedef struct rta_engine rta_engine;
@@ -65,6 +76,7 @@ typedef struct rta_line_config {
     int64_t device_latency_ns; /* paced: what the sink adds between pull and loudspeaker */
     int64_t device_bound_ns;
     int wake_fd; /* write end of the process's wake-up, or -1 */
+    bool outside_vad; /* probabilities come through rta_line_probability() */
 } rta_line_config;
 
 typedef struct rta_engine_figures {
@@ -79,6 +91,7 @@ typedef struct rta_engine_figures {
 typedef struct rta_line_figures {
     uint64_t input_taken, input_starved, input_dropped, input_bad; /* samples at the input rate */
     uint64_t mic_written, windows, out_pulled;
+    uint64_t answers_dropped, windows_skipped; /* outside VAD: dropped at a full ring; heard as the one before */
     uint32_t input_delay_samples; /* declared delay of the input chain, in 16 kHz samples */
     uint32_t pad;
 } rta_line_figures;
@@ -102,6 +115,14 @@ void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figur
  * rest is dropped (drop-newest) and counted, and RTA_FULL returned. */
 rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken);
 uint64_t rta_line_room(const rta_line *line); /* any thread */
+/* Outside VAD, its producer; lock-free. The probability of the window that ends just before mic sample `position_end`.
+ * RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID, nothing is taken: a line without an outside VAD; a position
+ * that is no multiple of RTA_VAD_WINDOW, not beyond the last one, or beyond what the mic ring holds; a probability
+ * outside 0..1. */
+rta_status rta_line_probability(rta_line *line, uint64_t position_end, float probability);
+/* Position of the last probability that was posted, whether taken or dropped; at first that up to which the line hears
+ * nothing. 0 for a line without an outside VAD. Any thread. */
+uint64_t rta_line_answered(const rta_line *line);
 void rta_line_figures_read(const rta_line *line, rta_line_figures *figures);
 rta_port_engine *rta_line_port(const rta_line *line);
 const rta_line_config *rta_line_config_of(const rta_line *line);

@@ -22,7 +22,8 @@ extern "C" {
 typedef enum rta_journal_kind {
     RTA_J_GAP = 1,       /* u64 records lost, u64 bytes lost */
     RTA_J_INPUT = 2,     /* engine: float32 samples at the input rate, as they entered the chain */
-    /* engine: what the detector was told beside the audio: u64 speaking, u64 segment, f32 probability, u32 actions */
+    /* engine: what the detector was told beside the audio, and wished: u64 speaking, u64 segment, f32 probability,
+     * u32 actions, u64 mic position by which it took effect; the stamp is the window's end */
     RTA_J_WINDOW = 3,
     RTA_J_PULL = 4, /* consumer: u64 count, i64 device_ns, i64 bound_ns, rta_playout_inputs, u64 mic position */
     RTA_J_SETTLE = 5, /* consumer: rta_playout_inputs */

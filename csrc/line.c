@@ -56,7 +56,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->rate = rta_port_engine_config(port)->playout.rate;
     l->tick_ns = tick_ns;
     l->delay_samples = rta_resampler_delay(resampler);
-    l->hears = vad != NULL;
+    l->hears = vad != NULL && !config->outside_vad;
     l->wake = RTA_ENGINE_WAKES;
     l->chunk_samples = chunk_samples;
     const uint64_t mic_samples = rta_resampler_max_out(resampler, chunk_samples);
@@ -64,8 +64,9 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->chunk = cache_aligned(chunk_samples * sizeof(float));
     l->pending = cache_aligned((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
     l->out = cache_aligned((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
-    l->state = cache_aligned((vad ? vad->state_floats : 0) * sizeof(float));
-    if (!l->input_data || !l->chunk || !l->pending || !l->out || !l->state) {
+    l->state = cache_aligned((l->hears ? vad->state_floats : 0) * sizeof(float));
+    if (config->outside_vad) l->answers = cache_aligned(RTA_LINE_ANSWERS * sizeof *l->answers);
+    if (!l->input_data || !l->chunk || !l->pending || !l->out || !l->state || (config->outside_vad && !l->answers)) {
         rta_line_free(l);
         return RTA_NOMEM;
     }
@@ -76,6 +77,12 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     if (!status)
         status = rta_ring_reader_init(&l->input_reader, &l->input_consumer, &l->input_producer, l->input_data,
                                       config->input_samples, sizeof(float));
+    if (!status && l->answers)
+        status = rta_ring_writer_init(&l->answer_writer, &l->answer_producer, &l->answer_consumer, l->answers,
+                                      RTA_LINE_ANSWERS, sizeof *l->answers, RTA_RING_DROP_NEWEST);
+    if (!status && l->answers)
+        status = rta_ring_reader_init(&l->answer_reader, &l->answer_consumer, &l->answer_producer, l->answers,
+                                      RTA_LINE_ANSWERS, sizeof *l->answers);
     if (status) {
         rta_line_free(l);
         return status;
@@ -84,8 +91,8 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
      * that ends at 512 * (k + 1). The window that is under way was not heard whole; it counts as no speech. */
     const uint64_t written = rta_port_mic_written(port);
     l->skip = (RTA_VAD_WINDOW - written % RTA_VAD_WINDOW) % RTA_VAD_WINDOW;
-    l->heard_to = written + l->skip;
-    if (l->hears && l->skip) rta_port_probability_write(port, 0.0f);
+    l->heard_to = l->answered = written + l->skip;
+    if ((l->hears || l->answers) && l->skip) rta_port_probability_write(port, 0.0f);
     l->news = rta_port_news(port);
     *line = l;
     return RTA_OK;
@@ -95,6 +102,7 @@ void rta_line_free(rta_line *l) {
     if (!l) return;
     rta_resampler_destroy(l->resampler);
     free(l->input_data);
+    free(l->answers);
     free(l->chunk);
     free(l->pending);
     free(l->out);
@@ -122,6 +130,24 @@ uint64_t rta_line_room(const rta_line *l) {
     const uint64_t write = __atomic_load_n(&l->input_producer.write, __ATOMIC_ACQUIRE);
     const uint64_t held = write - read;
     return held < l->config.input_samples ? l->config.input_samples - held : 0;
+}
+
+/* ---- Outside VAD */
+
+rta_status rta_line_probability(rta_line *l, uint64_t position_end, float probability) {
+    if (!l->answers || position_end % RTA_VAD_WINDOW || position_end <= l->answered) return RTA_INVALID;
+    if (position_end > rta_port_mic_written(l->port)) return RTA_INVALID;
+    if (!(probability >= 0.0f && probability <= 1.0f)) return RTA_INVALID; /* NaN, too */
+    const rta_line_answer answer = {.position_end = position_end, .probability = probability};
+    const bool fits = rta_ring_room(&l->answer_writer) > 0;
+    const rta_status status = fits ? rta_ring_push(&l->answer_writer, &answer, 1) : RTA_FULL;
+    if (!fits) rta_count(&l->answers_dropped, 1);
+    rta_count(&l->answered, position_end - l->answered);
+    return status;
+}
+
+uint64_t rta_line_answered(const rta_line *l) {
+    return l->answers ? __atomic_load_n(&l->answered, __ATOMIC_RELAXED) : 0;
 }
 
 /* ---- Input */
@@ -207,14 +233,16 @@ static void carry_out(const rta_line *l, uint32_t actions) {
     if (actions & RTA_DO_RESUME_REWIND) rta_playout_resume(controls, true);
 }
 
-void rta_line_decide(rta_line *l, float probability) {
+/* The next window's probability is known. */
+static void decide(rta_line *l, float probability) {
     struct {
         uint64_t speaking, segment;
         float probability;
         uint32_t actions;
-    } told = {.probability = probability};
+        uint64_t mic;
+    } told = {.probability = probability, .mic = rta_port_mic_written(l->port)};
     rta_detector_output output;
-    l->pending_heard += RTA_VAD_WINDOW;
+    l->heard_last = probability;
     l->heard_to += RTA_VAD_WINDOW;
     told.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.segment);
     rta_detector_step(&l->detector, probability, l->heard_to, told.speaking, told.segment, &output);
@@ -222,8 +250,29 @@ void rta_line_decide(rta_line *l, float probability) {
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_WINDOW, l->heard_to, &told, sizeof told, NULL, 0);
     if (output.actions) carry_out(l, output.actions);
     rta_port_probability_write(l->port, probability);
-    for (uint32_t i = 0; i < output.event_count; i++) rta_port_event(l->port, &output.events[i]);
+    for (uint32_t i = 0; i < output.event_count; i++) {
+        if (l->answers) output.events[i].decided = told.mic;
+        rta_port_event(l->port, &output.events[i]);
+    }
     rta_count(&l->windows, 1);
+}
+
+void rta_line_decide(rta_line *l, float probability) {
+    l->pending_heard += RTA_VAD_WINDOW;
+    decide(l, probability);
+}
+
+void rta_line_take_answers(rta_line *l) {
+    rta_ring_span next;
+    if (!l->answers) return;
+    for (unsigned left = RTA_LINE_HEARD_PER_TICK; left && rta_ring_peek(&l->answer_reader, 1, &next) == RTA_OK;
+         left--) {
+        const rta_line_answer answer = *(const rta_line_answer *)next.first;
+        const bool skipped = answer.position_end > l->heard_to + RTA_VAD_WINDOW;
+        decide(l, skipped ? l->heard_last : answer.probability);
+        if (skipped) rta_count(&l->windows_skipped, 1);
+        else rta_ring_advance(&l->answer_reader, 1);
+    }
 }
 
 /* ---- Output */
@@ -246,6 +295,8 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
         .input_bad = __atomic_load_n(&l->input_bad, __ATOMIC_RELAXED),
         .mic_written = __atomic_load_n(&l->mic_written, __ATOMIC_RELAXED),
         .windows = __atomic_load_n(&l->windows, __ATOMIC_RELAXED),
+        .answers_dropped = __atomic_load_n(&l->answers_dropped, __ATOMIC_RELAXED),
+        .windows_skipped = __atomic_load_n(&l->windows_skipped, __ATOMIC_RELAXED),
         .out_pulled = __atomic_load_n(&l->out_pulled, __ATOMIC_RELAXED),
         .input_delay_samples = l->delay_samples,
     };

@@ -10,6 +10,13 @@
 #include "engine.h"
 #include "resample.h"
 
+/* A probability of an outside VAD on its way to the step. */
+typedef struct rta_line_answer {
+    uint64_t position_end;
+    float probability;
+    uint32_t pad;
+} rta_line_answer;
+
 struct rta_line {
     /* Set at creation. */
     rta_port_engine *port;
@@ -17,16 +24,24 @@ struct rta_line {
     uint32_t rate; /* of the port */
     int64_t tick_ns;
     uint32_t delay_samples;
-    bool hears; /* an engine without a VAD forms no windows */
+    bool hears; /* with the engine's kernel; else no windows are formed here */
     unsigned wake; /* engine.c: index of the wake-up descriptor, RTA_ENGINE_WAKES: none */
     float *input_data;
+    rta_line_answer *answers; /* NULL without an outside VAD */
     /* The producer's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer input_writer;
     rta_ring_producer input_producer;
     uint64_t input_dropped;
+    /* The outside VAD's. */
+    _Alignas(RTA_CACHE_LINE) rta_ring_writer answer_writer;
+    rta_ring_producer answer_producer;
+    uint64_t answered; /* position of the last one posted: a multiple of the window, only grows */
+    uint64_t answers_dropped;
     /* The step's from here on; counters are stored atomically, for those who read figures. */
     _Alignas(RTA_CACHE_LINE) rta_ring_consumer input_consumer;
     rta_ring_reader input_reader;
+    rta_ring_consumer answer_consumer;
+    rta_ring_reader answer_reader;
     rta_resampler *resampler;
     rta_detector detector;
     float *state;   /* of the VAD */
@@ -37,9 +52,10 @@ struct rta_line {
     uint64_t skip; /* samples up to the first whole window of the mic clock */
     uint64_t ticks;
     uint64_t heard_to; /* mic position of the end of the last window */
+    float heard_last;  /* its probability */
     uint64_t starved_untold, starving_ticks;
     uint64_t news; /* as last signalled */
-    uint64_t input_taken, input_starved, input_bad, mic_written, windows, out_pulled;
+    uint64_t input_taken, input_starved, input_bad, mic_written, windows, windows_skipped, out_pulled;
 };
 
 /* One tick is at most 100 ms. RTA_INVALID, RTA_NOMEM. */
@@ -52,6 +68,8 @@ bool rta_line_take(rta_line *line);
 const float *rta_line_window(const rta_line *line);
 /* That window's probability: steps the detector, carries out its wishes, tells the session. */
 void rta_line_decide(rta_line *line, float probability);
+/* The same for what an outside VAD has answered. */
+void rta_line_take_answers(rta_line *line);
 /* Paced: pulls what is due in this tick. Device: nothing. */
 void rta_line_put_out(rta_line *line, int64_t tick_ns);
 

@@ -93,6 +93,7 @@ cdef class Line:
     cdef readonly object port
     cdef readonly str kind
     cdef readonly int input_rate
+    cdef readonly bint outside_vad
     cdef object wake, journal
     cdef object device  # weak reference to the callbacks that push into it
     cdef object __weakref__
@@ -133,6 +134,31 @@ cdef class Line:
         rta_line_push(self.line, data, count, &taken)
         return taken
 
+    def post_probability(self, uint64_t position_end, float probability):
+        """Outside VAD: the probability of the window that ends at mic sample `position_end`; False: dropped."""
+        cdef rta_status status
+        if not self.outside_vad:
+            raise ValueError("post_probability: the engine's own VAD hears this line; add the port with outside_vad=True")
+        if self.port.closed:
+            raise PortClosed("post_probability: the port of this line is closed")
+        if not self.attached:
+            raise PortClosed("post_probability: this line was removed from its engine")
+        status = rta_line_probability(self.line, position_end, probability)
+        if status == RTA_FULL:
+            return False
+        if status != RTA_OK:
+            if not 0 <= probability <= 1:
+                raise ValueError(f"post_probability: a probability is 0..1, not {probability}")
+            raise ValueError(f"post_probability: position_end must be a multiple of {RTA_VAD_WINDOW}, beyond "
+                             f"{self.answered}, and at most the {self.port.mic_written} samples of the mic ring, "
+                             f"not {position_end}")
+        return True
+
+    @property
+    def answered(self):
+        """Outside VAD: mic position up to which probabilities were posted; 0 without one."""
+        return rta_line_answered(self.line)
+
     @property
     def room(self):
         """Samples that the next push could take."""
@@ -155,6 +181,8 @@ cdef class Line:
             "mic_written": f.mic_written,
             "windows": f.windows,
             "out_pulled": f.out_pulled,
+            "answers_dropped": f.answers_dropped,
+            "windows_skipped": f.windows_skipped,
             "input_delay_samples": f.input_delay_samples,
         }
 
@@ -227,7 +255,8 @@ cdef class Engine:
         return self.engine
 
     def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
-            double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None):
+            double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
+            bint outside_vad=False):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -250,6 +279,7 @@ cdef class Engine:
             raise ValueError(f"input_rate must be a rate in Hz, not {input_rate}")
         config.kind = RTA_LINE_DEVICE if kind == "device" else RTA_LINE_PACED
         config.input_rate = input_rate
+        config.outside_vad = outside_vad
         size = 1024
         while size < max(input_s, 2 * self.tick_s + 0.01) * input_rate:
             size *= 2
@@ -284,6 +314,7 @@ cdef class Engine:
             line.attached = True
             line.port, line.kind, line.input_rate = port, kind, input_rate
             line.wake, line.journal = wake, journal
+            line.outside_vad = outside_vad
             if isinstance(wake, Wake):
                 (<Wake>wake).users += 1
             self.lines.append(line)

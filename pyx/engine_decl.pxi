@@ -96,6 +96,7 @@ cdef extern from "engine.h" nogil:
         int64_t device_latency_ns
         int64_t device_bound_ns
         int wake_fd
+        bint outside_vad
     ctypedef struct rta_engine_figures:
         uint64_t steps
         uint64_t ticks
@@ -114,6 +115,8 @@ cdef extern from "engine.h" nogil:
         uint64_t mic_written
         uint64_t windows
         uint64_t out_pulled
+        uint64_t answers_dropped
+        uint64_t windows_skipped
         uint32_t input_delay_samples
     rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config)
     void rta_engine_destroy(rta_engine *engine)
@@ -125,6 +128,8 @@ cdef extern from "engine.h" nogil:
     void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures)
     rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
     uint64_t rta_line_room(const rta_line *line)
+    rta_status rta_line_probability(rta_line *line, uint64_t position_end, float probability)
+    uint64_t rta_line_answered(const rta_line *line)
     void rta_line_figures_read(const rta_line *line, rta_line_figures *figures)
     void rta_line_free(rta_line *line)
 

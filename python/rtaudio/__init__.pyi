@@ -1,15 +1,17 @@
 """Public names of rtaudio, typed: the compiled core and nothing else."""
 
+from rtaudio.core import MIC_RATE as MIC_RATE
+from rtaudio.core import VAD_WINDOW as VAD_WINDOW
 from rtaudio.core import AudioPort as AudioPort
 from rtaudio.core import CoreJournal as CoreJournal
 from rtaudio.core import Cut as Cut
-from rtaudio.core import EventReader as EventReader
-from rtaudio.core import Flush as Flush
 from rtaudio.core import Detector as Detector
 from rtaudio.core import DetectorConfig as DetectorConfig
 from rtaudio.core import DeviceCallbacks as DeviceCallbacks
 from rtaudio.core import Engine as Engine
 from rtaudio.core import Event as Event
+from rtaudio.core import EventReader as EventReader
+from rtaudio.core import Flush as Flush
 from rtaudio.core import Framer as Framer
 from rtaudio.core import Heard as Heard
 from rtaudio.core import History as History
@@ -19,13 +21,13 @@ from rtaudio.core import JournalFile as JournalFile
 from rtaudio.core import Ledger as Ledger
 from rtaudio.core import Line as Line
 from rtaudio.core import LostSamples as LostSamples
-from rtaudio.core import MIC_RATE as MIC_RATE
 from rtaudio.core import MediaReader as MediaReader
 from rtaudio.core import Meter as Meter
 from rtaudio.core import ModelAltered as ModelAltered
 from rtaudio.core import ModelMissing as ModelMissing
 from rtaudio.core import OnnxVad as OnnxVad
 from rtaudio.core import OnnxVadStream as OnnxVadStream
+from rtaudio.core import OutsideVad as OutsideVad
 from rtaudio.core import Playout as Playout
 from rtaudio.core import PortClosed as PortClosed
 from rtaudio.core import Ramp as Ramp
@@ -37,7 +39,6 @@ from rtaudio.core import SegmentCut as SegmentCut
 from rtaudio.core import SileroVad as SileroVad
 from rtaudio.core import SpeechEnded as SpeechEnded
 from rtaudio.core import SpeechStarted as SpeechStarted
-from rtaudio.core import VAD_WINDOW as VAD_WINDOW
 from rtaudio.core import Vad as Vad
 from rtaudio.core import VadClosed as VadClosed
 from rtaudio.core import VadResult as VadResult

@@ -424,7 +424,7 @@ def test_the_journal_holds_what_came_in_and_what_the_detector_was_told() -> None
             assert stamp == sum(map(len, heard))
             heard.append(np.frombuffer(payload, "<f4"))
         elif kind == 3:
-            told.append((int(stamp), *np.frombuffer(payload, "<u8,<u8,<f4,<u4")[0].tolist()))
+            told.append((int(stamp), *np.frombuffer(payload, "<u8,<u8,<f4,<u4,<u8")[0].tolist()))
         at += 16 + (int(size) + 7) // 8 * 8
     samples[5] = 0.0
     np.testing.assert_array_equal(np.concatenate(heard), samples)

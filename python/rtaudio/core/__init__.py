@@ -62,6 +62,7 @@ _HOME = {
     "VadStream": "vad",
     "OnnxVad": "onnx_vad",
     "OnnxVadStream": "onnx_vad",
+    "OutsideVad": "outside_vad",
     "VadClosed": "onnx_vad",
     "VadResult": "onnx_vad",
 }

@@ -46,6 +46,7 @@ from rtaudio.core.onnx_vad import OnnxVad as OnnxVad
 from rtaudio.core.onnx_vad import OnnxVadStream as OnnxVadStream
 from rtaudio.core.onnx_vad import VadClosed as VadClosed
 from rtaudio.core.onnx_vad import VadResult as VadResult
+from rtaudio.core.outside_vad import OutsideVad as OutsideVad
 from rtaudio.core.replay import check_replay as check_replay
 from rtaudio.core.resampler import Resampler as Resampler
 from rtaudio.core.resampler import resample as resample

@@ -98,6 +98,17 @@ class Line:
         """Input at the line's rate, mono, shape (n,), any n; returns how many were taken (the rest dropped, counted).
         Any thread, one at a time. What is no number, or beyond +-64, becomes silence and is counted (`input_bad`).
         Raises TypeError, ValueError; PortClosed after the port was closed or the line removed."""
+    def post_probability(self, position_end: int, probability: float) -> bool:
+        """Outside VAD (`Engine.add`): the speech probability, 0..1, of the window of 512 samples that ends just before
+        mic sample `position_end`. False: 1024 wait already; this one was dropped and counted. One thread at a time,
+        which may be another than push's. A window that is skipped counts as the one before it.
+        Raises ValueError for a position that is no multiple of 512, not beyond the last one, or beyond what the mic
+        ring holds, for another probability, and on a line without outside VAD; PortClosed as push does."""
+    @property
+    def answered(self) -> int:
+        """Outside VAD: mic position of the last probability posted, taken or dropped: where to go on. Else 0."""
+    @property
+    def outside_vad(self) -> bool: ...
     @property
     def room(self) -> int: ...
     @property
@@ -110,7 +121,8 @@ class Line:
     def removed(self) -> bool: ...
     def figures(self) -> dict[str, int]:
         """input_taken, input_starved, input_dropped, input_bad (samples at the input rate), mic_written,
-        input_delay_samples (16 kHz), windows, out_pulled (port rate)."""
+        input_delay_samples (16 kHz), windows, out_pulled (port rate). With an outside VAD: answers_dropped (1024
+        waited), windows_skipped (heard as the one before)."""
 
 class Engine:
     """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand.
@@ -135,10 +147,12 @@ class Engine:
         device_bound_s: float = 0.0,
         wake: Wake | int | None = None,
         journal: Any = None,
+        outside_vad: bool = False,
     ) -> Line:
         """Drives `port` from the next tick on. `input_s`: bound of what may wait at the input. `journal`: kept alive as
-        long as the line. Raises SecondConsumer where an engine or another consumer has the port, PortClosed,
-        ValueError, TypeError, RuntimeError (full)."""
+        long as the line. `outside_vad`: the detector's probabilities come through `Line.post_probability` (`OutsideVad`
+        does that), not from the engine's VAD. Raises SecondConsumer where an engine or another consumer has the port,
+        PortClosed, ValueError, TypeError, RuntimeError (full)."""
     def remove(self, line: Line) -> None:
         """Returns when no step uses the line any more. ValueError: not a line of this engine."""
     def start(self) -> None: ...

@@ -53,9 +53,9 @@ DETECTOR_FIELDS: Final = (
 class Journal:
     """Writes the journal of one port to `path`. Make it before the port is driven; close it after.
 
-    `input_rate` and `detector` are those given to Engine.add. `session()` may be called from any thread. Close is
-    idempotent and joins the thread. OSError: the file cannot be made; a disk that fills later ends the record and
-    is told by `failure`.
+    `input_rate`, `detector` and `outside_vad` are those given to Engine.add. `session()` may be called from any thread.
+    Close is idempotent and joins the thread. OSError: the file cannot be made; a disk that fills later ends the record
+    and is told by `failure`.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Journal:
         *,
         input_rate: int = 16000,
         detector: DetectorConfig | None = None,
+        outside_vad: bool = False,
         max_bytes: int = 1 << 30,
         interval_s: float = 0.1,
     ) -> None:
@@ -89,6 +90,7 @@ class Journal:
         header = {
             "port": self._core.config,
             "input_rate": input_rate,
+            "outside_vad": outside_vad,
             "detector": {name: getattr(config, name) for name in DETECTOR_FIELDS},
         }
         self._chunk("header", json.dumps(header).encode())

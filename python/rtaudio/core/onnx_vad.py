@@ -84,6 +84,7 @@ class OnnxVad:
         if queue_windows < 1:
             raise ValueError(f"OnnxVad: queue_windows must be at least 1, not {queue_windows}")
         self.rate: Final = rate
+        self.queue_windows: Final = queue_windows
         self.window_samples: Final = window_samples
         self.path: Final = Path(path)
         model = _Model(self.path, rate, window_samples, context_samples)
@@ -96,12 +97,17 @@ class OnnxVad:
         self._thread = thread
         thread.start()
 
-    def stream(self, on_result: Callable[[VadResult], None] | None = None) -> OnnxVadStream:
-        """A new stream at position 0. `on_result` is called on the model thread, in order of position; it must not
-        block. One that raises is reported to ``threading.excepthook``; the stream goes on. Raises `VadClosed`."""
+    def stream(
+        self,
+        on_result: Callable[[VadResult], None] | None = None,
+        on_failure: Callable[[int, Exception], None] | None = None,
+    ) -> OnnxVadStream:
+        """A new stream at position 0. For each window, in order of position, one of the two is called on the model
+        thread: `on_failure` with its end and what the model raised, where there is no result. They must not block. One
+        that raises is reported to ``threading.excepthook``; the stream goes on. Raises `VadClosed`."""
         if self._worker.closed:
             raise VadClosed("OnnxVad.stream: this model is closed")
-        return OnnxVadStream(self, self._worker, on_result)
+        return OnnxVadStream(self, self._worker, on_result, on_failure)
 
     @property
     def waiting(self) -> int:
@@ -137,18 +143,25 @@ class OnnxVad:
 class OnnxVadStream:
     """One stream of samples. One thread pushes; results come as `OnnxVad.stream` says."""
 
-    def __init__(self, vad: OnnxVad, worker: _Worker, on_result: Callable[[VadResult], None] | None) -> None:
+    def __init__(
+        self,
+        vad: OnnxVad,
+        worker: _Worker,
+        on_result: Callable[[VadResult], None] | None,
+        on_failure: Callable[[int, Exception], None] | None,
+    ) -> None:
         self._vad = vad
         self._worker = worker
-        self._lane = _Lane(on_result)
+        self._lane = _Lane(on_result, on_failure)
         self._pending = np.zeros(0, np.float32)
+        self._start = 0
         self._windows = 0
         self._fresh = True
 
     @property
     def position(self) -> int:
-        """Samples taken since the start."""
-        return self._windows * self._vad.window_samples + len(self._pending)
+        """Of the next sample: samples taken, and where the stream began (`reset`)."""
+        return self._start + self._windows * self._vad.window_samples + len(self._pending)
 
     def push(self, samples: Samples) -> Future[list[VadResult]]:
         """Takes samples, shape (n,), float32 nominally in [-1, 1] or int16, never blocks, and gives a future of the
@@ -165,7 +178,13 @@ class OnnxVadStream:
         push = _Push(count)
         first = self._windows
         jobs = [
-            _Job(self._lane, held[k * size : (k + 1) * size], (first + k + 1) * size, push, self._fresh and k == 0)
+            _Job(
+                self._lane,
+                held[k * size : (k + 1) * size],
+                self._start + (first + k + 1) * size,
+                push,
+                self._fresh and k == 0,
+            )
             for k in range(count)
         ]
         self._worker.put(self._lane, jobs)
@@ -177,9 +196,11 @@ class OnnxVadStream:
         self._pending = held[count * size :].copy()
         return push.future
 
-    def reset(self) -> None:
-        """The next sample is position 0 of a new stream. Windows that wait are still run, as they were pushed."""
+    def reset(self, position: int = 0) -> None:
+        """The next sample is the first of a new stream and has this position. Windows that wait are still run, as they
+        were pushed."""
         self._pending = np.zeros(0, np.float32)
+        self._start = position
         self._windows = 0
         self._fresh = True
 
@@ -228,10 +249,15 @@ class _Job:
 class _Lane:
     """What the model thread keeps of a stream. `jobs` and `busy` under the worker's lock, the rest the thread's own."""
 
-    __slots__ = ("busy", "closed", "context", "jobs", "on_result", "state")
+    __slots__ = ("busy", "closed", "context", "jobs", "on_failure", "on_result", "state")
 
-    def __init__(self, on_result: Callable[[VadResult], None] | None) -> None:
+    def __init__(
+        self,
+        on_result: Callable[[VadResult], None] | None,
+        on_failure: Callable[[int, Exception], None] | None,
+    ) -> None:
         self.on_result = on_result
+        self.on_failure = on_failure
         self.jobs: deque[_Job] = deque()
         self.busy = False  # ready, or in the batch that is run
         self.closed = False
@@ -341,17 +367,24 @@ class _Worker:
             lane.context = self._model.context_of(job.window, lane.context)
             result = VadResult(job.position_end, probability)
             if lane.on_result is not None:
-                try:
-                    lane.on_result(result)
-                except BaseException:  # even SystemExit: it is the other streams' thread too
-                    threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+                guarded(lane.on_result, result)
             job.push.done(result)
 
     def _fail(self, batch: list[_Job], error: Exception) -> None:
         self.failures += len(batch)
         for job in batch:
             job.lane.state = job.lane.context = None
+            if job.lane.on_failure is not None:
+                guarded(job.lane.on_failure, job.position_end, error)
             job.push.done(error)
+
+
+def guarded(what: Callable[..., None], *arguments: object) -> None:
+    """A user's callback: whatever it raises, even SystemExit, is reported: it is the other streams' thread too."""
+    try:
+        what(*arguments)
+    except BaseException:
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
 class _Model:

@@ -1,7 +1,8 @@
 """A session's core run again from its journal: the same samples, events and decisions bit for bit (law 5).
 
 Hearing (input chain, VAD, detector) and playout are each a function of their own records; what crosses between them
-while live (is the agent speaking? which control words?) was recorded where it took effect.
+while live (is the agent speaking? which control words?) was recorded where it took effect. So were the answers of an
+outside VAD: they came when they came, and are taken from the record.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from rtaudio.core.journal import JournalError, JournalFile, Record
 from rtaudio.core.vad import SileroVad
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND = 1, 2, 3, 4, 5, 6, 7
-TOLD: Final = struct.Struct("<QQfI")  # payload of a WINDOW record: speaking, segment, probability, actions
+TOLD: Final = struct.Struct(
+    "<QQfIQ"
+)  # payload of a WINDOW record: speaking, segment, probability, actions, mic position
 
 
 @dataclass(slots=True)
 class HearingReplay:
-    """What the hearing of a replay gave. `mic`: 16 kHz float32; `probabilities`: one per 512-sample window."""
+    """What the hearing of a replay gave. `mic`: 16 kHz float32; `probabilities`: one per 512-sample window (those of an
+    outside VAD as recorded)."""
 
     mic: NDArray[np.float32]
     probabilities: NDArray[np.float32]
@@ -68,19 +72,28 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     inputs = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, INPUT)]
     heard = np.concatenate(inputs) if inputs else np.zeros(0, np.float32)
     mic = _to_mic(heard, journal.header["input_rate"], chunk)
-    stream = (vad if vad is not None else SileroVad()).stream()
-    pieces = [mic] if chunk is None else [mic[i : i + chunk] for i in range(0, len(mic), chunk)]
-    probabilities = np.concatenate([stream.process(piece) for piece in pieces]) if len(mic) else np.zeros(0, np.float32)
+    outside = bool(journal.header["outside_vad"])
+    windows = [(record.stamp, *TOLD.unpack(record.payload)) for record in _of(journal.engine, WINDOW)]
+    if outside:
+        probabilities = np.array([probability for _, _, _, probability, _, _ in windows], np.float32)
+    else:
+        probabilities = _heard(mic, vad if vad is not None else SileroVad(), chunk)
     detector = Detector(DetectorConfig(**journal.header["detector"]))
     actions: list[int] = []
     events: list[Event] = []
-    windows = list(_of(journal.engine, WINDOW))
-    for index, (record, probability) in enumerate(zip(windows, probabilities, strict=False)):
-        speaking, segment, _, _ = TOLD.unpack(record.payload)
-        done, told = detector.step(float(probability), (index + 1) * VAD_WINDOW, bool(speaking), segment)
+    for index, (window, probability) in enumerate(zip(windows, probabilities, strict=False)):
+        stamp, speaking, segment, _, _, effective = window
+        end = stamp if outside else (index + 1) * VAD_WINDOW
+        done, told = detector.step(float(probability), end, bool(speaking), segment)
         actions.append(done)
-        events += told
+        events += [event._replace(decided=effective) for event in told] if outside else told
     return HearingReplay(mic, probabilities[: len(windows)], actions, events)
+
+
+def _heard(mic: NDArray[np.float32], vad: SileroVad, chunk: int | None) -> NDArray[np.float32]:
+    stream = vad.stream()
+    pieces = [mic] if chunk is None else [mic[i : i + chunk] for i in range(0, len(mic), chunk)]
+    return np.concatenate([stream.process(piece) for piece in pieces]) if len(mic) else np.zeros(0, np.float32)
 
 
 def _to_mic(heard: NDArray[np.float32], rate: int, chunk: int | None) -> NDArray[np.float32]:
@@ -134,8 +147,8 @@ def check_replay(journal: JournalFile, vad: SileroVad | None = None) -> Differen
     differences = Differences()
     hearing, playout = replay_hearing(journal, vad), replay_playout(journal)
     told = [TOLD.unpack(record.payload) for record in _of(journal.engine, WINDOW)]
-    differences.compare("probability", hearing.probabilities.tolist(), [p for _, _, p, _ in told])
-    differences.compare("wishes", hearing.actions, [actions for *_, actions in told])
+    differences.compare("probability", hearing.probabilities.tolist(), [p for _, _, p, _, _ in told])
+    differences.compare("wishes", hearing.actions, [actions for _, _, _, actions, _ in told])
     for name, events in (("playout", playout.events), ("hearing", hearing.events)):
         recorded = [Event(*check[name]) for check in journal.check if name in check]
         differences.compare(f"{name} event", events[: len(recorded)] if journal.end is None else events, recorded)
