@@ -88,7 +88,7 @@ def test_a_ramp_is_a_straight_line(start: float, goal: float, length: int, count
     ramp = Ramp(start)
     ramp.to(goal, length)
     out = ramp.apply(np.ones(count, np.float32))
-    line = [start + (goal - start) * p / length if p < length else goal for p in range(count)]
+    line = [start + (goal - start) * (p / length) if p < length else goal for p in range(count)]
     assert np.array_equal(out, np.array(line, np.float32))
     assert ramp.moving == (count < length)
 
