@@ -78,11 +78,15 @@ class Rig:
         tick_s: float = 0.01,
         detector: DetectorConfig | None = None,
         hears: bool = True,
+        vad: object | None = None,
+        outside_vad: bool = False,
         input_s: float = 60.0,
     ) -> None:
         self.port = AudioPort(rate, queue_s=60, tap_s=60, mic_s=60)
-        self.engine = Engine(tick_s=tick_s, vad=LevelVad() if hears else None)
-        self.line: Line = self.engine.add(self.port, input_rate=input_rate, input_s=input_s, detector=detector)
+        self.engine = Engine(tick_s=tick_s, vad=vad or (LevelVad() if hears else None))
+        self.line: Line = self.engine.add(
+            self.port, input_rate=input_rate, input_s=input_s, detector=detector, outside_vad=outside_vad
+        )
         self.tap, self.mic = self.port.tap(0), self.port.mic(0)
         self.now_ns = 0
         self.engine.step(0)

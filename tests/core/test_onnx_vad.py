@@ -15,25 +15,11 @@ import pytest
 from numpy.typing import NDArray
 
 from rtaudio import ModelMissing, OnnxVad, SileroVad, VadClosed, VadResult
-from tests.core.onnx_writer import FLOAT, INT64, block, model, node, tensor, value
+from tests.core.onnx_models import mean_model, save
+from tests.core.onnx_writer import FLOAT, INT64, block, node, tensor, value
 
 Floats = NDArray[np.float32]
 WINDOW = 512
-
-
-def save(path: Path, *parts: list[bytes]) -> Path:
-    path.write_bytes(model(*parts))
-    return path
-
-
-def mean_model(path: Path, columns: int | str = "n", rows: int | str = "b") -> Path:
-    """input (b, n) -> its mean, as a probability: each result tells which window it was."""
-    return save(
-        path,
-        [node("ReduceMean", ["input"], ["prob"], axes=[1], keepdims=1)],
-        [value("input", FLOAT, [rows, columns])],
-        [value("prob", FLOAT, [rows, 1])],
-    )
 
 
 def sum_model(path: Path, state: list[int | str]) -> Path:
