@@ -81,6 +81,25 @@ def test_the_engine_s_thread_with_vad_and_barge_in_keeps_the_law() -> None:
     engine.close()
 
 
+def test_a_line_with_an_outside_vad_keeps_the_law() -> None:
+    before = entries()
+    port, engine = AudioPort(RATE, mic_s=30), Engine()
+    line = engine.add(port, outside_vad=True, input_s=30.0)
+    port.playout.open_segment().write(np.full(RATE, 0.3, np.float32))
+    line.push(speech(25.0))
+    engine.step(0)
+    engine.step(20 * 10**9)
+    for window in range(1, 500):
+        if window % 7:
+            line.post_probability(512 * window, 0.9 if window % 60 < 30 else 0.0)
+    for tick in range(1, 11):
+        engine.step(20 * 10**9 + tick * 10_000_000)
+    assert line.figures()["windows"] == 499
+    assert {"speech_started", "speech_ended"} <= {event.kind for event in port.events()}
+    assert entries() > before + 10
+    engine.close()
+
+
 def test_the_sound_card_s_callbacks_keep_the_law() -> None:
     callback = ctypes.CFUNCTYPE(
         ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p
