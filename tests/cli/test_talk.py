@@ -10,8 +10,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from rtaudio import SileroVad, check_replay, read_journal
 from rtaudio.cli import main
-from rtaudio.cli.wav import read_wav
+from rtaudio.cli.wav import WavWriter, read_wav
 
 from .conftest import Command
 
@@ -40,6 +41,24 @@ def test_the_answer_starts_with_the_caller_s_first_sample(question: Path, tmp_pa
     assert transcript["turns"][0]["text"] == "okay thank you goodbye"
     assert [message["role"] for message in transcript["history"]["messages"]] == ["user", "assistant"]
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_vad_hears_the_caller_and_its_call_can_be_replayed(question: Path, tmp_path: Path) -> None:
+    """Law 5. The native VAD's own file, but through onnxruntime: the same words, a tick later."""
+    told = []
+    for name, extra in (("native", []), ("outside", ["--vad", str(SileroVad().path)])):
+        files = [tmp_path / f"{name}.{kind}" for kind in ("wav", "json", "rtj")]
+        arguments = ["--out", str(files[0]), "--transcript", str(files[1]), "--journal", str(files[2])]
+        assert main(["talk", "--in", str(question), "--fast", *arguments, *extra]) == 0
+        told.append(json.loads(files[1].read_text())["turns"][0])
+        journal = read_journal(files[2])
+        assert journal.complete
+        assert journal.header["outside_vad"] is bool(extra)
+        assert check_replay(journal).found == []
+    native, outside = told
+    assert outside["text"] == native["text"] == "okay thank you goodbye"
+    assert outside["ended_s"] == native["ended_s"]
+    assert 0 < outside["decided_s"] - native["decided_s"] <= 0.02
 
 
 def test_in_real_time_the_engine_paces_the_call(rtaudio: Command, question: Path, tmp_path: Path) -> None:
@@ -75,6 +94,8 @@ def test_a_model_that_cannot_be_reached_is_an_apology_and_a_clear_error(
         (["--fast", "--stereo"], "--stereo, --fast: only from file to file"),
         (["--in", "{tmp}/text.wav", "--out", "{tmp}/a.wav", "--mic", "x"], "leave them out with --in"),
         (["--llm-url", "http://x"], "go together"),
+        (["--in", "{tmp}/good.wav", "--out", "{tmp}/a.wav", "--vad", "{tmp}/no.onnx"], "no model at"),
+        (["--in", "{tmp}/good.wav", "--out", "{tmp}/a.wav", "--vad", "{tmp}/text.wav"], "onnxruntime does not take"),
     ],
 )
 def test_what_cannot_be_done_is_said_plainly(
@@ -82,6 +103,8 @@ def test_what_cannot_be_done_is_said_plainly(
 ) -> None:
     """Law 11."""
     (tmp_path / "text.wav").write_text("this is no sound")
+    with WavWriter(tmp_path / "good.wav", 16000, 1) as file:
+        file.write(np.zeros((1600, 1), np.float32))
     assert main(["talk", *(argument.format(tmp=tmp_path) for argument in arguments)]) == 1
     assert message in capsys.readouterr().err
 

@@ -84,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     agent.add_argument("--model", metavar="NAME", help="the model's name there; key: environment OPENAI_API_KEY")
     agent.add_argument("--instructions", metavar="TEXT", help="what the model is told to be")
     agent.add_argument("--greeting", metavar="TEXT", help="said first")
+    agent.add_argument(
+        "--vad",
+        type=Path,
+        metavar="ONNX",
+        help="hear with this model, of Silero's interface, instead of the native VAD",
+    )
     agent.add_argument("--tts", choices=["hibari", "espeak"], default="hibari", help="default: hibari")
 
     commands.add_parser("devices", help="list sound devices")

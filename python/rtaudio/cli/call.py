@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Final
 
 from rtaudio.cli.caller import Caller
-from rtaudio.core import MIC_RATE, AudioPort, Engine, Journal, SileroVad, Wake
+from rtaudio.cli.hearing import Hearing
+from rtaudio.core import MIC_RATE, AudioPort, Engine, Journal, Wake
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.clock import now_ns
 from rtaudio.voice.journaling import session_recorder
@@ -52,17 +53,31 @@ class Call:
     """Use as `async with Call(...) as call`; leaving it closes the session, the engine and the port.
 
     `fast` needs a virtual-time loop. `collect`, if set, is called every 0.2 s of the call, and `last` at its end before
-    the port is closed, for what reads the port's rings. The call owns its providers.
+    the port is closed, for what reads the port's rings. The call owns its providers and its hearing.
     """
 
-    def __init__(self, agent: Agent, providers: Providers, *, fast: bool, journal: Path | None = None) -> None:
-        """`journal`: a file for the record of the call, from which it can be run again."""
+    def __init__(
+        self,
+        agent: Agent,
+        providers: Providers,
+        *,
+        fast: bool,
+        journal: Path | None = None,
+        hearing: Hearing | None = None,
+    ) -> None:
+        """`journal`: a file for the record of the call, from which it can be run again. `hearing`: default the native
+        VAD."""
         self._fast = fast
         self._wake = None if fast else Wake()
-        self.engine = Engine(tick_s=TICK_S, vad=SileroVad())
+        self._hearing = hearing if hearing is not None else Hearing()
+        self.engine = Engine(tick_s=TICK_S, vad=self._hearing.kernel)
         self.port = AudioPort(PORT_RATE)
-        self._journal = None if journal is None else Journal(journal, self.port, input_rate=MIC_RATE)
-        self.line = self.engine.add(self.port, kind="paced", input_rate=MIC_RATE, wake=self._wake)
+        outside = self._hearing.outside
+        self._journal = (
+            None if journal is None else Journal(journal, self.port, input_rate=MIC_RATE, outside_vad=outside)
+        )
+        self.line = self.engine.add(self.port, kind="paced", input_rate=MIC_RATE, wake=self._wake, outside_vad=outside)
+        self._hearing.add(self.line)
         self.caller = Caller(self.line)
         self.session = Session(
             self.port,
@@ -104,6 +119,7 @@ class Call:
             await self.session.__aenter__()
             if not self._fast:
                 self.caller.feed(int(LEAD_S * MIC_RATE))
+                self._hearing.start()
                 self.engine.start()
             drive = self._step if self._fast else self._fill
             self._driving = asyncio.create_task(drive(), name="caller's line")
@@ -129,6 +145,7 @@ class Call:
         try:
             last()
         finally:
+            self._hearing.close()
             self.engine.close()
             if self._journal is not None:
                 self._journal.close()
@@ -163,6 +180,7 @@ class Call:
             await asyncio.sleep((at_ns - now_ns()) / 1e9)
             self.caller.feed(ticks * tick_samples)
             self.engine.step(at_ns)
+            self._hearing.take()
             self.session.take()
             if ticks % round(_COLLECT_S / TICK_S) == 0:
                 self.collect()

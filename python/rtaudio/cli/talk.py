@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rtaudio.cli.call import Call, Providers
 from rtaudio.cli.errors import CommandError
+from rtaudio.cli.hearing import Hearing
 from rtaudio.cli.log import CallLog
 from rtaudio.cli.running import run_call
 from rtaudio.cli.screen import Screen, open_screen
@@ -97,6 +98,7 @@ def providers_of(options: argparse.Namespace, screen: Screen) -> Providers:
 
 def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
     clip = read_wav(options.input).mono(MIC_RATE)
+    hearing = Hearing(options.vad)
     providers = providers_of(options, screen)
     conversation = answer(
         clip,
@@ -107,6 +109,7 @@ def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
         stereo=options.stereo,
         fast=options.fast,
         journal=options.journal,
+        hearing=hearing,
     )
     take = run_call(conversation, fast=options.fast)
     screen.note(f"answer      {take.path}{'  (caller left, agent right)' if options.stereo else ''}")
@@ -129,9 +132,10 @@ async def answer(
     stereo: bool,
     fast: bool,
     journal: Path | None = None,
+    hearing: Hearing | None = None,
 ) -> Take:
-    """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says."""
-    call = Call(agent, providers, fast=fast, journal=journal)
+    """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says. `hearing`: as in `Call`."""
+    call = Call(agent, providers, fast=fast, journal=journal, hearing=hearing)
     with Take(call.port, call.line, out, stereo=stereo) as take:
         call.collect, call.last = take.collect, take.close
         call.caller.say(clip, 0)

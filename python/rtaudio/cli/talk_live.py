@@ -8,10 +8,11 @@ from contextlib import ExitStack
 
 from rtaudio.cli.call import TICK_S, Providers
 from rtaudio.cli.errors import CommandError
+from rtaudio.cli.hearing import Hearing
 from rtaudio.cli.log import CallLog
 from rtaudio.cli.screen import Screen
 from rtaudio.cli.talk import follow
-from rtaudio.core import Engine, SileroVad, Wake
+from rtaudio.core import Engine, Wake
 from rtaudio.transports.sound import SoundCard, SoundUnavailable
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.session import Session
@@ -23,14 +24,24 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
         with ExitStack() as stack:
             wake = Wake()
             stack.callback(wake.close)
-            engine = stack.enter_context(Engine(tick_s=TICK_S, vad=SileroVad()))
-            card = SoundCard(engine, input=_device(options.mic), output=_device(options.speaker), wake=wake)
+            hearing = Hearing(options.vad)
+            stack.callback(hearing.close)
+            engine = stack.enter_context(Engine(tick_s=TICK_S, vad=hearing.kernel))
+            card = SoundCard(
+                engine,
+                input=_device(options.mic),
+                output=_device(options.speaker),
+                wake=wake,
+                outside_vad=hearing.outside,
+            )
             stack.enter_context(card)
+            hearing.add(card.line)
             async with Session(
                 card.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=wake
             ) as session:
                 following = asyncio.create_task(follow(session.events(), CallLog(), screen), name="transcript")
                 card.start()
+                hearing.start()
                 engine.start()
                 screen.note(f"{card.input.name} → agent → {card.output.name}. Ctrl-C ends it.")
                 screen.note("There is no echo cancelling: use headphones, or the agent will hear itself.")

@@ -64,13 +64,15 @@ class SoundCard:
         block_s: float = 0.02,
         wake: Wake | int | None = None,
         detector: DetectorConfig | None = None,
+        outside_vad: bool = False,
     ) -> None:
         """Opens nothing yet.
 
         `input`, `output`: index of a device or a part of its name; None: the system's default. `rate`: of the
         loudspeaker and with it of the port, 8, 16, 24 or 48 kHz; None: the device's own if it is one of these, else the
         highest that it takes. The microphone runs at its own rate. `block_s`: time between callbacks, 2..200 ms:
-        shorter is quicker, and less patient with a busy machine. `wake`, `detector`: as in Engine.add.
+        shorter is quicker, and less patient with a busy machine. `wake`, `detector`, `outside_vad`: as in
+        Engine.add.
         """
         if not SHORTEST_BLOCK_S <= block_s <= LONGEST_BLOCK_S:  # false for NaN, too
             raise ValueError(f"block_s = {block_s}: must lie in {SHORTEST_BLOCK_S}..{LONGEST_BLOCK_S} seconds")
@@ -80,6 +82,7 @@ class SoundCard:
         self._block_s = block_s
         self._wake = wake
         self._detector = detector
+        self._outside_vad = outside_vad
         self._state: State = "new"
         self._undo = ExitStack().close
         self._last_figures: dict[str, int] = {}
@@ -98,7 +101,12 @@ class SoundCard:
             self._port = AudioPort(self._speaker.rate)
             undo.callback(self._port.close)
             self._line = self._engine.add(
-                self._port, kind="device", input_rate=self._mic.rate, detector=self._detector, wake=self._wake
+                self._port,
+                kind="device",
+                input_rate=self._mic.rate,
+                detector=self._detector,
+                wake=self._wake,
+                outside_vad=self._outside_vad,
             )
             undo.callback(_remove, self._engine, self._line)
             self._streams = Streams(self._line, self._mic, self._speaker, self._block_s)
