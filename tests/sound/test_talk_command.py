@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtaudio import SileroVad
 from tests.sound import measure
 from tests.sound.conftest import ROOT
 from tests.sound.pulse import RATE, PulseServer, end
@@ -98,8 +99,9 @@ def test_devices_marks_the_default(rtaudio: Callable[..., Command]) -> None:
     assert "ALSA" in listed
 
 
+@pytest.mark.parametrize("vad", ["native", "outside"])
 def test_talk_answers_at_the_loudspeaker_until_ctrl_c(
-    pulse: PulseServer, rtaudio: Callable[..., Command], tmp_path: Path
+    pulse: PulseServer, rtaudio: Callable[..., Command], tmp_path: Path, vad: str
 ) -> None:
     from rtaudio.providers.hibari import RATE as VOICE_RATE
     from rtaudio.providers.hibari import HibariVoice
@@ -113,7 +115,7 @@ def test_talk_answers_at_the_loudspeaker_until_ctrl_c(
         file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
 
     with pulse.recorded() as loudspeaker:
-        talk = rtaudio("talk")
+        talk = rtaudio("talk", *(["--vad", str(SileroVad().path)] if vad == "outside" else []))
         talk.until("Ctrl-C ends it")
         heard = ""
         for _ in range(6):  # until its providers are warm, it hears nothing, or the end alone
