@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * device.h: the sound card's callbacks, in C, with PortAudio's signature, so that no Python runs in them. The streams
- * are opened through the sounddevice package (rtaudio.core.sound); input and output are separate streams.
+ * are opened through the sounddevice package (rtaudio.transports.sound); input and output are separate streams.
  *
  * Input: samples go to the line's input ring. Output: pulls the playout. Float32 on both sides; a device with several
  * channels gives the mean of them and gets the mono signal on each.

@@ -25,8 +25,8 @@ typedef enum rta_journal_kind {
     /* engine: what the detector was told beside the audio, and wished: u64 speaking, u64 segment, f32 probability,
      * u32 actions, u64 mic position by which it took effect; the stamp is the window's end */
     RTA_J_WINDOW = 3,
-    RTA_J_PULL = 4, /* consumer: u64 count, i64 device_ns, i64 bound_ns, rta_playout_inputs, u64 mic position */
-    RTA_J_SETTLE = 5, /* consumer: rta_playout_inputs */
+    RTA_J_PULL = 4, /* consumer: u64 count, i64 device_ns, i64 bound_ns, u64 mic position, rta_playout_inputs */
+    RTA_J_SETTLE = 5, /* consumer: u64 mic position, rta_playout_inputs */
     RTA_J_OP = 6, /* writer: rta_op; for WRITE the float32 samples follow */
     RTA_J_BACKGROUND = 7, /* writer: float32 samples */
 } rta_journal_kind;

@@ -293,7 +293,8 @@ rta_status rta_playout_settle(rta_playout_consumer *c) {
     RTA_RT_ENTER();
     epoch now = begin(c);
     rta_journal *journal = __atomic_load_n(&c->journal, __ATOMIC_ACQUIRE);
-    if (journal) rta_journal_write(journal, RTA_J_SETTLE, c->out, &c->seen, sizeof c->seen, NULL, 0);
+    if (journal)
+        rta_journal_write(journal, RTA_J_SETTLE, c->out, &c->mic_seen, sizeof c->mic_seen, &c->seen, sizeof c->seen);
     rta_consumer_settle_head(c, now, 0, false);
     rta_consumer_flush_done(c, now, 0);
     publish(c, NULL);

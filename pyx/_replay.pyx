@@ -103,7 +103,7 @@ cdef class PlayoutReplay:
     def ops_of(bytes payload, bint settles):
         """How many ops had been taken by a PULL or SETTLE record."""
         cdef rta_playout_inputs inputs
-        cdef size_t at = 0 if settles else sizeof(pull_head)
+        cdef size_t at = sizeof(uint64_t) if settles else sizeof(pull_head)
         if len(payload) != <Py_ssize_t>(at + sizeof(rta_playout_inputs)):
             raise ValueError(f"a pull of {len(payload)} bytes is not of this version")
         memcpy(&inputs, <const unsigned char *>payload + at, sizeof(inputs))
@@ -126,9 +126,11 @@ cdef class PlayoutReplay:
     def settle(self, bytes payload):
         """A SETTLE record's payload."""
         cdef rta_playout_inputs inputs
+        cdef uint64_t mic = 0
         self.ops_of(payload, True)
-        memcpy(&inputs, <const unsigned char *>payload, sizeof(inputs))
-        rta_playout_replay_pull(self.replay, &inputs, NULL, 0, 0, 0, 0)
+        memcpy(&mic, <const unsigned char *>payload, sizeof(mic))
+        memcpy(&inputs, <const unsigned char *>payload + sizeof(mic), sizeof(inputs))
+        rta_playout_replay_pull(self.replay, &inputs, NULL, 0, 0, 0, mic)
 
     def events(self):
         """Events since the last call."""

@@ -112,6 +112,23 @@ def test_the_scalar_kernel_hears_the_same(recorded: tuple[Path, np.ndarray]) -> 
     assert check_replay(read_journal(recorded[0]), SileroVad(instruction_set="scalar")).found == []
 
 
+def test_a_flush_that_completes_on_detach_and_a_starved_line_replay_too(tmp_path: Path, vad: SileroVad) -> None:
+    path = tmp_path / "short.rtj"
+    port = AudioPort(24000)
+    engine = Engine(vad=vad)
+    with Journal(path, port) as journal:
+        engine.add(port)
+        port.playout.open_segment().write(np.full(24000, 0.5, np.float32))
+        for tick in range(12):
+            engine.step(tick * TICK_NS)
+        port.playout.flush()
+        engine.close()
+    assert {"cut", "flushed"} <= {check["playout"][0] for check in read_journal(path).check if "playout" in check}
+    assert any(check["hearing"][0] == "input_starved" for check in read_journal(path).check if "hearing" in check)
+    assert check_replay(read_journal(path), vad).found == []
+    assert journal.failure is None
+
+
 def test_a_replay_that_differs_says_where(recorded: tuple[Path, np.ndarray], vad: SileroVad) -> None:
     journal = read_journal(recorded[0])
     journal.header["detector"]["confirm_after_s"] = 2.0
