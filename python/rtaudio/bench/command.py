@@ -17,11 +17,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="core | call")
 
-    core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: about a minute")
+    core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
     core.add_argument("--only", metavar="PART", action="append", help="only this part (may be given again)")
     core.add_argument("--data", type=Path, default=None, help="folder with recordings for the VAD comparison")
 
-    call = commands.add_parser("call", help="whole conversations on the wall clock: about two minutes")
+    call = commands.add_parser("call", help="whole conversations on the wall clock: about a minute")
     call.add_argument("--turns", type=int, default=60, help="at least this many turns and barge-ins (default 60)")
     for each in (core, call):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
