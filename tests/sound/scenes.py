@@ -74,10 +74,14 @@ def put_out(card: SoundCard, segment: Any) -> None:
 
 
 def tell_accounts(card: SoundCard, tap: Any, folder: Path, segment: Any) -> None:
-    np.save(folder / "tap.npy", tap.read())
+    put, port = [tap.read()], card.port.playout.ledger()
+    while port.pulled != tap.position:  # the card pulls on: until a ledger and the tap are of the same moment
+        put.append(tap.read())
+        port = card.port.playout.ledger()
+    np.save(folder / "tap.npy", np.concatenate(put))
     tell(
         "accounts",
-        port=card.port.playout.ledger()._asdict(),
+        port=port._asdict(),
         segment=segment.ledger()._asdict(),
         heard=segment.heard()._asdict(),
         figures=card.figures(),
