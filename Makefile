@@ -7,7 +7,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 BUILD  := build
 
-CORE     := $(shell find csrc pyx -name '*.[ch]' -o -name '*.cc' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.inc')
+CORE     := $(shell find csrc pyx -name '*.[ch]' -o -name '*.cc' -o -name '*.pyx' -o -name '*.px[di]' -o -name '*.inc')
 C_STYLED := $(shell find csrc pyx tests -name '*.[ch]' -o -name '*.cc')
 
 # What the special builds run; each also takes PYTEST_ARGS.
