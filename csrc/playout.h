@@ -197,6 +197,9 @@ rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_pla
 typedef struct rta_playout_heard_at {
     uint64_t now, final, bound; /* samples of the segment from its start; high-water marks; +- bound samples */
 } rta_playout_heard_at;
+/* When a sample that was put out (position of the tap) leaves, or has left, the loudspeaker, +- bound_ns, by the pull log:
+ * RTA_LOST: its pull is no longer in the log; RTA_EMPTY: not yet put out. */
+rta_status rta_playout_device_time(rta_playout_writer *w, uint64_t out, int64_t *device_ns, int64_t *bound_ns);
 /* heard_now: out of the loudspeaker at now_ns by the pull log; heard_final: besides, what the device already holds. */
 rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard);
 

@@ -376,6 +376,22 @@ rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_pla
     return RTA_OK;
 }
 
+rta_status rta_playout_device_time(rta_playout_writer *w, uint64_t out, int64_t *device_ns, int64_t *bound_ns) {
+    rta_playout_engine account;
+    rta_status status = read_account(w, &account, 0, NULL, true);
+    if (status != RTA_OK) return status;
+    uint64_t logs = account.pull_log_count < RTA_PLAYOUT_PULLS ? account.pull_log_count : RTA_PLAYOUT_PULLS;
+    for (uint64_t i = 1; i <= logs; i++) {
+        const rta_playout_pull_log *log = &account.pull_log[(account.pull_log_count - i) % RTA_PLAYOUT_PULLS];
+        if (out >= log->out + log->count) return RTA_EMPTY;
+        if (out < log->out) continue;
+        *device_ns = log->device_ns + (int64_t)((double)(out - log->out) * 1e9 / (double)w->config.rate);
+        *bound_ns = log->bound_ns;
+        return RTA_OK;
+    }
+    return logs ? RTA_LOST : RTA_EMPTY;
+}
+
 rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard) {
     rta_playout_engine account;
     rta_playout_slot slot;

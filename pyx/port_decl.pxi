@@ -104,6 +104,7 @@ cdef extern from "playout.h" nogil:
     uint64_t rta_playout_cut_by(rta_playout_writer *w, uint64_t ticket, uint64_t before)
     bint rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket)
     rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_playout_ledger *ledger)
+    rta_status rta_playout_device_time(rta_playout_writer *w, uint64_t out, int64_t *device_ns, int64_t *bound_ns)
     rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard)
     rta_status rta_playout_attach(rta_playout_consumer *c)
     void rta_playout_detach(rta_playout_consumer *c)

@@ -362,6 +362,23 @@ cdef class Playout:
         """Consistent account of the whole port (law 1)."""
         return account(self.port, 0)
 
+    def device_time(self, out):
+        """(ns, +- ns) of the core's clock at which tap sample `out` leaves the loudspeaker; of the last 128 pulls."""
+        cdef int64_t device_ns = 0, bound_ns = 0
+        cdef rta_playout_writer *w = self.port._writer()
+        cdef rta_status status
+        try:
+            status = rta_playout_device_time(w, out, &device_ns, &bound_ns)
+        finally:
+            self.port._leave()
+        if status == RTA_EMPTY:
+            raise ValueError(f"sample {out} has not been put out yet")
+        if status == RTA_LOST:
+            raise LookupError(f"sample {out} was put out too long ago: the times of the last 128 pulls are kept")
+        if status != RTA_OK:
+            raise failure(status, "reading the device's times")
+        return device_ns, bound_ns
+
     def attach(self):
         """Takes the consumer's role."""
         self.port._need_engine()

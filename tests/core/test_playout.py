@@ -308,6 +308,20 @@ def test_the_tap_is_what_was_put_out() -> None:
     np.testing.assert_array_equal(tap.read(), np.concatenate(out))
 
 
+def test_each_sample_of_the_tap_has_its_device_time() -> None:
+    playout = Playout(RATE)
+    with pytest.raises(ValueError, match="not been put out"):
+        playout.device_time(0)
+    for i in range(130):
+        playout.pull(240, device_ns=1_000_000_000 + i * 10_000_000, bound_ns=700)
+    assert playout.device_time(2 * 240) == (1_020_000_000, 700)
+    assert playout.device_time(129 * 240 + 120) == (2_295_000_000, 700)
+    with pytest.raises(LookupError, match="too long ago"):
+        playout.device_time(2 * 240 - 1)
+    with pytest.raises(ValueError, match="not been put out"):
+        playout.device_time(130 * 240)
+
+
 def test_heard_lags_played_by_the_device_and_never_falls() -> None:
     playout = Playout(RATE)
     segment, _ = speaking(playout)

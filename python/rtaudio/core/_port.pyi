@@ -156,6 +156,9 @@ class Playout:
     def set_gain(self, db: float, ramp_s: float = 0.02) -> None: ...
     def set_background(self, samples: Samples | None, gain_db: float = 0.0) -> None: ...
     def ledger(self) -> Ledger: ...
+    def device_time(self, out: int) -> tuple[int, int]:
+        """(ns, +- ns) of the core's clock at which tap sample `out` leaves the loudspeaker. Session side.
+        LookupError: put out more than 128 pulls ago; ValueError: not yet put out."""
     # Consumer side, only for a playout in this process.
     def attach(self) -> None:
         """Takes the consumer's role; raises SecondConsumer. pull() attaches by itself."""
