@@ -13,6 +13,7 @@ locking on the audio path abort the process; see csrc/trap/).
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -118,6 +119,14 @@ class BuildExt(build_ext):
         build_ext.build_extension(own, ext)
 
 
+def port_capsule() -> str:
+    """Names the handle that modules pass a port by after the sources that lay it out, so that modules built from
+    different sources refuse each other instead of reading each other's memory wrongly."""
+    sources = [Path(f"csrc/{name}.c") for name in PORT] + sorted(Path("csrc").glob("*.h"))
+    stamp = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    return f'"rtaudio.port_engine {stamp}"'
+
+
 def extension(name: str, language: str, binding: str, core: list[str]) -> Extension:
     include = [numpy.get_include()] if language == "c" else [pybind11.get_include()]
     return Extension(
@@ -126,7 +135,9 @@ def extension(name: str, language: str, binding: str, core: list[str]) -> Extens
         language=language,
         include_dirs=include,
         depends=sorted(str(path) for path in Path("csrc").rglob("*") if path.suffix in {".h", ".hh", ".inc"}),
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")] if language == "c" else [],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("RTA_PORT_CAPSULE", port_capsule())]
+        if language == "c"
+        else [],
         extra_compile_args=list(COMMON),
         extra_link_args=[*LINK, "-lpthread"],
     )

@@ -22,6 +22,7 @@ from rtaudio.core._port import Event, PortClosed, SecondConsumer
 
 cnp.import_array()
 
+include "capsule.pxi"
 include "event.pxi"
 include "arrays.pxi"
 include "engine_decl.pxi"
@@ -272,7 +273,7 @@ cdef class Engine:
             if getattr(port, "closed", False):
                 raise PortClosed("add: the port is closed")
             raise TypeError(f"add: expected an AudioPort, got {type(port).__name__}")
-        c_port = <rta_port_engine *>PyCapsule_GetPointer(capsule, "rtaudio.port_engine")
+        c_port = <rta_port_engine *>port_handle(capsule)
         if not (0.01 <= input_s <= 600):
             raise ValueError(f"input_s must be 0.01..600 seconds, not {input_s}")
         if not 1 <= input_rate <= 1000000:

@@ -2,13 +2,15 @@
 """Costs of the core measured in C, without Python around each call: for ``rtaudio-bench``. See csrc/port_measure.h."""
 
 cimport numpy as cnp
-from cpython.pycapsule cimport PyCapsule_GetPointer
+
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 import numpy as np
 
 cnp.import_array()
 
+
+include "capsule.pxi"
 
 cdef extern from "base.h":
     ctypedef enum rta_status:
@@ -73,7 +75,7 @@ def flush_race(port, cnp.ndarray out not None, uint64_t frame_samples, int64_t d
     cdef uint64_t pulls = out.shape[0] // frame_samples
     try:
         capsule = port._engine_capsule
-        engine = <rta_port_engine *>PyCapsule_GetPointer(capsule, "rtaudio.port_engine")
+        engine = <rta_port_engine *>port_handle(capsule)
         with nogil:
             status = rta_playout_flush_race(rta_port_consumer(engine), rta_port_engine_controls(engine), data, pulls,
                                             frame_samples, delay_ns, &returned_at)

@@ -8,7 +8,6 @@ and keeps memory alive: regions are freed when the last object that looks into t
 from collections import namedtuple
 
 cimport numpy as np
-from cpython.pycapsule cimport PyCapsule_New
 from cpython.pythread cimport (
     NOWAIT_LOCK,
     WAIT_LOCK,
@@ -30,6 +29,7 @@ np.import_array()
 
 include "event.pxi"
 
+include "capsule.pxi"
 include "port_decl.pxi"
 include "port_types.pxi"
 
@@ -170,9 +170,9 @@ cdef class AudioPort:
 
     @property
     def _engine_capsule(self):
-        """PyCapsule "rtaudio.port_engine" for the engine binding; keep this object alive while it is used."""
+        """A capsule for the engine binding (capsule.pxi); keep this object alive while it is used."""
         self._need_engine()
-        return PyCapsule_New(self.engine_side, "rtaudio.port_engine", NULL)
+        return port_capsule(self.engine_side)
 
     @property
     def fd(self):

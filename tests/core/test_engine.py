@@ -554,3 +554,16 @@ def test_an_engine_in_a_cycle_is_collected_and_stopped() -> None:
     del call
     gc.collect()
     assert gone() is None
+
+
+def test_modules_built_from_different_sources_refuse_each_other() -> None:
+    """A port's handle is named after the sources that lay it out; any other capsule is refused, not read."""
+
+    class Stranger:
+        closed = False
+        _engine_capsule = SileroVad().kernel
+
+    engine = Engine()
+    with pytest.raises(ImportError, match="build them together"):
+        engine.add(Stranger())  # type: ignore[arg-type]
+    engine.close()

@@ -64,7 +64,7 @@ class Session:
         self._port, self._agent = port, agent
         self._options = options if options is not None else SessionOptions()
         self._machine = Machine(agent, self._options, port.rate, history)
-        self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups(wake)
+        self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups.of(wake)
         self._recorder = recorder
         self._segments = Segments()
         self._hands = Hands(

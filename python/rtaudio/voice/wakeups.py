@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
+from weakref import WeakValueDictionary
 
 
 class WakeDescriptor(Protocol):
@@ -17,6 +18,17 @@ class WakeDescriptor(Protocol):
 
 class Wakeups:
     """Shares `wake` among the sessions of the running loop. Watches it while there is any."""
+
+    _shared: ClassVar[WeakValueDictionary[int, Wakeups]] = WeakValueDictionary()
+
+    @classmethod
+    def of(cls, wake: WakeDescriptor) -> Wakeups:
+        """The one that shares `wake`: an event loop watches a descriptor for one reader only, so all sessions that are
+        given the same wake-up must come by the same Wakeups."""
+        found = cls._shared.get(wake.fd)
+        if found is None or found._wake is not wake:
+            found = cls._shared[wake.fd] = cls(wake)
+        return found
 
     def __init__(self, wake: WakeDescriptor) -> None:
         self._wake = wake
