@@ -37,6 +37,7 @@ $(INSTALLED): pyproject.toml scripts/preflight.py
 
 $(COMPILED): $(INSTALLED) setup.py $(CORE)
 	$(PY) setup.py --quiet build_ext --inplace
+	$(PY) -m compileall -q python/rtaudio
 	@touch $@
 
 setup: $(COMPILED) ## .venv with rtaudio (editable), its extras and the tools
