@@ -21,7 +21,6 @@ import zlib
 from collections import deque
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from rtaudio.core._engine import DetectorConfig
@@ -84,6 +83,8 @@ class Journal:
         self._stop = threading.Event()
         self._interval_s = interval_s
         self.failure: OSError | None = None
+        from pathlib import Path
+
         self.path = Path(path)
         self._file = self.path.open("wb")
         self._file.write(MAGIC + struct.pack("<I", VERSION))
@@ -203,7 +204,8 @@ class JournalError(ValueError):
 def read_journal(path: str | PathLike[str]) -> JournalFile:
     """Reads a journal. What a crash cut short at the end is left out (then `complete` is False); JournalError for what
     is not a journal of this version or is damaged before its end."""
-    data = Path(path).read_bytes()
+    with open(path, "rb") as file:
+        data = file.read()
     if data[:4] != MAGIC or len(data) < 8:
         raise JournalError(f"{path}: not a journal (it does not begin with {MAGIC.decode()})")
     if (version := struct.unpack_from("<I", data, 4)[0]) != VERSION:

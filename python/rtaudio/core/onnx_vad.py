@@ -22,7 +22,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +32,7 @@ from rtaudio.core.vad import ModelMissing, Samples, checked_samples
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from pathlib import Path
 
 __all__ = ["OnnxVad", "OnnxVadStream", "VadClosed", "VadResult"]
 
@@ -86,6 +86,8 @@ class OnnxVad:
         self.rate: Final = rate
         self.queue_windows: Final = queue_windows
         self.window_samples: Final = window_samples
+        from pathlib import Path
+
         self.path: Final = Path(path)
         model = _Model(self.path, rate, window_samples, context_samples)
         self.context_samples: Final = model.context

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib.util
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +23,7 @@ from rtaudio.core._kernels import SileroModel
 
 if TYPE_CHECKING:
     from os import PathLike
+    from pathlib import Path
 
     from rtaudio.core._engine import Detector
 
@@ -70,6 +70,8 @@ class ModelAltered(ValueError):
 
 def _model_path() -> Path:
     """Where the installed package keeps the model. The package itself is not imported: it would load its library."""
+    from pathlib import Path  # here: a fifth of what importing the core costs
+
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ModelMissing(
@@ -133,6 +135,8 @@ class SileroVad:
 
         Takes about 10 ms the first time. Raises `ModelMissing`, `ModelAltered`, ValueError (instruction set).
         """
+        from pathlib import Path
+
         self.path: Final = (Path(path) if path is not None else _model_path()).absolute()
         self.model: Final = _load(self.path, instruction_set)
 
