@@ -33,7 +33,11 @@ def stepping(benchmark: BenchmarkFixture, engine: Engine, lines: int) -> None:
 
     benchmark.pedantic(engine.step, setup=caller, rounds=ROUNDS)
     assert sum(line.figures()["input_starved"] for line in pushed) == 0
-    assert ports[0].playout.ledger().played == ROUNDS * 240
+    steps = pushed[0].figures()["input_taken"] // len(audio)  # one where nothing is timed (--benchmark-disable)
+    assert steps in (1, ROUNDS)
+    assert ports[0].playout.ledger().played == steps * 240
+    if benchmark.stats is None:
+        return
     benchmark.extra_info["us_per_line"] = benchmark.stats.stats.mean * 1e6 / lines
     benchmark.extra_info["ms_per_session_second"] = benchmark.stats.stats.mean * 1e3 * 100 / lines
 
