@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +131,39 @@ def test_a_flush_that_completes_on_detach_and_a_starved_line_replay_too(tmp_path
     assert any(check["hearing"][0] == "input_starved" for check in read_journal(path).check if "hearing" in check)
     assert check_replay(read_journal(path), vad).found == []
     assert journal.failure is None
+
+
+def test_a_live_call_under_load_replays_alone_in_another_batch(
+    tmp_path: Path, vad: SileroVad, voice: np.ndarray
+) -> None:
+    """Law 5: live in batches with three other lines, threads and a busy machine; replayed window by window."""
+    path = tmp_path / "loaded.rtj"
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    ports = [AudioPort(24000) for _ in range(4)]
+    try:
+        with Journal(path, ports[0]), Engine(vad=vad) as engine:
+            lines = [engine.add(port, input_s=6.0) for port in ports]
+            for line in lines:
+                line.push(voice[6000:70000])
+            engine.start()
+            until = time.monotonic() + 3.0
+            while time.monotonic() < until:
+                segment = ports[0].playout.open_segment()
+                with contextlib.suppress(SegmentCut):
+                    for _ in range(50):
+                        segment.write(np.full(480, 0.1, np.float32))
+                        time.sleep(0.01)
+                    segment.end()
+            figures = engine.figures()
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert figures["windows"] > 3 * figures["batches"], "it was heard in batches"
+    journal = read_journal(path)
+    assert journal.complete
+    assert check_replay(journal, vad).found == []
+    assert any(check["playout"][0] == "cut" for check in journal.check if "playout" in check)
 
 
 def test_a_replay_that_differs_says_where(recorded: tuple[Path, np.ndarray], vad: SileroVad) -> None:
