@@ -75,7 +75,7 @@ PORT = [
     "port",
     *RESAMPLE,
 ]
-ENGINE = [*PORT, "detector", "line", "engine", "device"]
+ENGINE = [*PORT, "detector", "turn_policy", "line", "engine", "device"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
 
 # module -> (language, binding source, core sources)

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "turn_policy.h"
+
+#include <string.h>
+
+enum { RATE = 16000 };
+
+static bool known(float x) { return x >= -1e6f && x <= 1e6f; } /* false for NaN */
+static float unknown(void) { return __builtin_nanf(""); }
+static float clamp(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+
+/* ---- log and exp of our own, in double, by series: a libm's differ from machine to machine. */
+
+/* x > 0, normal. x = m * 2^e, m in [1/sqrt 2, sqrt 2); log m = 2 artanh((m - 1) / (m + 1)), |.| <= 0.172. */
+static double logarithm(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    if (m > 1.4142135623730951) {
+        m *= 0.5;
+        exponent += 1;
+    }
+    const double s = (m - 1.0) / (m + 1.0), square = s * s;
+    double sum = 0.0;
+    for (int n = 19; n >= 1; n -= 2) sum = sum * square + 1.0 / n;
+    return 2.0 * s * sum + exponent * 0.6931471805599453;
+}
+
+/* |x| <= 700. e^x = 2^n e^r, |r| <= ln 2 / 2. */
+static double exponential(double x) {
+    const double scaled = x * 1.4426950408889634;
+    const int n = (int)(scaled + (scaled < 0.0 ? -0.5 : 0.5));
+    const double r = x - n * 0.6931471805599453;
+    double sum = 1.0;
+    for (int k = 14; k >= 1; k--) sum = 1.0 + sum * r / k;
+    const uint64_t bits = (uint64_t)(1023 + n) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return sum * power;
+}
+
+/* NaN where p is no probability; bounded to what a float32 model can mean. */
+static float logit(float p) {
+    if (!(p >= 0.0f && p <= 1.0f)) return unknown();
+    const double bounded = p < 0.0025f ? 0.0025 : p > 0.9975f ? 0.9975 : (double)p; /* +-6 */
+    return (float)logarithm(bounded / (1.0 - bounded));
+}
+
+/* ---- terms */
+
+void rta_turn_evidence_clear(rta_turn_evidence *evidence) {
+    float *all = (float *)evidence;
+    for (int i = 0; i < RTA_TURN_EVIDENCE_FLOATS; i++) all[i] = unknown();
+}
+
+/* Mean of the logits that are known. */
+static float mean_logit(const rta_turn_facts *f, size_t offset) {
+    float sum = 0.0f;
+    int count = 0;
+    for (int i = 0; i < RTA_TURN_QUESTIONS; i++) {
+        if (!(f->answered >> i & 1)) continue;
+        float p;
+        memcpy(&p, (const char *)&f->evidence[i] + offset, sizeof p);
+        const float l = logit(p);
+        if (!known(l)) continue;
+        sum += l;
+        count++;
+    }
+    return count ? sum / (float)count : unknown();
+}
+
+static float rise(float x, float most) { return known(x) ? clamp(x, 0.0f, most) : unknown(); }
+static float times(float a, float b) { return known(a) && known(b) ? a * b : unknown(); }
+
+void rta_turn_terms(const rta_turn_facts *f, float terms[RTA_TURN_TERMS]) {
+    const rta_turn_evidence *first = NULL, *last = NULL;
+    for (int i = 0; i < RTA_TURN_QUESTIONS; i++) {
+        if (!(f->answered >> i & 1)) continue;
+        if (!first) first = &f->evidence[i];
+        last = &f->evidence[i];
+    }
+    for (int i = 0; i < RTA_TURN_TERMS; i++) terms[i] = unknown();
+    if (!first) return;
+    const float mean = mean_logit(f, offsetof(rta_turn_evidence, p_asked));
+    const float move = last->f0_move_st, end = last->f0_end_st, syllable = last->last_syllable_s;
+    terms[RTA_TERM_P_FIRST] = logit(first->p_asked);
+    terms[RTA_TERM_P_MEAN] = mean;
+    terms[RTA_TERM_P_TRIMMED] = mean_logit(f, offsetof(rta_turn_evidence, p_trimmed));
+    terms[RTA_TERM_F0_RISE] = rise(move, 12.0f);
+    terms[RTA_TERM_F0_FALL] = rise(-move, 12.0f);
+    terms[RTA_TERM_F0_HIGH] = rise(end, 12.0f);
+    terms[RTA_TERM_F0_LOW] = rise(-end, 12.0f);
+    if (known(syllable) && syllable > 0.0f)
+        terms[RTA_TERM_LAST_LENGTH] = (float)logarithm((double)clamp(syllable, 0.02f, 2.0f) / 0.2);
+    if (known(last->syllable_rate)) terms[RTA_TERM_RATE] = clamp(last->syllable_rate, 0.0f, 10.0f);
+    if (known(last->syllables)) terms[RTA_TERM_SHORT] = 1.0f / (1.0f + clamp(last->syllables, 0.0f, 100.0f));
+    terms[RTA_TERM_SHORT_P] = times(terms[RTA_TERM_SHORT], mean);
+    if (known(last->noise_dbfs)) terms[RTA_TERM_NOISE] = clamp((last->noise_dbfs + 60.0f) / 10.0f, 0.0f, 4.0f);
+    terms[RTA_TERM_NOISE_P] = times(terms[RTA_TERM_NOISE], mean);
+    if (known(last->decay_db)) terms[RTA_TERM_DECAY] = clamp(last->decay_db, -30.0f, 10.0f) / 10.0f;
+    if (known(last->end_voiced)) terms[RTA_TERM_VOICED] = clamp(last->end_voiced, 0.0f, 1.0f);
+    terms[RTA_TERM_P_DRIFT] = logit(last->p_asked) - logit(first->p_asked);
+}
+
+/* ---- delay */
+
+static float knot_delay(const rta_turn_policy *p, float score) {
+    const uint32_t n = p->knots;
+    if (score <= p->knot_score[0]) return p->knot_delay_s[0];
+    for (uint32_t i = 1; i < n; i++) {
+        if (score > p->knot_score[i]) continue;
+        const float width = p->knot_score[i] - p->knot_score[i - 1];
+        const float share = (score - p->knot_score[i - 1]) / width;
+        return p->knot_delay_s[i - 1] + share * (p->knot_delay_s[i] - p->knot_delay_s[i - 1]);
+    }
+    return p->knot_delay_s[n - 1];
+}
+
+/* The score of the evidence, and what took part in it. NaN: nothing did. */
+static float fuse(const rta_turn_policy *p, const rta_turn_facts *f, uint32_t *why) {
+    enum { MODEL = 1 << RTA_TERM_P_FIRST | 1 << RTA_TERM_P_MEAN | 1 << RTA_TERM_P_TRIMMED | 1 << RTA_TERM_P_DRIFT };
+    float terms[RTA_TURN_TERMS], score = p->bias;
+    bool any = false;
+    rta_turn_terms(f, terms);
+    for (int i = 0; i < RTA_TURN_TERMS; i++) {
+        if (!known(terms[i]) || p->weight[i] == 0.0f) continue;
+        const float part = p->weight[i] * (terms[i] - p->centre[i]);
+        score += part;
+        any = true;
+        if (MODEL >> i & 1) *why |= RTA_TURN_WHY_MODEL;
+        else if (i == RTA_TERM_SHORT || i == RTA_TERM_SHORT_P) *why |= part < 0.0f ? RTA_TURN_WHY_SHORT : 0;
+        else if (i == RTA_TERM_NOISE || i == RTA_TERM_NOISE_P) *why |= part < 0.0f ? RTA_TURN_WHY_NOISE : 0;
+        else *why |= RTA_TURN_WHY_PROSODY;
+    }
+    return any ? score : unknown();
+}
+
+static float hinted(const rta_turn_policy *p, const rta_turn_facts *f, uint32_t *why) {
+    const float stt =
+        (f->hints & RTA_TURN_STT_END ? p->stt_end : 0.0f) + (f->hints & RTA_TURN_STT_OPEN ? p->stt_open : 0.0f);
+    const float asked = (f->hints & RTA_TURN_ASKED_SHORT ? p->asked_short : 0.0f) +
+                        (f->hints & RTA_TURN_ASKED_LONG ? p->asked_long : 0.0f);
+    if (stt != 0.0f) *why |= RTA_TURN_WHY_STT;
+    if (asked != 0.0f) *why |= RTA_TURN_WHY_QUESTION;
+    return stt + asked;
+}
+
+uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_turn_reasons *reasons) {
+    uint32_t why = 0, answers = 0;
+    for (int i = 0; i < RTA_TURN_QUESTIONS; i++) answers += f->answered >> i & 1;
+    float score = fuse(p, f, &why);
+    double delay; /* samples */
+    if (known(score)) {
+        score = clamp(score + hinted(p, f, &why) - p->doubt[answers - 1], -30.0f, 30.0f);
+        delay = (double)knot_delay(p, score) * RATE;
+    } else {
+        /* Silence decides; hints move it as they would move the score, e-fold for 1. */
+        why = RTA_TURN_WHY_SILENCE;
+        delay = (double)p->silence_delay * exponential(-(double)clamp(hinted(p, f, &why), -3.0f, 3.0f) / 3.0);
+    }
+    const float factor = (f->hints & RTA_TURN_AGENT_THINKING ? p->while_thinking : 1.0f) *
+                         (f->hints & RTA_TURN_AGENT_SPEAKING ? p->while_speaking : 1.0f);
+    if (factor != 1.0f) why |= RTA_TURN_WHY_AGENT;
+    delay *= (double)factor;
+    if (f->pauses > 0 && p->pause_margin > 0.0f && f->pause <= p->max_delay) {
+        /* One pause says little of a caller's habit, ten say enough. */
+        const double trust = (double)f->pauses / ((double)f->pauses + 3.0);
+        const double least = trust * (double)p->pause_margin * (double)f->pause;
+        if (delay < least) {
+            delay = least;
+            why |= RTA_TURN_WHY_PAUSES;
+        }
+    }
+    uint64_t whole = delay<0.0 ? 0 : delay>(double) p->max_delay ? p->max_delay : (uint64_t)(delay + 0.5);
+    if (whole <= p->min_delay) {
+        whole = p->min_delay;
+        why |= RTA_TURN_WHY_LEAST;
+    }
+    if (whole >= p->max_delay) {
+        whole = p->max_delay;
+        why |= RTA_TURN_WHY_FALLBACK;
+    }
+    if (reasons) {
+        reasons->score = score;
+        reasons->probability = known(score) ? (float)(1.0 / (1.0 + exponential(-(double)score))) : unknown();
+        reasons->why = why;
+        reasons->answers = answers;
+    }
+    return whole;
+}
+
+/* ---- profiles */
+
+#define MS(x) ((uint64_t)(x) * RATE / 1000)
+
+/* Weights: fitted by `rtaudio-bench turn-fit`. Knots: the trade of each profile (docs/turns.md has the curves). */
+#define FUSION                                                                                                         \
+    .weight = {[RTA_TERM_P_MEAN] = 1.0f}, .bias = 0.0f, .doubt = {1.0f, 0.5f, 0.25f, 0.0f}, .knots = 3,                \
+    .stt_end = 1.0f, .stt_open = -1.0f, .asked_short = 1.0f, .asked_long = -1.5f, .while_thinking = 1.0f,              \
+    .while_speaking = 1.0f, .pause_margin = 1.0f
+
+static const rta_turn_policy PATIENT = {
+    .min_delay = MS(300),
+    .max_delay = MS(2000),
+    .silence_delay = MS(1000),
+    FUSION,
+    .knot_score = {0.0f, 2.0f, 3.5f},
+    .knot_delay_s = {2.0f, 0.8f, 0.3f},
+};
+static const rta_turn_policy DEFAULT = {
+    .min_delay = MS(200),
+    .max_delay = MS(2000),
+    .silence_delay = MS(600),
+    FUSION,
+    .knot_score = {-0.5f, 1.0f, 2.0f},
+    .knot_delay_s = {2.0f, 0.6f, 0.25f},
+};
+static const rta_turn_policy QUICK = {
+    .min_delay = MS(150),
+    .max_delay = MS(2000),
+    .silence_delay = MS(400),
+    FUSION,
+    .knot_score = {-1.5f, -0.5f, 0.5f},
+    .knot_delay_s = {1.5f, 0.5f, 0.15f},
+};
+
+const rta_turn_policy *rta_turn_policy_profile(const char *name) {
+    if (name && !strcmp(name, "patient")) return &PATIENT;
+    if (name && !strcmp(name, "default")) return &DEFAULT;
+    if (name && !strcmp(name, "quick")) return &QUICK;
+    return NULL;
+}
+
+rta_status rta_turn_policy_check(const rta_turn_policy *p, const char **why) {
+    const uint64_t longest = (uint64_t)RATE * 60;
+    const char *wrong = NULL;
+    const float numbers[] = {p->bias, p->stt_end, p->stt_open, p->asked_short, p->asked_long};
+    /* Comparisons are written so that a NaN fails them. */
+    if (p->min_delay > p->max_delay || p->max_delay > longest) wrong = "0 <= min_delay <= max_delay <= 60 s";
+    else if (p->silence_delay > longest) wrong = "silence_delay must be at most 60 s";
+    else if (p->knots < 1 || p->knots > RTA_TURN_KNOTS) wrong = "a policy has 1 to 6 knots";
+    else if (!(p->while_thinking >= 0.1f && p->while_thinking <= 10.0f)) wrong = "while_thinking must be 0.1..10";
+    else if (!(p->while_speaking >= 0.1f && p->while_speaking <= 10.0f)) wrong = "while_speaking must be 0.1..10";
+    else if (!(p->pause_margin >= 0.0f && p->pause_margin <= 10.0f)) wrong = "pause_margin must be 0..10";
+    for (uint32_t i = 0; !wrong && i < p->knots; i++) {
+        if (!known(p->knot_score[i]) || !(p->knot_delay_s[i] >= 0.0f && p->knot_delay_s[i] <= 60.0f))
+            wrong = "knots need a finite score and a delay of 0..60 s";
+        else if (i > 0 && !(p->knot_score[i] > p->knot_score[i - 1])) wrong = "the scores of the knots must grow";
+        else if (i > 0 && !(p->knot_delay_s[i] <= p->knot_delay_s[i - 1]))
+            wrong = "the delays of the knots must not grow";
+    }
+    for (size_t i = 0; !wrong && i < sizeof numbers / sizeof *numbers; i++)
+        if (!(numbers[i] >= -100.0f && numbers[i] <= 100.0f)) wrong = "bias and hints must be -100..100";
+    for (int i = 0; !wrong && i < RTA_TURN_TERMS; i++)
+        if (!known(p->weight[i]) || !known(p->centre[i])) wrong = "weights and centres must be finite";
+    for (int i = 0; !wrong && i < RTA_TURN_QUESTIONS; i++)
+        if (!(p->doubt[i] >= 0.0f && p->doubt[i] <= 100.0f)) wrong = "doubts must be 0..100";
+    if (why) *why = wrong;
+    return wrong ? RTA_INVALID : RTA_OK;
+}
