@@ -24,7 +24,8 @@ help: ## this list
 	@echo "make <target>; each does its own set-up first"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-# ---- Set-up. Two stamps: what is installed follows pyproject.toml, what is compiled follows the sources.
+# ---- Set-up. Two stamps: what is installed follows pyproject.toml, what is compiled follows the sources (and is not
+# compiled a second time by pip: hence RTAUDIO_ONLY=none).
 
 INSTALLED := $(VENV)/.rtaudio-installed
 COMPILED  := $(VENV)/.rtaudio-compiled
@@ -32,7 +33,7 @@ COMPILED  := $(VENV)/.rtaudio-compiled
 $(INSTALLED): pyproject.toml scripts/preflight.py
 	@$(PYTHON) scripts/preflight.py
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[demo,test,dev]"
+	RTAUDIO_ONLY=none $(PY) -m pip install --quiet --disable-pip-version-check --editable ".[demo,test,dev]"
 	@touch $@
 
 $(COMPILED): $(INSTALLED) setup.py $(CORE)

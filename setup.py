@@ -75,7 +75,7 @@ PORT = [
     "port",
     *RESAMPLE,
 ]
-ENGINE = [*PORT, "detector", "turn_policy", "line", "engine", "device"]
+ENGINE = [*PORT, "gate", "barge", "turn_policy", "turn", "detector", "line", "engine", "device"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
 
 # module -> (language, binding source, core sources)
@@ -93,8 +93,8 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
 
 class BuildExt(build_ext):
     """C11 or C++17 by the language of the extension; as many extensions at once as there are processors; objects of
-    different modules never share a path. Sanitizers watch the core, not the generated bindings, which are large, slow
-    to instrument, and do nothing but call the core."""
+    different modules never share a path. Optimiser and sanitizers are for the core, not for the generated bindings,
+    which are large and do nothing but call the core: so they compile in a third of the time."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -103,12 +103,14 @@ class BuildExt(build_ext):
     def build_extensions(self) -> None:
         compile_one = self.compiler._compile
 
-        def sanitize_core_only(obj: str, src: str, ext: str, cc: list[str], extra: list[str], pp: list[str]) -> None:
+        def spare_bindings(obj: str, src: str, ext: str, cc: list[str], extra: list[str], pp: list[str]) -> None:
             if not src.startswith("csrc"):
                 extra = [flag for flag in extra if "-fsanitize" not in flag and "-fno-sanitize" not in flag]
+                if KIND != "debug":
+                    extra += ["-O1", "-g0"]
             compile_one(obj, src, ext, cc, extra, pp)
 
-        self.compiler._compile = sanitize_core_only
+        self.compiler._compile = spare_bindings
         super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:

@@ -14,6 +14,7 @@
 
 #include "base.h"
 #include "ring.h"
+#include "window.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,9 +23,7 @@ extern "C" {
 typedef enum rta_journal_kind {
     RTA_J_GAP = 1,       /* u64 records lost, u64 bytes lost */
     RTA_J_INPUT = 2,     /* engine: float32 samples at the input rate, as they entered the chain */
-    /* engine: what the detector was told beside the audio, and wished: u64 speaking, u64 segment, f32 probability,
-     * u32 actions, u64 mic position by which it took effect; the stamp is the window's end */
-    RTA_J_WINDOW = 3,
+    RTA_J_WINDOW = 3, /* engine: rta_journal_window; the stamp is the window's end */
     RTA_J_PULL = 4, /* consumer: u64 count, i64 device_ns, i64 bound_ns, u64 mic position, rta_playout_inputs */
     RTA_J_SETTLE = 5, /* consumer: u64 mic position, rta_playout_inputs */
     RTA_J_OP = 6, /* writer: rta_op; for WRITE the float32 samples follow */
@@ -36,6 +35,14 @@ typedef struct rta_journal_record {
     uint16_t kind, version;
     uint64_t stamp;
 } rta_journal_record;
+
+/* Payload of a WINDOW: what the detector was told, and what it wished. */
+typedef struct rta_journal_window {
+    rta_window window;
+    uint32_t actions;
+    uint32_t pad;
+    uint64_t mic; /* position by which it took effect */
+} rta_journal_window;
 
 typedef struct rta_journal rta_journal; /* one producer thread, one consumer thread */
 rta_status rta_journal_create(rta_journal **journal, uint64_t ring_bytes); /* power of two */

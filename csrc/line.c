@@ -222,7 +222,7 @@ const float *rta_line_window(const rta_line *l) {
 
 /* In the order of the bits: the flush stands before the pause is lifted, so that no stale sample slips out between. */
 static void carry_out(const rta_line *l, uint32_t actions) {
-    const rta_detector_config *d = &l->config.detector;
+    const rta_barge_config *d = &l->config.detector.barge;
     rta_playout_controls *controls = rta_port_engine_controls(l->port);
     const uint32_t ramp = (uint32_t)((uint64_t)d->duck_ramp_ms * l->rate / 1000);
     if (actions & RTA_DO_DUCK) rta_playout_duck(controls, d->duck_gain, ramp);
@@ -235,17 +235,13 @@ static void carry_out(const rta_line *l, uint32_t actions) {
 
 /* The next window's probability is known. */
 static void decide(rta_line *l, float probability) {
-    struct {
-        uint64_t speaking, segment;
-        float probability;
-        uint32_t actions;
-        uint64_t mic;
-    } told = {.probability = probability, .mic = rta_port_mic_written(l->port)};
+    rta_journal_window told = {.mic = rta_port_mic_written(l->port)};
     rta_detector_output output;
     l->heard_last = probability;
     l->heard_to += RTA_VAD_WINDOW;
-    told.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.segment);
-    rta_detector_step(&l->detector, probability, l->heard_to, told.speaking, told.segment, &output);
+    told.window = (rta_window){.position_end = l->heard_to, .probability = probability};
+    told.window.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.window.segment);
+    rta_detector_step(&l->detector, &told.window, &output);
     told.actions = output.actions;
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_WINDOW, l->heard_to, &told, sizeof told, NULL, 0);
     if (output.actions) carry_out(l, output.actions);

@@ -31,18 +31,18 @@ cdef class DetectorConfig:
         if duck_db != duck_db or duck_db > 0:
             raise ValueError(f"duck_db must be 0 (do not duck) or less, not {duck_db}")
         rta_detector_defaults(&c)
-        c.on, c.off = on, off
+        c.gate.on, c.gate.off = on, off
         c.window_samples = RTA_VAD_WINDOW
-        c.min_speech = mic_samples(min_speech_s, "min_speech_s")
-        c.min_silence = mic_samples(min_silence_s, "min_silence_s")
-        c.endpoint_silence = mic_samples(endpoint_silence_s, "endpoint_silence_s")
-        c.barge_in = barge_in
-        c.duck_gain = <float>pow(10.0, duck_db / 20.0)
-        c.duck_ramp_ms = <uint32_t>(nanoseconds(duck_ramp_s, "duck_ramp_s", 10) // 1000000)
-        c.pause_after = mic_samples(pause_after_s, "pause_after_s")
-        c.confirm_after = mic_samples(confirm_after_s, "confirm_after_s")
-        c.false_after = mic_samples(false_after_s, "false_after_s")
-        c.rewind_on_false = rewind_on_false
+        c.gate.min_speech = mic_samples(min_speech_s, "min_speech_s")
+        c.gate.min_silence = mic_samples(min_silence_s, "min_silence_s")
+        c.turn.endpoint_silence = mic_samples(endpoint_silence_s, "endpoint_silence_s")
+        c.barge.enabled = barge_in
+        c.barge.duck_gain = <float>pow(10.0, duck_db / 20.0)
+        c.barge.duck_ramp_ms = <uint32_t>(nanoseconds(duck_ramp_s, "duck_ramp_s", 10) // 1000000)
+        c.barge.pause_after = mic_samples(pause_after_s, "pause_after_s")
+        c.barge.confirm_after = mic_samples(confirm_after_s, "confirm_after_s")
+        c.barge.false_after = mic_samples(false_after_s, "false_after_s")
+        c.barge.rewind_on_false = rewind_on_false
         if rta_detector_check(&c, &why) != RTA_OK:
             raise ValueError(f"these detector settings cannot be: {why.decode()} (on={on}, off={off})")
         self.config = c
@@ -78,24 +78,27 @@ cdef class Detector:
 
     def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0):
         """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
+        cdef rta_window window
         cdef rta_detector_output output
         cdef uint32_t i
         if position_end <= self.detector.position:
             raise ValueError(f"position_end must grow: {position_end} after {self.detector.position}")
-        rta_detector_step(&self.detector, probability, position_end, speaking, segment, &output)
+        window.position_end, window.segment = position_end, segment
+        window.speaking, window.probability = speaking, probability
+        rta_detector_step(&self.detector, &window, &output)
         return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
 
     @property
     def gate(self):
         """'silence', 'rising', 'speech' or 'falling'."""
-        return GATES[self.detector.gate]
+        return GATES[self.detector.gate.state]
 
     @property
     def turn(self):
         """'idle' or 'open'."""
-        return TURNS[self.detector.turn]
+        return TURNS[self.detector.turn.state]
 
     @property
     def barge(self):
         """'quiet', 'suspected', 'likely' or 'confirmed' (until the segment it cut is gone)."""
-        return BARGES[self.detector.barge]
+        return BARGES[self.detector.barge.state]

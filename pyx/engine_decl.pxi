@@ -36,30 +36,49 @@ cdef extern from "vad.h" nogil:
         uint32_t window_samples
         uint32_t max_batch
 
+cdef extern from "window.h" nogil:
+    ctypedef struct rta_window:
+        uint64_t position_end
+        uint64_t segment
+        uint32_t speaking
+        float probability
+
 cdef extern from "detector.h" nogil:
-    ctypedef struct rta_detector_config:
+    ctypedef struct rta_gate_config:
         float on
         float off
-        uint32_t window_samples
         uint64_t min_speech
         uint64_t min_silence
-        uint64_t endpoint_silence
-        bint barge_in
+    ctypedef struct rta_gate:
+        uint32_t state
+    ctypedef struct rta_barge_config:
+        bint enabled
         float duck_gain
         uint32_t duck_ramp_ms
         uint64_t pause_after
         uint64_t confirm_after
         uint64_t false_after
         bint rewind_on_false
+    ctypedef struct rta_barge:
+        uint32_t state
+    ctypedef struct rta_turn_config:
+        uint64_t endpoint_silence
+    ctypedef struct rta_turn:
+        uint32_t state
+    ctypedef struct rta_detector_config:
+        uint32_t window_samples
+        rta_gate_config gate
+        rta_barge_config barge
+        rta_turn_config turn
     ctypedef struct rta_detector:
-        uint32_t gate
-        uint32_t turn
-        uint32_t barge
         uint64_t position
+        rta_gate gate
+        rta_barge barge
+        rta_turn turn
     ctypedef struct rta_detector_output:
         uint32_t actions
         uint32_t event_count
-        rta_event events[3]
+        rta_event *events
     enum:
         RTA_DO_DUCK
         RTA_DO_PAUSE
@@ -70,8 +89,7 @@ cdef extern from "detector.h" nogil:
     void rta_detector_defaults(rta_detector_config *config)
     rta_status rta_detector_check(const rta_detector_config *config, const char **why)
     rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config)
-    void rta_detector_step(rta_detector *d, float probability, uint64_t position_end, bint speaking, uint64_t segment,
-                           rta_detector_output *output)
+    void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_output *output)
 
 cdef extern from "engine.h" nogil:
     enum:

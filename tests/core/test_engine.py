@@ -23,6 +23,7 @@ from rtaudio import (
     Wake,
     clock_ns,
 )
+from rtaudio.core.replay import Window
 from tests.core.rig import RATE, Audio, LevelVad, Rig, W, level, numbered, windows
 
 FADE = RATE * 5 // 1000
@@ -424,14 +425,14 @@ def test_the_journal_holds_what_came_in_and_what_the_detector_was_told() -> None
             assert stamp == sum(map(len, heard))
             heard.append(np.frombuffer(payload, "<f4"))
         elif kind == 3:
-            told.append((int(stamp), *np.frombuffer(payload, "<u8,<u8,<f4,<u4,<u8")[0].tolist()))
+            told.append((int(stamp), Window.of(payload)))
         at += 16 + (int(size) + 7) // 8 * 8
     samples[5] = 0.0
     np.testing.assert_array_equal(np.concatenate(heard), samples)
-    assert [t[0] for t in told] == [W * (k + 1) for k in range(30)]
-    assert [t[3] for t in told] == rig.port.probabilities(0).read().tolist()
-    assert {t[1:3] for t in told[2:10]} == {(1, 1)}  # speaking, segment 1
-    assert [t[4] for t in told if t[4]] == [1, 2, 4 + 8 + 16]
+    assert [stamp for stamp, _ in told] == [w.position_end for _, w in told] == [W * (k + 1) for k in range(30)]
+    assert [w.probability for _, w in told] == rig.port.probabilities(0).read().tolist()
+    assert {(w.speaking, w.segment) for _, w in told[2:10]} == {(1, 1)}
+    assert [w.actions for _, w in told if w.actions] == [1, 2, 4 + 8 + 16]
 
 
 def test_the_wake_up_is_written_once_per_step_and_only_with_news() -> None:

@@ -29,7 +29,7 @@ from rtaudio import (
     check_replay,
     read_journal,
 )
-from rtaudio.core.replay import replay_hearing
+from rtaudio.core.replay import Window, replay_hearing
 from tests.core.onnx_models import breakable_model, mean_model
 from tests.core.rig import RATE, TICK_NS, Audio, LevelVad, Rig, W, level, windows
 
@@ -463,8 +463,9 @@ def test_a_replay_with_another_answer_says_where(tmp_path: Path, mean: OnnxVad) 
     recorded(path, mean, VOICE)
     journal = read_journal(path)
     told = [record for record in journal.engine if record.kind == 3]
-    loud = next(i for i, r in enumerate(told) if np.frombuffer(r.payload, "<f4", 1, 16)[0] > 0.5)
+    loud = next(i for i, r in enumerate(told) if Window.of(r.payload).probability > 0.5)
     for record in told[loud : loud + 12]:
-        altered = record.payload[:16] + np.float32(0.0).tobytes() + record.payload[20:]
+        altered = record.payload[:20] + np.float32(0.0).tobytes() + record.payload[24:]
+        assert Window.of(altered) == Window.of(record.payload)._replace(probability=0.0)
         journal.engine[journal.engine.index(record)] = type(record)(record.kind, record.stamp, altered)
     assert any("wishes" in found or "hearing event" in found for found in check_replay(journal).found)

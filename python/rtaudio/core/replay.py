@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,28 @@ from rtaudio.core.journal import JournalError, JournalFile, Record
 from rtaudio.core.vad import SileroVad
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND = 1, 2, 3, 4, 5, 6, 7
-TOLD: Final = struct.Struct(
-    "<QQfIQ"
-)  # payload of a WINDOW record: speaking, segment, probability, actions, mic position
+_WINDOW: Final = struct.Struct("<QQIfIxxxxQ")  # rta_journal_window
+
+
+class Window(NamedTuple):
+    """A WINDOW record: what the detector was told (csrc/window.h), what it wished, when that took effect."""
+
+    position_end: int
+    segment: int
+    speaking: int
+    probability: float
+    actions: int
+    mic: int
+
+    @classmethod
+    def of(cls, payload: bytes) -> Window:
+        return cls(*_WINDOW.unpack(payload))
+
+
+def windows_of(records: list[Record]) -> list[Window]:
+    """The windows of an engine's records, in order. JournalError where records are missing."""
+    return [Window.of(record.payload) for record in _of(records, WINDOW)]
+
 
 
 @dataclass(slots=True)
@@ -73,20 +92,19 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     heard = np.concatenate(inputs) if inputs else np.zeros(0, np.float32)
     mic = _to_mic(heard, journal.header["input_rate"], chunk)
     outside = bool(journal.header["outside_vad"])
-    windows = [(record.stamp, *TOLD.unpack(record.payload)) for record in _of(journal.engine, WINDOW)]
+    windows = windows_of(journal.engine)
     if outside:
-        probabilities = np.array([probability for _, _, _, probability, _, _ in windows], np.float32)
+        probabilities = np.array([window.probability for window in windows], np.float32)
     else:
         probabilities = _heard(mic, vad if vad is not None else SileroVad(), chunk)
     detector = Detector(DetectorConfig(**journal.header["detector"]))
     actions: list[int] = []
     events: list[Event] = []
     for index, (window, probability) in enumerate(zip(windows, probabilities, strict=False)):
-        stamp, speaking, segment, _, _, effective = window
-        end = stamp if outside else (index + 1) * VAD_WINDOW
-        done, told = detector.step(float(probability), end, bool(speaking), segment)
+        end = window.position_end if outside else (index + 1) * VAD_WINDOW
+        done, told = detector.step(float(probability), end, bool(window.speaking), window.segment)
         actions.append(done)
-        events += [event._replace(decided=effective) for event in told] if outside else told
+        events += [event._replace(decided=window.mic) for event in told] if outside else told
     return HearingReplay(mic, probabilities[: len(windows)], actions, events)
 
 
@@ -146,9 +164,9 @@ def check_replay(journal: JournalFile, vad: SileroVad | None = None) -> Differen
     """Replays the core and compares everything with what the journal says came out. JournalError: records missing."""
     differences = Differences()
     hearing, playout = replay_hearing(journal, vad), replay_playout(journal)
-    told = [TOLD.unpack(record.payload) for record in _of(journal.engine, WINDOW)]
-    differences.compare("probability", hearing.probabilities.tolist(), [p for _, _, p, _, _ in told])
-    differences.compare("wishes", hearing.actions, [actions for _, _, _, actions, _ in told])
+    told = windows_of(journal.engine)
+    differences.compare("probability", hearing.probabilities.tolist(), [window.probability for window in told])
+    differences.compare("wishes", hearing.actions, [window.actions for window in told])
     for name, events in (("playout", playout.events), ("hearing", hearing.events)):
         recorded = [Event(*check[name]) for check in journal.check if name in check]
         # That a line starved is a fact about what came in, as is its silence in the record; nobody decided it.

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * window.h: all that one window of the mic brings to the machines of the detector. Whoever drives the detector fills it
+ * in; the journal keeps it whole, so that a replay decides again without a playout and without a model (law 5).
+ *
+ * What is no number counts as the value named beside its field.
+ */
+#ifndef RTA_WINDOW_H
+#define RTA_WINDOW_H
+
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct rta_window {
+    uint64_t position_end; /* mic samples at 16 kHz, just after the window */
+    uint64_t segment;      /* id of the segment being spoken, 0: none */
+    uint32_t speaking;     /* 1 while the agent speaks: rta_playout_speaking() */
+    float probability;     /* of speech; NaN: 0 */
+} rta_window;
+
+/* A window as the machines see it: checked, with its length. */
+typedef struct rta_span {
+    uint64_t start, end, samples;
+    float p;
+    bool speaking;
+    uint64_t segment;
+} rta_span;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
