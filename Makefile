@@ -17,12 +17,12 @@ TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo wheel asan tsan trap debug bench clean distclean
+.PHONY: help setup lint test demo wheel peers peers-test asan tsan trap debug bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
 	@echo "make <target>; each does its own set-up first"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 # ---- Set-up. Two stamps: what is installed follows pyproject.toml, what is compiled follows the sources (and is not
 # compiled a second time by pip: hence RTAUDIO_ONLY=none).
@@ -105,6 +105,24 @@ wheel: setup ## dist/*.whl, installed into an empty environment and tried there
 	$(PYTHON) -m venv $(BUILD)/wheel/venv
 	$(BUILD)/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	cd $(BUILD)/wheel && venv/bin/python -I $(abspath tests/smoke/smoke_wheel.py)
+
+# ---- Other people's frameworks, each in an environment of its own, with this working copy of rtaudio beside it.
+
+PEERS := livekit pipecat
+
+$(BUILD)/peers/%/.ready: bench/peers/%.txt scripts/peers.py | $(COMPILED)
+	$(PY) scripts/peers.py $*
+	@touch $@
+
+peers: $(PEERS:%=$(BUILD)/peers/%/.ready) ## LiveKit Agents and Pipecat in build/peers: about 1 GB
+	@echo "ready: $(PEERS:%=$(BUILD)/peers/%/bin/python)"
+
+peers-test: peers ## our plug-ins inside them: a few minutes, on the wall clock
+	for peer in $(PEERS); do \
+		$(BUILD)/peers/$$peer/bin/python -m pytest -p no:cacheprovider tests/peers/test_$${peer}_*.py \
+			"tests/test_docs.py::test_a_python_block_runs" -k "not test_docs or plugins" $(PYTEST_ARGS) \
+		&& $(PY) scripts/peers.py --types $$peer || exit 1; \
+	done
 
 clean: ## what was built, but not .venv
 	rm -rf $(BUILD) dist demo-out .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

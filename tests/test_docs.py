@@ -4,6 +4,9 @@ Every block tagged ``python`` is run as a program of its own in an empty folder,
 file; what stands behind ``if __name__ == "__main__"`` (a microphone, a network) is not run, but mypy reads all of it.
 Commands in ``console`` blocks and in running text name targets of the Makefile, commands and options that are there.
 Links lead somewhere.
+
+A block that begins with ``# Needs livekit-agents.`` or another framework is read by mypy, and run where that is installed:
+`make peers-test` runs this file there, too.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ INLINE = re.compile(r"`((?:make|rtaudio|rtaudio-bench) [^`]+)`")
 PACKAGE = str(Path(rtaudio.__file__).resolve().parent.parent)
 TAGS = {"python", "console", "text", "c", "json"}
 MODULES = {"rtaudio": "rtaudio.cli", "rtaudio-bench": "rtaudio.bench"}
+NEEDS = re.compile(r"\A# Needs ([\w-]+)\.")
+FRAMEWORKS = {"livekit-agents": "livekit.agents", "pipecat-ai": "pipecat"}
 RUN_NOT_AS_MAIN = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='example')"
 
 
@@ -55,6 +60,8 @@ def blocks(tag: str) -> list[tuple[str, int, str]]:
     ("page", "line", "code"), [pytest.param(*block, id=f"{block[0]}:{block[1]}") for block in blocks("python")]
 )
 def test_a_python_block_runs(page: str, line: int, code: str, tmp_path: Path) -> None:
+    if needs := NEEDS.match(code):
+        pytest.importorskip(FRAMEWORKS[needs[1]], reason=f"{needs[1]} is not installed: make peers-test")
     program = tmp_path / "block.py"
     program.write_text("\n" * (line - 1) + code, encoding="utf-8")  # so that a traceback names the page's line
     done = subprocess.run(
@@ -118,7 +125,7 @@ def test_a_command_that_is_shown_exists(where: str, words: list[str]) -> None:
     if program == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         targets = {word for word in rest if "=" not in word and word != "..."}
-        there = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+        there = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
         assert targets <= there, f"{where}: no target {targets - there}"
     else:
         options = {word for word in rest if word.startswith("-")}

@@ -1,0 +1,19 @@
+"""rtaudio in Pipecat: `RtaudioVADAnalyzer`, for whatever takes a VAD analyzer.
+
+    from rtaudio.integrations.pipecat import RtaudioVADAnalyzer
+    vad = VADProcessor(vad_analyzer=RtaudioVADAnalyzer())
+
+Needs pipecat-ai 1.14 or a later 1.x: ``pip install "rtaudio[pipecat]"``; without it, importing this raises
+`rtaudio.providers.packages.MissingPackageError`. Thread rule: one analyzer for one stream, on one thread.
+"""
+
+from __future__ import annotations
+
+from rtaudio.integrations.frameworks import missing
+
+try:
+    from rtaudio.integrations.pipecat.vad import RtaudioVADAnalyzer
+except ModuleNotFoundError as error:
+    raise missing("pipecat", extra="pipecat", wanted_by=__name__, error=error) from error
+
+__all__ = ["RtaudioVADAnalyzer"]

@@ -1,0 +1,1 @@
+"""Plug-ins, as far as they go without the frameworks; inside them: tests/peers."""
