@@ -5,8 +5,8 @@ file; what stands behind ``if __name__ == "__main__"`` (a microphone, a network)
 Commands in ``console`` blocks and in running text name targets of the Makefile, commands and options that are there.
 Links lead somewhere.
 
-A block that begins with ``# Needs livekit-agents.`` or another framework is read by mypy, and run where that is installed:
-`make peers-test` runs this file there, too.
+A block that begins with ``# Needs livekit-agents.`` or another framework is read by mypy, and run where that is
+installed: `make peers-test` runs this file there, too.
 """
 
 from __future__ import annotations
