@@ -75,7 +75,8 @@ PORT = [
     "port",
     *RESAMPLE,
 ]
-ENGINE = [*PORT, "gate", "barge", "turn_policy", "turn", "detector", "line", "engine", "device"]
+ECHO = ["echo_fft", "echo_delay", "echo_filter", "echo_guard"]
+ENGINE = [*PORT, *ECHO, "gate", "barge", "turn_policy", "turn", "detector", "line_echo", "line", "engine", "device"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
 
 # module -> (language, binding source, core sources)

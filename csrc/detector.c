@@ -82,6 +82,7 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
         .end = window->position_end,
         .samples = gone < whole ? gone : whole,
         .p = window->probability >= 0.0f ? window->probability : 0.0f, /* NaN: 0 */
+        .echo = window->echo >= 0.0f ? window->echo : 0.0f,            /* the same */
         .speaking = window->speaking != 0,
         .segment = window->segment,
     };

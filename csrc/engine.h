@@ -13,6 +13,8 @@
  *      counted, told by RTA_EV_INPUT_STARVED at once, then each second and at its end); a device line takes whatever
  *      the device callback has put there. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
  *   2. resample to 16 kHz, write to the mic ring;
+ *      (through the line's stage, if it has one: stage.h); what was put out up to now goes to the echo guard, which
+ *      judges each window: how much of it is echo (echo_guard.h);
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
  *      playout's engine-side controls at once: the session is not asked. A line with an outside VAD: see below;
  *   4. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink).
@@ -38,6 +40,7 @@
 
 #include "base.h"
 #include "port.h"
+#include "stage.h"
 #include "vad.h"
 
 #ifdef __cplusplus
@@ -77,6 +80,9 @@ typedef struct rta_line_config {
     int64_t device_bound_ns;
     int wake_fd; /* write end of the process's wake-up, or -1 */
     bool outside_vad; /* probabilities come through rta_line_probability() */
+    const rta_stage *stage; /* NULL: none; outlives the line */
+    uint32_t
+        upstream_delay_samples; /* declared, at 16 kHz: what stands before the line (a feeder thread's canceller) */
 } rta_line_config;
 
 typedef struct rta_engine_figures {
@@ -92,7 +98,12 @@ typedef struct rta_line_figures {
     uint64_t input_taken, input_starved, input_dropped, input_bad; /* samples at the input rate */
     uint64_t mic_written, windows, out_pulled;
     uint64_t answers_dropped, windows_skipped; /* outside VAD: dropped at a full ring; heard as the one before */
-    uint32_t input_delay_samples; /* declared delay of the input chain, in 16 kHz samples */
+    /* Echo guard: 1 while an echo is known, its delay (16 kHz samples, from put out to heard), times it was found anew,
+     * hops without their reference, times the two clocks were brought together again. */
+    uint64_t echo_found, echo_moved, echo_starved, echo_realigned;
+    int64_t echo_delay_samples;
+    uint64_t stage_bad, stage_starved; /* samples that were no numbers; reference that was not there in time */
+    uint32_t input_delay_samples; /* declared delay of the input chain, with what stands before it, 16 kHz samples */
     uint32_t pad;
 } rta_line_figures;
 

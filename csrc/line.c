@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NS_PER_S = 1000000000 };
+enum { NS_PER_S = 1000000000, LINE_REFERENCE_SLACK = 8 };
 
 /* Samples of a clock of `rate` that begin in the first `elapsed_ns`; exact for centuries. */
 static uint64_t samples_at(uint64_t elapsed_ns, uint32_t rate) {
@@ -32,7 +32,7 @@ static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
     if (!power_of_two(c->input_samples) || c->input_samples > (uint64_t)1 << 32) return RTA_INVALID;
     if (c->input_samples < 2 * tick_samples) return RTA_INVALID;
     if (c->device_latency_ns < 0 || c->device_bound_ns < 0) return RTA_INVALID;
-    if (c->detector.window_samples != RTA_VAD_WINDOW) return RTA_INVALID;
+    if (c->detector.window_samples != RTA_VAD_WINDOW || c->upstream_delay_samples > RTA_MIC_RATE) return RTA_INVALID;
     return RTA_OK;
 }
 
@@ -55,22 +55,30 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->config = *config;
     l->rate = rta_port_engine_config(port)->playout.rate;
     l->tick_ns = tick_ns;
-    l->delay_samples = rta_resampler_delay(resampler);
+    l->delay_samples = rta_resampler_delay(resampler) + config->upstream_delay_samples;
+    if (config->stage) l->delay_samples += config->stage->delay_samples;
     l->hears = vad != NULL && !config->outside_vad;
     l->wake = RTA_ENGINE_WAKES;
     l->chunk_samples = chunk_samples;
-    const uint64_t mic_samples = rta_resampler_max_out(resampler, chunk_samples);
+    const uint64_t resampled = rta_resampler_max_out(resampler, chunk_samples);
+    const uint64_t mic_samples = resampled + (config->stage ? RTA_STAGE_FRAME : 0);
     l->input_data = cache_aligned(config->input_samples * sizeof(float));
     l->chunk = cache_aligned(chunk_samples * sizeof(float));
+    l->fresh = cache_aligned(resampled * sizeof(float));
     l->pending = cache_aligned((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
     l->out = cache_aligned((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
     l->state = cache_aligned((l->hears ? vad->state_floats : 0) * sizeof(float));
     if (config->outside_vad) l->answers = cache_aligned(RTA_LINE_ANSWERS * sizeof *l->answers);
-    if (!l->input_data || !l->chunk || !l->pending || !l->out || !l->state || (config->outside_vad && !l->answers)) {
+    if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state ||
+        (config->outside_vad && !l->answers)) {
         rta_line_free(l);
         return RTA_NOMEM;
     }
-    status = rta_detector_init(&l->detector, &config->detector);
+    /* A stage's reference begins with silence, so that it is always there: a tick, and what its resampler holds back. */
+    const bool own_clocks = config->kind == RTA_LINE_DEVICE;
+    const uint64_t lead = own_clocks ? 0 : samples_at((uint64_t)tick_ns, RTA_MIC_RATE) + LINE_REFERENCE_SLACK;
+    status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, own_clocks, config->stage, lead, resampled);
+    if (!status) status = rta_detector_init(&l->detector, &config->detector);
     if (!status)
         status = rta_ring_writer_init(&l->input_writer, &l->input_producer, &l->input_consumer, l->input_data,
                                       config->input_samples, sizeof(float), RTA_RING_DROP_NEWEST);
@@ -101,9 +109,11 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
 void rta_line_free(rta_line *l) {
     if (!l) return;
     rta_resampler_destroy(l->resampler);
+    rta_line_echo_destroy(l->echo);
     free(l->input_data);
     free(l->answers);
     free(l->chunk);
+    free(l->fresh);
     free(l->pending);
     free(l->out);
     free(l->state);
@@ -176,7 +186,7 @@ static void clean(rta_line *l, uint64_t count) {
     if (bad) rta_count(&l->input_bad, bad);
 }
 
-/* The chain: journal, resample, mic ring, pending windows. */
+/* The chain: journal, resample, stage, mic ring, echo guard, pending windows. */
 static void feed(rta_line *l, uint64_t count) {
     if (l->pending_heard) {
         l->pending_count -= l->pending_heard;
@@ -185,13 +195,16 @@ static void feed(rta_line *l, uint64_t count) {
     }
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_INPUT, rta_port_mic_written(l->port), l->chunk,
                       count * sizeof(float), NULL, 0);
-    float *fresh = l->pending + l->pending_count;
-    uint64_t fresh_count = 0;
-    rta_resampler_process(l->resampler, l->chunk, count, fresh, &fresh_count);
+    uint64_t resampled = 0, fresh_count = 0;
+    rta_resampler_process(l->resampler, l->chunk, count, l->fresh, &resampled);
+    rta_line_echo_take_reference(l->echo);
+    const float *fresh = rta_line_echo_stage(l->echo, l->fresh, resampled, &fresh_count);
     if (!fresh_count) return;
+    rta_line_echo_heard(l->echo, rta_port_mic_written(l->port), fresh, fresh_count);
     rta_port_mic_write(l->port, fresh, fresh_count);
     rta_count(&l->mic_written, fresh_count);
     if (!l->hears) return;
+    memcpy(l->pending + l->pending_count, fresh, fresh_count * sizeof(float));
     l->pending_count += fresh_count;
     const uint64_t skipped = l->skip < l->pending_count ? l->skip : l->pending_count;
     l->pending_heard += skipped;
@@ -240,6 +253,7 @@ static void decide(rta_line *l, float probability) {
     l->heard_last = probability;
     l->heard_to += RTA_VAD_WINDOW;
     told.window = (rta_window){.position_end = l->heard_to, .probability = probability};
+    told.window.echo = rta_line_echo_share(l->echo, l->heard_to);
     told.window.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.window.segment);
     rta_detector_step(&l->detector, &told.window, &output);
     told.actions = output.actions;
@@ -284,7 +298,16 @@ void rta_line_put_out(rta_line *l, int64_t tick_ns) {
 }
 
 void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
+    rta_line_echo_figures echo;
+    rta_line_echo_figures_read(l->echo, &echo);
     *figures = (rta_line_figures){
+        .echo_found = echo.found,
+        .echo_moved = echo.moved,
+        .echo_starved = echo.starved,
+        .echo_realigned = echo.realigned,
+        .echo_delay_samples = echo.delay_samples,
+        .stage_bad = echo.stage_bad,
+        .stage_starved = echo.stage_starved,
         .input_taken = __atomic_load_n(&l->input_taken, __ATOMIC_RELAXED),
         .input_starved = __atomic_load_n(&l->input_starved, __ATOMIC_RELAXED),
         .input_dropped = __atomic_load_n(&l->input_dropped, __ATOMIC_RELAXED),

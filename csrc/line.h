@@ -8,6 +8,7 @@
 #define RTA_LINE_H
 
 #include "engine.h"
+#include "line_echo.h"
 #include "resample.h"
 
 /* A probability of an outside VAD on its way to the step. */
@@ -43,9 +44,11 @@ struct rta_line {
     rta_ring_consumer answer_consumer;
     rta_ring_reader answer_reader;
     rta_resampler *resampler;
+    rta_line_echo *echo;
     rta_detector detector;
     float *state;   /* of the VAD */
     float *chunk;   /* input of one tick */
+    float *fresh;   /* the same at 16 kHz */
     float *pending; /* 16 kHz samples not yet heard: [heard, count) */
     float *out;     /* output of one tick */
     uint64_t chunk_samples, pending_heard, pending_count;

@@ -216,6 +216,12 @@ void rta_port_event(rta_port_engine *port, const rta_event *event) {
     rta_history_write(&port->hearing_events, event, 1);
 }
 
+rta_status rta_port_engine_tap_reader(const rta_port_engine *port, rta_history_reader *r) {
+    const rta_history_block *block = port->tap.own;
+    return rta_history_reader_init(r, block, port->tap.data, port->config.tap_samples, sizeof(float),
+                                   port->config.tap_samples / 8, LOAD(block->write));
+}
+
 uint64_t rta_port_news(const rta_port_engine *port) {
     const rta_playout_engine *playout = rta_port_playout_state(port);
     return LOAD(port->mic.own->write) + LOAD(port->playout_events.own->write) + LOAD(port->hearing_events.own->write) +

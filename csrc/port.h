@@ -68,6 +68,8 @@ rta_status rta_port_mic_write(rta_port_engine *port, const float *samples, uint6
 uint64_t rta_port_mic_written(const rta_port_engine *port);
 void rta_port_probability_write(rta_port_engine *port, float probability);
 void rta_port_event(rta_port_engine *port, const rta_event *event);
+/* A reader of the tap for the engine thread, from what is put out next on. */
+rta_status rta_port_engine_tap_reader(const rta_port_engine *port, rta_history_reader *reader);
 /* Counts that change whenever there is something new for the session (events, room, mic); for the wake-up. */
 uint64_t rta_port_news(const rta_port_engine *port);
 /* Journals of the two engine-side threads; NULL: none. Set before the port is driven. */

@@ -19,12 +19,14 @@ typedef struct rta_window {
     uint64_t segment;      /* id of the segment being spoken, 0: none */
     uint32_t speaking;     /* 1 while the agent speaks: rta_playout_speaking() */
     float probability;     /* of speech; NaN: 0 */
+    float echo;            /* 0..1: how much of what is heard is what the agent put out (echo_guard.h); NaN: 0 */
+    uint32_t pad;
 } rta_window;
 
 /* A window as the machines see it: checked, with its length. */
 typedef struct rta_span {
     uint64_t start, end, samples;
-    float p;
+    float p, echo;
     bool speaking;
     uint64_t segment;
 } rta_span;

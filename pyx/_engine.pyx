@@ -46,6 +46,7 @@ cdef int64_t nanoseconds(double seconds, str name, double longest_s) except -1:
 
 
 include "detector.pxi"
+include "echo.pxi"
 
 
 cdef class Wake:
@@ -95,7 +96,7 @@ cdef class Line:
     cdef readonly str kind
     cdef readonly int input_rate
     cdef readonly bint outside_vad
-    cdef object wake, journal
+    cdef object wake, journal, stage
     cdef object device  # weak reference to the callbacks that push into it
     cdef object __weakref__
 
@@ -185,6 +186,13 @@ cdef class Line:
             "answers_dropped": f.answers_dropped,
             "windows_skipped": f.windows_skipped,
             "input_delay_samples": f.input_delay_samples,
+            "echo_found": f.echo_found,
+            "echo_delay_samples": f.echo_delay_samples,
+            "echo_moved": f.echo_moved,
+            "echo_starved": f.echo_starved,
+            "echo_realigned": f.echo_realigned,
+            "stage_bad": f.stage_bad,
+            "stage_starved": f.stage_starved,
         }
 
 
@@ -257,7 +265,7 @@ cdef class Engine:
 
     def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
-            bint outside_vad=False):
+            bint outside_vad=False, object stage=None, double upstream_delay_s=0.0):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -281,6 +289,10 @@ cdef class Engine:
         config.kind = RTA_LINE_DEVICE if kind == "device" else RTA_LINE_PACED
         config.input_rate = input_rate
         config.outside_vad = outside_vad
+        config.stage = stage_of(stage)
+        if not 0 <= upstream_delay_s <= 1:
+            raise ValueError(f"upstream_delay_s must be 0..1 seconds, not {upstream_delay_s}")
+        config.upstream_delay_samples = <uint32_t>(upstream_delay_s * RTA_MIC_RATE + 0.5)
         size = 1024
         while size < max(input_s, 2 * self.tick_s + 0.01) * input_rate:
             size *= 2
@@ -314,7 +326,7 @@ cdef class Engine:
             line.line = c_line
             line.attached = True
             line.port, line.kind, line.input_rate = port, kind, input_rate
-            line.wake, line.journal = wake, journal
+            line.wake, line.journal, line.stage = wake, journal, stage
             line.outside_vad = outside_vad
             if isinstance(wake, Wake):
                 (<Wake>wake).users += 1

@@ -76,7 +76,8 @@ cdef class Detector:
             config = DetectorConfig()
         rta_detector_init(&self.detector, &config.config)
 
-    def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0):
+    def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0,
+             float echo=0.0):
         """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
         cdef rta_window window
         cdef rta_detector_output output
@@ -84,7 +85,7 @@ cdef class Detector:
         if position_end <= self.detector.position:
             raise ValueError(f"position_end must grow: {position_end} after {self.detector.position}")
         window.position_end, window.segment = position_end, segment
-        window.speaking, window.probability = speaking, probability
+        window.speaking, window.probability, window.echo, window.pad = speaking, probability, echo, 0
         rta_detector_step(&self.detector, &window, &output)
         return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
 

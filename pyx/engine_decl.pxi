@@ -42,6 +42,38 @@ cdef extern from "window.h" nogil:
         uint64_t segment
         uint32_t speaking
         float probability
+        float echo
+        uint32_t pad
+
+cdef extern from "dsp.h" nogil:
+    uint64_t rta_first_nonfinite(const float *samples, uint64_t count)
+
+cdef extern from "stage.h" nogil:
+    enum:
+        RTA_STAGE_FRAME
+    ctypedef struct rta_stage:
+        uint32_t rate
+        uint32_t frame_samples
+        uint32_t delay_samples
+
+cdef extern from "echo_guard.h" nogil:
+    ctypedef struct rta_echo_guard:
+        pass
+    ctypedef struct rta_echo_figures:
+        bint found
+        int32_t delay_samples
+        float share
+        float score
+        uint64_t moved
+        uint64_t starved
+        uint64_t realigned
+    rta_status rta_echo_guard_create(rta_echo_guard **guard, uint32_t ref_rate)
+    void rta_echo_guard_destroy(rta_echo_guard *guard)
+    void rta_echo_guard_ref(rta_echo_guard *guard, const float *samples, uint64_t count)
+    void rta_echo_guard_mic(rta_echo_guard *guard, const float *samples, uint64_t count)
+    float rta_echo_guard_share(rta_echo_guard *guard)
+    void rta_echo_guard_align(rta_echo_guard *guard)
+    void rta_echo_guard_figures(const rta_echo_guard *guard, rta_echo_figures *figures)
 
 cdef extern from "detector.h" nogil:
     ctypedef struct rta_gate_config:
@@ -115,6 +147,8 @@ cdef extern from "engine.h" nogil:
         int64_t device_bound_ns
         int wake_fd
         bint outside_vad
+        const rta_stage *stage
+        uint32_t upstream_delay_samples
     ctypedef struct rta_engine_figures:
         uint64_t steps
         uint64_t ticks
@@ -135,6 +169,13 @@ cdef extern from "engine.h" nogil:
         uint64_t out_pulled
         uint64_t answers_dropped
         uint64_t windows_skipped
+        uint64_t echo_found
+        uint64_t echo_moved
+        uint64_t echo_starved
+        uint64_t echo_realigned
+        int64_t echo_delay_samples
+        uint64_t stage_bad
+        uint64_t stage_starved
         uint32_t input_delay_samples
     rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config)
     void rta_engine_destroy(rta_engine *engine)

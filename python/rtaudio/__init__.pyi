@@ -8,6 +8,7 @@ from rtaudio.core import Cut as Cut
 from rtaudio.core import Detector as Detector
 from rtaudio.core import DetectorConfig as DetectorConfig
 from rtaudio.core import DeviceCallbacks as DeviceCallbacks
+from rtaudio.core import EchoGuard as EchoGuard
 from rtaudio.core import Engine as Engine
 from rtaudio.core import Event as Event
 from rtaudio.core import EventReader as EventReader

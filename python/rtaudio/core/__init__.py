@@ -36,6 +36,7 @@ _HOME = {
     "Detector": "_engine",
     "DetectorConfig": "_engine",
     "DeviceCallbacks": "_engine",
+    "EchoGuard": "_engine",
     "Engine": "_engine",
     "Event": "_port",
     "Heard": "_port",

@@ -15,6 +15,7 @@ from rtaudio.core._dsp import ulaw_encode as ulaw_encode
 from rtaudio.core._engine import Detector as Detector
 from rtaudio.core._engine import DetectorConfig as DetectorConfig
 from rtaudio.core._engine import DeviceCallbacks as DeviceCallbacks
+from rtaudio.core._engine import EchoGuard as EchoGuard
 from rtaudio.core._engine import Engine as Engine
 from rtaudio.core._engine import Line as Line
 from rtaudio.core._engine import Wake as Wake

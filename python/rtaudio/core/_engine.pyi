@@ -69,16 +69,40 @@ class Detector:
     RESUME_REWIND: int
     def __init__(self, config: DetectorConfig | None = None) -> None: ...
     def step(
-        self, probability: float, position_end: int, speaking: bool = False, segment: int = 0
+        self, probability: float, position_end: int, speaking: bool = False, segment: int = 0, echo: float = 0.0
     ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
-        `speaking`: the agent speaks or is about to, `segment` is what. Gives wishes and events of this window."""
+        `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how
+        much of the window is the agent's own voice, 0..1. Gives wishes and events of this window."""
     @property
     def gate(self) -> Literal["silence", "rising", "speech", "falling"]: ...
     @property
     def turn(self) -> Literal["idle", "open"]: ...
     @property
     def barge(self) -> Literal["quiet", "suspected", "likely", "confirmed"]: ...
+
+class EchoGuard:
+    """The echo guard of csrc/echo_guard.h for those who drive it by themselves; every line of an engine that hears has
+    one of its own. Tells how much of what is heard is what was put out. One thread.
+
+    `ref_rate`: of what is put out, in Hz. ValueError: no way from it to 8 kHz."""
+    def __init__(self, ref_rate: int = 24000) -> None: ...
+    def put_out(self, samples: NDArray[np.float32]) -> None:
+        """What was put out next, mono float32 at `ref_rate`, shape (n,). Give it before what is heard in the same time,
+        at most 0.25 s ahead of it. TypeError, ValueError (what is no number)."""
+    def heard(self, samples: NDArray[np.float32]) -> float:
+        """What was heard next, mono float32 at 16 kHz, shape (n,). Gives the echo's share (0..1) of what was heard
+        since the last call: of the energy above the noise floor in 190..3940 Hz, the part that what was put out
+        explains. 0 while nothing is put out and until an echo was found. TypeError, ValueError."""
+    def align(self) -> None:
+        """Two clocks: keeps their counts together (between `put_out` and `heard`): what was put out is filled up with
+        silence if it is more than 60 ms behind, what was heard if that is more than 250 ms behind."""
+    @property
+    def delay_samples(self) -> int | None:
+        """From put out to heard, in 16 kHz samples, as counted from the beginning of both; None: no echo is known."""
+    def figures(self) -> dict[str, float]:
+        """found (0 or 1), delay_samples, share (the last), score (how clearly the delay stands out, 0..1), moved (times
+        the delay was found anew), starved (pieces of 8 ms whose reference did not come in time), realigned."""
 
 class Wake:
     """A wake-up descriptor; one per process. `fd` becomes readable; `drain()` empties it."""
@@ -122,7 +146,9 @@ class Line:
     def figures(self) -> dict[str, int]:
         """input_taken, input_starved, input_dropped, input_bad (samples at the input rate), mic_written,
         input_delay_samples (16 kHz), windows, out_pulled (port rate). With an outside VAD: answers_dropped (1024
-        waited), windows_skipped (heard as the one before)."""
+        waited), windows_skipped (heard as the one before). Of the echo guard: echo_found (1 while an echo is known),
+        echo_delay_samples (16 kHz, from put out to heard), echo_moved, echo_starved, echo_realigned. With a stage:
+        stage_bad (samples that were no numbers), stage_starved (samples of reference that came too late)."""
 
 class Engine:
     """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand.
@@ -148,11 +174,15 @@ class Engine:
         wake: Wake | int | None = None,
         journal: Any = None,
         outside_vad: bool = False,
+        stage: object | None = None,
+        upstream_delay_s: float = 0.0,
     ) -> Line:
         """Drives `port` from the next tick on. `input_s`: bound of what may wait at the input. `journal`: kept alive as
         long as the line. `outside_vad`: the detector's probabilities come through `Line.post_probability` (`OutsideVad`
-        does that), not from the engine's VAD. Raises SecondConsumer where an engine or another consumer has the port,
-        PortClosed, ValueError, TypeError, RuntimeError (full)."""
+        does that), not from the engine's VAD. `stage`: an object with a `stage` capsule "rtaudio.stage" (csrc/stage.h),
+        a canceller between input and mic ring; its delay is declared with the line's. `upstream_delay_s`: of what
+        stands before the line, to be declared with it. Raises SecondConsumer where an engine or another consumer has
+        the port, PortClosed, ValueError, TypeError, RuntimeError (full)."""
     def remove(self, line: Line) -> None:
         """Returns when no step uses the line any more. ValueError: not a line of this engine."""
     def start(self) -> None: ...

@@ -24,7 +24,7 @@ from rtaudio.core.journal import JournalError, JournalFile, Record
 from rtaudio.core.vad import SileroVad
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND = 1, 2, 3, 4, 5, 6, 7
-_WINDOW: Final = struct.Struct("<QQIfIxxxxQ")  # rta_journal_window
+_WINDOW: Final = struct.Struct("<QQIffxxxxIxxxxQ")  # rta_journal_window
 
 
 class Window(NamedTuple):
@@ -34,6 +34,7 @@ class Window(NamedTuple):
     segment: int
     speaking: int
     probability: float
+    echo: float
     actions: int
     mic: int
 
@@ -102,7 +103,7 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     events: list[Event] = []
     for index, (window, probability) in enumerate(zip(windows, probabilities, strict=False)):
         end = window.position_end if outside else (index + 1) * VAD_WINDOW
-        done, told = detector.step(float(probability), end, bool(window.speaking), window.segment)
+        done, told = detector.step(float(probability), end, bool(window.speaking), window.segment, window.echo)
         actions.append(done)
         events += [event._replace(decided=window.mic) for event in told] if outside else told
     return HearingReplay(mic, probabilities[: len(windows)], actions, events)

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "line_echo.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PIECE = 2048,     /* samples of the tap at a time */
+    REFERENCE = 8192, /* 16 kHz samples of reference that may wait at a stage: 0.5 s */
+    BEHIND = 960,     /* a stage's reference on a device line, as in echo_guard.h: 60 ms, 250 ms */
+    AHEAD = 4000,
+};
+
+struct rta_line_echo {
+    rta_echo_guard *guard; /* NULL: none */
+    bool own_clocks;
+    rta_history_reader tap;
+    uint64_t lost_told; /* of the tap's samples */
+    float piece[PIECE];
+    float shares[RTA_LINE_SHARES]; /* of the window that ends at 512 * (i + 1), i modulo the length */
+    /* the stage's */
+    const rta_stage *stage; /* NULL: none */
+    void *state;
+    bool initialised;
+    rta_resampler *to_mic_rate;
+    float *down; /* a piece at 16 kHz */
+    float reference[REFERENCE];
+    uint64_t reference_written, reference_read;
+    float held[RTA_STAGE_FRAME], frame_reference[RTA_STAGE_FRAME];
+    uint32_t held_count;
+    float *out;
+    rta_line_echo_figures figures;
+};
+
+static void *zeroed(size_t bytes) {
+    const size_t whole = bytes ? (bytes + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE : RTA_CACHE_LINE;
+    void *memory = aligned_alloc(RTA_CACHE_LINE, whole);
+    if (memory) memset(memory, 0, whole);
+    return memory;
+}
+
+static void store(uint64_t *figure, uint64_t value) { __atomic_store_n(figure, value, __ATOMIC_RELAXED); }
+
+static rta_status make_stage(rta_line_echo *e, const rta_stage *s, uint32_t rate, uint64_t lead, uint64_t mic_samples) {
+    if (s->rate != RTA_MIC_RATE || !s->run || s->state_bytes > RTA_STAGE_STATE) return RTA_INVALID;
+    if (s->frame_samples < 1 || s->frame_samples > RTA_STAGE_FRAME || s->delay_samples > RTA_MIC_RATE)
+        return RTA_INVALID;
+    if (lead >= REFERENCE) return RTA_INVALID;
+    const rta_status status = rta_resampler_create(&e->to_mic_rate, rate, RTA_MIC_RATE);
+    if (status) return status;
+    e->down = zeroed(rta_resampler_max_out(e->to_mic_rate, PIECE) * sizeof(float));
+    e->out = zeroed((mic_samples + RTA_STAGE_FRAME) * sizeof(float));
+    e->state = zeroed(s->state_bytes);
+    if (!e->down || !e->out || !e->state) return RTA_NOMEM;
+    e->stage = s;
+    e->reference_written = lead;
+    const rta_status made = s->init ? s->init(s->model, e->state) : RTA_OK;
+    e->initialised = made == RTA_OK;
+    return made;
+}
+
+rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, bool own_clocks,
+                                const rta_stage *stage, uint64_t reference_lead, uint64_t mic_samples) {
+    *echo = NULL;
+    rta_line_echo *e = zeroed(sizeof *e);
+    if (!e) return RTA_NOMEM;
+    const uint32_t rate = rta_port_engine_config(port)->playout.rate;
+    e->own_clocks = own_clocks;
+    rta_status status = rta_port_engine_tap_reader(port, &e->tap);
+    e->lost_told = e->tap.lost;
+    if (!status && guards) {
+        status = rta_echo_guard_create(&e->guard, rate);
+        if (status == RTA_INVALID) status = RTA_OK; /* a rate that the resampler does not know: no guard */
+    }
+    if (!status && stage) status = make_stage(e, stage, rate, reference_lead, mic_samples);
+    if (status) {
+        rta_line_echo_destroy(e);
+        return status;
+    }
+    *echo = e;
+    return RTA_OK;
+}
+
+void rta_line_echo_destroy(rta_line_echo *e) {
+    if (!e) return;
+    if (e->stage && e->initialised && e->stage->done) e->stage->done(e->stage->model, e->state);
+    rta_echo_guard_destroy(e->guard);
+    rta_resampler_destroy(e->to_mic_rate);
+    free(e->down);
+    free(e->out);
+    free(e->state);
+    free(e);
+}
+
+/* ---- Reference */
+
+static void keep_for_stage(rta_line_echo *e, const float *samples, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++)
+        e->reference[(e->reference_written + i) % REFERENCE] = samples ? samples[i] : 0.0f;
+    e->reference_written += count;
+    const uint64_t waiting = e->reference_written - e->reference_read;
+    if (waiting > REFERENCE) e->reference_read = e->reference_written - REFERENCE;
+}
+
+static void put_out(rta_line_echo *e, const float *samples, uint64_t count) {
+    if (e->guard) rta_echo_guard_ref(e->guard, samples, count);
+    if (!e->stage) return;
+    uint64_t given;
+    rta_resampler_process(e->to_mic_rate, samples, count, e->down, &given);
+    keep_for_stage(e, e->down, given);
+}
+
+void rta_line_echo_take_reference(rta_line_echo *e) {
+    if (!e->guard && !e->stage) return;
+    for (uint64_t count; (count = rta_history_available(&e->tap)) > 0;) {
+        if (count > PIECE) count = PIECE;
+        const rta_status status = rta_history_read(&e->tap, e->piece, count);
+        if (status == RTA_LOST) { /* overwritten before it was taken: as long a silence */
+            for (uint64_t missing = e->tap.lost - e->lost_told, run; missing; missing -= run) {
+                run = missing < PIECE ? missing : PIECE;
+                memset(e->piece, 0, run * sizeof(float));
+                put_out(e, e->piece, run);
+            }
+            e->lost_told = e->tap.lost;
+        } else if (status == RTA_OK) {
+            put_out(e, e->piece, count);
+        } else {
+            break;
+        }
+    }
+    if (!e->own_clocks) return;
+    if (e->guard) rta_echo_guard_align(e->guard);
+    if (e->stage && e->reference_written - e->reference_read > AHEAD + BEHIND)
+        e->reference_read = e->reference_written - BEHIND;
+}
+
+/* ---- Stage */
+
+static void run_stage(rta_line_echo *e, float *out) {
+    const rta_stage *s = e->stage;
+    const uint64_t waiting = e->reference_written - e->reference_read;
+    const uint64_t there = waiting < s->frame_samples ? waiting : s->frame_samples;
+    for (uint64_t i = 0; i < there; i++) e->frame_reference[i] = e->reference[(e->reference_read + i) % REFERENCE];
+    memset(e->frame_reference + there, 0, (s->frame_samples - there) * sizeof(float));
+    e->reference_read += there;
+    if (there < s->frame_samples) store(&e->figures.stage_starved, e->figures.stage_starved + s->frame_samples - there);
+    s->run(s->model, e->state, e->held, e->frame_reference, out);
+    uint64_t bad = 0;
+    for (uint32_t i = 0; i < s->frame_samples; i++) {
+        const bool good = fabsf(out[i]) <= (float)RTA_INPUT_LIMIT; /* false for NaN */
+        out[i] = good ? out[i] : 0.0f;
+        bad += !good;
+    }
+    if (bad) store(&e->figures.stage_bad, e->figures.stage_bad + bad);
+}
+
+const float *rta_line_echo_stage(rta_line_echo *e, const float *samples, uint64_t count, uint64_t *given) {
+    *given = count;
+    if (!e->stage) return samples;
+    *given = 0;
+    for (uint64_t taken = 0, run; taken < count; taken += run) {
+        const uint32_t frame = e->stage->frame_samples;
+        run = count - taken < frame - e->held_count ? count - taken : frame - e->held_count;
+        memcpy(e->held + e->held_count, samples + taken, run * sizeof(float));
+        e->held_count += (uint32_t)run;
+        if (e->held_count < frame) continue;
+        e->held_count = 0;
+        run_stage(e, e->out + *given);
+        *given += frame;
+    }
+    return e->out;
+}
+
+/* ---- Guard */
+
+static void tell(rta_line_echo *e) {
+    rta_echo_figures f;
+    rta_echo_guard_figures(e->guard, &f);
+    store(&e->figures.found, f.found);
+    store(&e->figures.moved, f.moved);
+    store(&e->figures.starved, f.starved);
+    store(&e->figures.realigned, f.realigned);
+    __atomic_store_n(&e->figures.delay_samples, (int64_t)f.delay_samples, __ATOMIC_RELAXED);
+}
+
+void rta_line_echo_heard(rta_line_echo *e, uint64_t position, const float *samples, uint64_t count) {
+    if (!e->guard) return;
+    for (uint64_t done = 0, run; done < count; done += run) {
+        const uint64_t at = position + done, left = RTA_VAD_WINDOW - at % RTA_VAD_WINDOW;
+        run = count - done < left ? count - done : left;
+        rta_echo_guard_mic(e->guard, samples + done, run);
+        if (run < left) continue;
+        e->shares[at / RTA_VAD_WINDOW % RTA_LINE_SHARES] = rta_echo_guard_share(e->guard);
+        tell(e);
+    }
+}
+
+float rta_line_echo_share(const rta_line_echo *e, uint64_t position_end) {
+    return e->guard && position_end ? e->shares[(position_end / RTA_VAD_WINDOW - 1) % RTA_LINE_SHARES] : 0.0f;
+}
+
+void rta_line_echo_figures_read(const rta_line_echo *e, rta_line_echo_figures *f) {
+    *f = (rta_line_echo_figures){
+        .found = __atomic_load_n(&e->figures.found, __ATOMIC_RELAXED),
+        .moved = __atomic_load_n(&e->figures.moved, __ATOMIC_RELAXED),
+        .starved = __atomic_load_n(&e->figures.starved, __ATOMIC_RELAXED),
+        .realigned = __atomic_load_n(&e->figures.realigned, __ATOMIC_RELAXED),
+        .stage_bad = __atomic_load_n(&e->figures.stage_bad, __ATOMIC_RELAXED),
+        .stage_starved = __atomic_load_n(&e->figures.stage_starved, __ATOMIC_RELAXED),
+        .delay_samples = __atomic_load_n(&e->figures.delay_samples, __ATOMIC_RELAXED),
+    };
+}
