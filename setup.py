@@ -76,7 +76,20 @@ PORT = [
     *RESAMPLE,
 ]
 ECHO = ["echo_fft", "echo_delay", "echo_filter", "echo_guard"]
-ENGINE = [*PORT, *ECHO, "gate", "barge", "turn_policy", "turn", "detector", "line_echo", "line", "engine", "device"]
+ENGINE = [
+    *PORT,
+    *ECHO,
+    "gate",
+    "barge",
+    "turn_policy",
+    "turn",
+    "mic_health",
+    "detector",
+    "line_echo",
+    "line",
+    "engine",
+    "device",
+]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
 
 # module -> (language, binding source, core sources)

@@ -25,6 +25,7 @@ void rta_detector_defaults(rta_detector_config *config) {
             },
         .turn = {.endpoint_silence = 9600}, /* 0.6 s */
     };
+    rta_mic_health_defaults(&config->mic);
 }
 
 rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
@@ -39,6 +40,8 @@ rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     else if (c->barge.duck_ramp_ms > 10000) wrong = "duck ramp must be at most 10 s";
     for (size_t i = 0; !wrong && i < sizeof durations / sizeof *durations; i++)
         if (durations[i] > RTA_DETECTOR_LONGEST) wrong = "durations must be at most an hour";
+    const char *mic = NULL;
+    if (!wrong && rta_mic_health_check(&c->mic, &mic)) wrong = mic;
     if (why) *why = wrong;
     return wrong ? RTA_INVALID : RTA_OK;
 }
@@ -48,7 +51,7 @@ rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config)
     if (status) return status;
     memset(d, 0, sizeof *d);
     d->config = *config;
-    return RTA_OK;
+    return rta_mic_health_init(&d->mic, &config->mic);
 }
 
 static rta_event *emit(rta_detector_output *out, rta_event_kind kind, uint64_t mic, const rta_span *w) {
@@ -104,4 +107,12 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
         e->a = end.silence;
         e->b = end.outcome;
     }
+
+    const rta_mic_window heard = {
+        .mean_square = window->mean_square >= 0.0f ? window->mean_square : 0.0f,
+        .clipped = window->clipped,
+        .starved = window->starved,
+    };
+    output->event_count += rta_mic_health_step(&d->mic, &heard, (uint32_t)w.samples, w.end, gate == RTA_GATE_SPEECH,
+                                               w.speaking, output->events + output->event_count);
 }

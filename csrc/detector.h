@@ -3,11 +3,13 @@
  * detector.h: from speech probabilities to decisions. Pure: windows go in, events and wishes come out; no clock, no
  * memory but its own struct, replayable bit for bit (law 5).
  *
- * Three machines, each with its table in its own header, stepped once per window (512 samples of the 16 kHz mic clock)
+ * Machines, each with its table in its own header, stepped once per window (512 samples of the 16 kHz mic clock)
  * in this order, in which their events come, too:
  *   gate (gate.h)    SPEECH_STARTED(mic = where it began), SPEECH_ENDED(mic = where it ended); decided = the window's end
  *   barge (barge.h)  BARGE_IN
  *   turn (turn.h)    TURN_ENDED
+ * and beside them, since it needs to know what is speech,
+ *   mic health (mic_health.h)    MIC_LEVEL, MIC_CLIPPING
  * A threshold is reached at the end of the first window by which that much has passed.
  */
 #ifndef RTA_DETECTOR_H
@@ -17,6 +19,7 @@
 #include "base.h"
 #include "event.h"
 #include "gate.h"
+#include "mic_health.h"
 #include "turn.h"
 #include "window.h"
 
@@ -31,6 +34,7 @@ typedef struct rta_detector_config {
     rta_gate_config gate;
     rta_barge_config barge;
     rta_turn_config turn;
+    rta_mic_health_config mic;
 } rta_detector_config;
 
 typedef struct rta_detector { /* plain data: copy it to checkpoint it */
@@ -39,9 +43,10 @@ typedef struct rta_detector { /* plain data: copy it to checkpoint it */
     rta_gate gate;
     rta_barge barge;
     rta_turn turn;
+    rta_mic_health mic;
 } rta_detector;
 
-enum { RTA_DETECTOR_EVENTS = 3 }; /* at most so many in one step: one of each machine */
+enum { RTA_DETECTOR_EVENTS = 3 + RTA_MIC_HEALTH_EVENTS }; /* at most so many in one step */
 
 typedef struct rta_detector_output {
     uint32_t actions; /* RTA_DO_... */

@@ -36,6 +36,8 @@ typedef enum rta_event_kind {
     RTA_EV_BARGE_IN = 35, /* a = rta_barge_state now, b = rta_barge_state before, segment being spoken */
     RTA_EV_INPUT_STARVED = 36, /* a = samples of silence (input rate) inserted since the last such event */
     RTA_EV_TURN_RESUMED = 37, /* reserved for step 2: speech within the grace time reopened the turn */
+    RTA_EV_MIC_LEVEL = 48, /* a = rta_mic_level now, b = before, value = mean square it was judged by */
+    RTA_EV_MIC_CLIPPING = 49, /* a = 1 it clips, 0 no longer; b = samples clipped, of c judged */
 } rta_event_kind;
 
 enum { RTA_BY_SESSION = 1, RTA_BY_ENGINE = 2 }; /* flags of PAUSED / RESUMED / FLUSHED */

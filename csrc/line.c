@@ -68,8 +68,10 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->pending = cache_aligned((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
     l->out = cache_aligned((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
     l->state = cache_aligned((l->hears ? vad->state_floats : 0) * sizeof(float));
+    l->measured_size = config->outside_vad ? 2 * RTA_LINE_ANSWERS : 64; /* more than may wait to be decided */
+    l->measured = cache_aligned(l->measured_size * sizeof *l->measured);
     if (config->outside_vad) l->answers = cache_aligned(RTA_LINE_ANSWERS * sizeof *l->answers);
-    if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state ||
+    if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
         (config->outside_vad && !l->answers)) {
         rta_line_free(l);
         return RTA_NOMEM;
@@ -100,6 +102,9 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     const uint64_t written = rta_port_mic_written(port);
     l->skip = (RTA_VAD_WINDOW - written % RTA_VAD_WINDOW) % RTA_VAD_WINDOW;
     l->heard_to = l->answered = written + l->skip;
+    rta_mic_meter_init(&l->meter, RTA_VAD_WINDOW);
+    l->meter.count = l->meter.starved = (uint32_t)(written % RTA_VAD_WINDOW);
+    l->measured_count = written / RTA_VAD_WINDOW;
     if ((l->hears || l->answers) && l->skip) rta_port_probability_write(port, 0.0f);
     l->news = rta_port_news(port);
     *line = l;
@@ -112,6 +117,7 @@ void rta_line_free(rta_line *l) {
     rta_line_echo_destroy(l->echo);
     free(l->input_data);
     free(l->answers);
+    free(l->measured);
     free(l->chunk);
     free(l->fresh);
     free(l->pending);
@@ -186,8 +192,27 @@ static void clean(rta_line *l, uint64_t count) {
     if (bad) rta_count(&l->input_bad, bad);
 }
 
-/* The chain: journal, resample, stage, mic ring, echo guard, pending windows. */
-static void feed(rta_line *l, uint64_t count) {
+/* Levels for mic health. `starved`: silence of our own is among the samples. */
+static void measure(rta_line *l, const float *samples, uint64_t count, bool starved) {
+    while (count) {
+        bool done = false;
+        rta_mic_window *window = &l->measured[l->measured_count % l->measured_size];
+        const uint64_t taken = rta_mic_meter_take(&l->meter, samples, count, starved, window, &done);
+        l->measured_count += done;
+        samples += taken;
+        count -= taken;
+    }
+}
+
+/* What was measured of the window that ends at `position_end`; all of it starved where that is not known any more. */
+static rta_mic_window measured_at(const rta_line *l, uint64_t position_end) {
+    const uint64_t index = position_end / RTA_VAD_WINDOW - 1;
+    const bool known = index < l->measured_count && l->measured_count - index <= l->measured_size;
+    return known ? l->measured[index % l->measured_size] : (rta_mic_window){.starved = RTA_VAD_WINDOW};
+}
+
+/* The chain: journal, resample, levels, stage, mic ring, echo guard, pending windows. `starved`: not all of the chunk came over the line. */
+static void feed(rta_line *l, uint64_t count, bool starved) {
     if (l->pending_heard) {
         l->pending_count -= l->pending_heard;
         memmove(l->pending, l->pending + l->pending_heard, l->pending_count * sizeof(float));
@@ -197,6 +222,7 @@ static void feed(rta_line *l, uint64_t count) {
                       count * sizeof(float), NULL, 0);
     uint64_t resampled = 0, fresh_count = 0;
     rta_resampler_process(l->resampler, l->chunk, count, l->fresh, &resampled);
+    measure(l, l->fresh, resampled, starved); /* before any canceller */
     rta_line_echo_take_reference(l->echo);
     const float *fresh = rta_line_echo_stage(l->echo, l->fresh, resampled, &fresh_count);
     if (!fresh_count) return;
@@ -223,7 +249,7 @@ bool rta_line_take(rta_line *l) {
     if (paced) starved(l, wanted - taken, rta_port_mic_written(l->port));
     if (!count) return false;
     clean(l, taken);
-    feed(l, count);
+    feed(l, count, taken < count);
     return !paced && there > taken;
 }
 
@@ -252,7 +278,12 @@ static void decide(rta_line *l, float probability) {
     rta_detector_output output;
     l->heard_last = probability;
     l->heard_to += RTA_VAD_WINDOW;
-    told.window = (rta_window){.position_end = l->heard_to, .probability = probability};
+    const rta_mic_window heard = measured_at(l, l->heard_to);
+    told.window = (rta_window){.position_end = l->heard_to,
+                               .probability = probability,
+                               .mean_square = heard.mean_square,
+                               .clipped = heard.clipped,
+                               .starved = heard.starved};
     told.window.echo = rta_line_echo_share(l->echo, l->heard_to);
     told.window.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.window.segment);
     rta_detector_step(&l->detector, &told.window, &output);

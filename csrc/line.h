@@ -46,6 +46,9 @@ struct rta_line {
     rta_resampler *resampler;
     rta_line_echo *echo;
     rta_detector detector;
+    rta_mic_meter meter;
+    rta_mic_window *measured; /* of windows not yet decided: window k in k % measured_size */
+    uint64_t measured_size, measured_count; /* power of two; windows measured, as a count of the mic clock */
     float *state;   /* of the VAD */
     float *chunk;   /* input of one tick */
     float *fresh;   /* the same at 16 kHz */

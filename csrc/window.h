@@ -20,7 +20,10 @@ typedef struct rta_window {
     uint32_t speaking;     /* 1 while the agent speaks: rta_playout_speaking() */
     float probability;     /* of speech; NaN: 0 */
     float echo;            /* 0..1: how much of what is heard is what the agent put out (echo_guard.h); NaN: 0 */
-    uint32_t pad;
+    /* What the microphone brought in this window, before any canceller; see mic_health.h. */
+    float mean_square; /* of its samples, full scale 1; what is no number counts as 0 */
+    uint32_t clipped;  /* samples */
+    uint32_t starved;  /* samples that are silence of our own; the whole window where nothing was measured */
 } rta_window;
 
 /* A window as the machines see it: checked, with its length. */

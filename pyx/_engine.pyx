@@ -45,6 +45,7 @@ cdef int64_t nanoseconds(double seconds, str name, double longest_s) except -1:
     return <int64_t>(seconds * 1e9 + 0.5)
 
 
+include "mic_health.pxi"
 include "detector.pxi"
 include "echo.pxi"
 

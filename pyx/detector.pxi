@@ -21,11 +21,12 @@ cdef class DetectorConfig:
     cdef readonly bint barge_in
     cdef readonly double duck_db, duck_ramp_s, pause_after_s, confirm_after_s, false_after_s
     cdef readonly bint rewind_on_false
+    cdef readonly MicConfig mic
 
     def __init__(self, *, double on=0.5, double off=0.35, double min_speech_s=0.064, double min_silence_s=0.1,
                  double endpoint_silence_s=0.6, bint barge_in=True, double duck_db=-12.0, double duck_ramp_s=0.02,
                  double pause_after_s=0.096, double confirm_after_s=0.224, double false_after_s=0.4,
-                 bint rewind_on_false=True):
+                 bint rewind_on_false=True, MicConfig mic=None):
         cdef rta_detector_config c
         cdef const char *why = NULL
         if duck_db != duck_db or duck_db > 0:
@@ -43,6 +44,8 @@ cdef class DetectorConfig:
         c.barge.confirm_after = mic_samples(confirm_after_s, "confirm_after_s")
         c.barge.false_after = mic_samples(false_after_s, "false_after_s")
         c.barge.rewind_on_false = rewind_on_false
+        self.mic = mic if mic is not None else MicConfig()
+        c.mic = self.mic.config
         if rta_detector_check(&c, &why) != RTA_OK:
             raise ValueError(f"these detector settings cannot be: {why.decode()} (on={on}, off={off})")
         self.config = c
@@ -56,7 +59,8 @@ cdef class DetectorConfig:
                 f"min_silence_s={self.min_silence_s}, endpoint_silence_s={self.endpoint_silence_s}, "
                 f"barge_in={bool(self.barge_in)}, duck_db={self.duck_db}, duck_ramp_s={self.duck_ramp_s}, "
                 f"pause_after_s={self.pause_after_s}, confirm_after_s={self.confirm_after_s}, "
-                f"false_after_s={self.false_after_s}, rewind_on_false={bool(self.rewind_on_false)})")
+                f"false_after_s={self.false_after_s}, rewind_on_false={bool(self.rewind_on_false)}, "
+                f"mic={self.mic})")
 
 
 cdef class Detector:
@@ -77,7 +81,7 @@ cdef class Detector:
         rta_detector_init(&self.detector, &config.config)
 
     def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0,
-             float echo=0.0):
+             float echo=0.0, *, mic=None):
         """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
         cdef rta_window window
         cdef rta_detector_output output
@@ -85,9 +89,20 @@ cdef class Detector:
         if position_end <= self.detector.position:
             raise ValueError(f"position_end must grow: {position_end} after {self.detector.position}")
         window.position_end, window.segment = position_end, segment
-        window.speaking, window.probability, window.echo, window.pad = speaking, probability, echo, 0
+        window.speaking, window.probability, window.echo = speaking, probability, echo
+        window.mean_square, window.clipped, window.starved = mic if mic is not None else (0.0, 0, RTA_VAD_WINDOW)
         rta_detector_step(&self.detector, &window, &output)
         return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
+
+    @property
+    def mic(self):
+        """'good', 'silent', 'quiet' or 'loud'."""
+        return MIC_LEVELS[self.detector.mic.level]
+
+    @property
+    def clipping(self):
+        """Whether the microphone clips."""
+        return bool(self.detector.mic.clipping)
 
     @property
     def gate(self):

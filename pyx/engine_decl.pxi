@@ -5,6 +5,9 @@
 cdef extern from "<unistd.h>" nogil:
     int32_t getpid()
 
+cdef extern from "<stdbool.h>" nogil:
+    ctypedef bint bool_t "bool"
+
 cdef extern from "base.h" nogil:
     ctypedef enum rta_status:
         RTA_OK
@@ -43,7 +46,9 @@ cdef extern from "window.h" nogil:
         uint32_t speaking
         float probability
         float echo
-        uint32_t pad
+        float mean_square
+        uint32_t clipped
+        uint32_t starved
 
 cdef extern from "dsp.h" nogil:
     uint64_t rta_first_nonfinite(const float *samples, uint64_t count)
@@ -75,6 +80,33 @@ cdef extern from "echo_guard.h" nogil:
     void rta_echo_guard_align(rta_echo_guard *guard)
     void rta_echo_guard_figures(const rta_echo_guard *guard, rta_echo_figures *figures)
 
+cdef extern from "mic_health.h" nogil:
+    ctypedef struct rta_mic_window:
+        float mean_square
+        uint32_t clipped
+        uint32_t starved
+    ctypedef struct rta_mic_meter:
+        pass
+    ctypedef struct rta_mic_health_config:
+        bint enabled
+        float silent
+        float quiet
+        float quiet_back
+        float loud_back
+        float loud
+        uint64_t silent_first
+        uint64_t silent_after
+        uint64_t judged
+        float clip_share
+    ctypedef struct rta_mic_health:
+        uint32_t level
+        bint clipping
+    void rta_mic_meter_init(rta_mic_meter *meter, uint32_t window_samples)
+    uint64_t rta_mic_meter_take(rta_mic_meter *meter, const float *samples, uint64_t count, bint starved,
+                                rta_mic_window *window, bool_t *done)
+    void rta_mic_health_defaults(rta_mic_health_config *config)
+    rta_status rta_mic_health_check(const rta_mic_health_config *config, const char **why)
+
 cdef extern from "detector.h" nogil:
     ctypedef struct rta_gate_config:
         float on
@@ -102,11 +134,13 @@ cdef extern from "detector.h" nogil:
         rta_gate_config gate
         rta_barge_config barge
         rta_turn_config turn
+        rta_mic_health_config mic
     ctypedef struct rta_detector:
         uint64_t position
         rta_gate gate
         rta_barge barge
         rta_turn turn
+        rta_mic_health mic
     ctypedef struct rta_detector_output:
         uint32_t actions
         uint32_t event_count

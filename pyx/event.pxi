@@ -33,6 +33,8 @@ cdef extern from "event.h":
         RTA_EV_BARGE_IN
         RTA_EV_INPUT_STARVED
         RTA_EV_TURN_RESUMED
+        RTA_EV_MIC_LEVEL
+        RTA_EV_MIC_CLIPPING
 
 
 cdef dict EVENT_KINDS = {
@@ -52,6 +54,8 @@ cdef dict EVENT_KINDS = {
     RTA_EV_BARGE_IN: "barge_in",
     RTA_EV_INPUT_STARVED: "input_starved",
     RTA_EV_TURN_RESUMED: "turn_resumed",
+    RTA_EV_MIC_LEVEL: "mic_level",
+    RTA_EV_MIC_CLIPPING: "mic_clipping",
 }
 
 

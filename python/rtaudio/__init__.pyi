@@ -24,6 +24,8 @@ from rtaudio.core import Line as Line
 from rtaudio.core import LostSamples as LostSamples
 from rtaudio.core import MediaReader as MediaReader
 from rtaudio.core import Meter as Meter
+from rtaudio.core import MicConfig as MicConfig
+from rtaudio.core import MicMeter as MicMeter
 from rtaudio.core import ModelAltered as ModelAltered
 from rtaudio.core import ModelMissing as ModelMissing
 from rtaudio.core import OnnxVad as OnnxVad

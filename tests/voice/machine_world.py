@@ -12,17 +12,21 @@ from collections.abc import Callable
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.events import BargeState
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.options import SessionOptions
 
 RATE = 24000
 REPLY = "First a clause, and then another one. And a last one."
+OPTIONS = SessionOptions(first_clause_chars=5)
 Debt = Callable[[], it.Item]
 
 
 class World:
-    def __init__(self) -> None:
-        self.machine = Machine(Agent(), SessionOptions(first_clause_chars=5), RATE)
+    def __init__(self, options: SessionOptions | None = None) -> None:
+        self.machine = Machine(Agent(), options if options is not None else OPTIONS, RATE)
+        self.judged: set[int] = set()  # turns of which the core said that they ask for nothing
+        self.words: dict[int, str] = {}  # of turns that are to say something of their own
         self.items: list[it.Item] = []
         self.effects: list[do.Effect] = []
         self.debts: dict[object, deque[Debt]] = defaultdict(deque)
@@ -56,10 +60,26 @@ class World:
         at = self.at()
         self.give(it.SpeechBegan(at, at.mic - 1000, at.mic))
 
+    @property
+    def next_turn(self) -> int:
+        """The number that the next turn will have."""
+        return self.opened_turns + 1
+
     def end_turn(self) -> None:
         self.talking = False
         at = self.at()
         self.give(it.TurnOver(at, at.mic - 9600, at.mic))
+
+    def judge(self, state: BargeState) -> None:
+        """The core's word on the turn under way."""
+        self.judged.add(self.opened_turns)
+        self.give(it.BargeChanged(self.at(), state, "suspected"))
+
+    def tell_time(self, mic: int) -> None:
+        """The media clock runs on to `mic`, and whoever waits for it is told, as a session does."""
+        self.mic = max(self.mic, mic)
+        if (due := self.machine.due) is not None and due <= self.mic:
+            self.give(it.TimeCame(it.Stamp(self.mic, self.mic * 62_500)))
 
     def pay(self, queue: object) -> None:
         debt = self.debts[queue].popleft()
@@ -120,7 +140,7 @@ class World:
     def _transcript(self, turn: int) -> it.Item:
         if self.fails:
             return it.TranscriptFailed(self.at(), turn, "stt", "told to")
-        text = f"turn{turn}." if turn % 4 else ""
+        text = self.words.get(turn, f"turn{turn}." if turn % 4 else "")
         self.turns[turn] = text
         return it.TranscriptCame(self.at(), turn, text, True)
 

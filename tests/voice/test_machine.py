@@ -14,22 +14,31 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext
-from rtaudio.voice.events import StateChanged
+from rtaudio.voice.events import Backchannel, StateChanged
 from rtaudio.voice.machine import Machine
-from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.policies import Interruption
 from rtaudio.voice.reply import Phase
-from tests.voice.machine_world import RATE, World
+from tests.voice.machine_world import OPTIONS, RATE, World
 
 DRAWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=150)
 """(what happens, which of the possible ones)"""
 
 
-def run(draws: list[tuple[int, int]], *, failures: bool = False, interrupts: bool = False) -> World:
+WORDS = ["mhm", "yeah okay", "stop", "them", "what about sunday"]
+POLICIES: list[Interruption | None] = [None, "off", "duck_only", "pause", "after_sentence", "immediate"]
+
+
+def run(
+    draws: list[tuple[int, int]], *, failures: bool = False, interrupts: bool = False, listens: bool = False
+) -> World:
+    """`listens`: the user says what listeners say, the core judges it, and utterances have policies of their own."""
     world = World()
     for kind, which in draws:
         world.fails = failures and kind == 9
         reply = world.machine.reply
         if kind == 0 and not world.talking:
+            if listens:
+                world.words[world.next_turn] = WORDS[which % len(WORDS)]
             world.begin_speech()
         elif kind == 1 and world.talking:
             world.end_turn()
@@ -37,8 +46,13 @@ def run(draws: list[tuple[int, int]], *, failures: bool = False, interrupts: boo
             world.core_cuts()
         elif kind == 3 and interrupts:
             world.give(it.InterruptAsked(world.at()))
-        elif kind == 4 and interrupts and len(world.machine.says) < 3:
-            world.give(it.SayAsked(world.at(), "By the way, this is a remark.", 0))
+        elif kind == 4 and (interrupts or listens) and len(world.machine.says) < 3:
+            policy = POLICIES[which % len(POLICIES)] if listens else None
+            world.give(it.SayAsked(world.at(), "By the way, this is a remark.", 0, policy))
+        elif kind == 5 and listens and world.talking and reply is not None and reply.phase is Phase.SPEAKING:
+            world.judge("false" if which % 2 else "backchannel")
+        elif kind == 6 and listens:
+            world.tell_time(world.mic + 16000 * which)
         elif world.debts:
             world.pay(list(world.debts)[which % len(world.debts)])
         world.fails = False
@@ -65,6 +79,24 @@ def test_no_turn_is_lost_and_none_is_answered_twice(draws: list[tuple[int, int]]
     assert not re.search("user,user", ",".join(roles)), "what was unanswered was joined"
 
 
+@settings(max_examples=200, deadline=None)
+@given(DRAWS)
+def test_whatever_a_listener_says_is_kept_and_what_asks_for_an_answer_gets_one(draws: list[tuple[int, int]]) -> None:
+    """Law 10, under every policy and every judgement of the core."""
+    world = run(draws, interrupts=False, listens=True)
+    history = world.machine.history
+    said = [text for _, text in sorted(world.turns.items()) if text]
+    assert " ".join(user_words(history)) == " ".join(said), "every turn is in the history once, in order"
+    begun = [world.answered[reply] for reply in world.heard if reply in world.answered]
+    assert max(Counter(begun).values(), default=1) == 1, "no turn is answered by two replies that were heard"
+    kept = [effect.event for effect in world.effects if isinstance(effect, do.Emit)]
+    listened = [event.turn for event in kept if isinstance(event, Backchannel)]
+    assert sum(message.backchannel for message in history) == len(listened)
+    assert not [turn for turn in listened if "stop" in world.turns[turn]], "that is no listener's word"
+    wants = [turn for turn, text in world.turns.items() if text and turn not in listened and turn not in world.judged]
+    assert max(world.answered.values(), default=0) >= max(wants, default=0), "the last that asks for an answer got one"
+
+
 @settings(max_examples=150, deadline=None)
 @given(DRAWS)
 def test_whatever_fails_or_is_interrupted_the_session_comes_to_rest(draws: list[tuple[int, int]]) -> None:
@@ -82,9 +114,9 @@ def test_whatever_fails_or_is_interrupted_the_session_comes_to_rest(draws: list[
 @settings(max_examples=60, deadline=None)
 @given(DRAWS)
 def test_recorded_items_give_the_same_effects_again(draws: list[tuple[int, int]]) -> None:
-    world = run(draws, failures=True, interrupts=True)
+    world = run(draws, failures=True, interrupts=True, listens=True)
     recorded = json.dumps([it.encode(item) for item in world.items])
-    machine = Machine(Agent(), SessionOptions(first_clause_chars=5), RATE)
+    machine = Machine(Agent(), OPTIONS, RATE)
     effects = [effect for data in json.loads(recorded) for effect in machine.handle(it.decode(data))]
     assert effects == world.effects
     assert machine.history == world.machine.history

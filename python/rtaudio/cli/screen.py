@@ -14,13 +14,18 @@ from rtaudio.providers.packages import MissingPackageError, load
 from rtaudio.voice.events import (
     AgentSpeechHeard,
     AgentSpeechInterrupted,
+    Backchannel,
     BargeIn,
     InputStarved,
+    MicrophoneClipping,
+    MicrophoneLevel,
     ProviderFailed,
     SessionEvent,
     StateChanged,
     TranscriptUpdated,
     TurnMetrics,
+    UserAway,
+    UserBack,
 )
 
 _BARGE = {
@@ -28,7 +33,40 @@ _BARGE = {
     "likely": "the caller speaks: the agent is paused",
     "confirmed": "the caller has the floor: the agent's words are flushed",
     "false": "it was nothing: the agent goes on",
+    "backchannel": "the caller only listens: the agent goes on",
+    "stopping": "the caller has the floor: the agent will stop at the end of the sentence",
 }
+_MIC = {
+    "silent": "the microphone is silent: is it muted, or another one chosen?",
+    "quiet": "the microphone is very quiet: {0:.0f} dBFS while you speak; come closer, or turn it up",
+    "loud": "the microphone is too loud: {0:.0f} dBFS while you speak; turn it down",
+    "good": "the microphone is fine again",
+}
+
+
+def plain_news(event: SessionEvent) -> tuple[str, str] | None:
+    """(who, what) of events that are one line on any screen; None: not one of them."""
+    match event:
+        case BargeIn(state=state) if state in _BARGE:
+            return "barge-in", _BARGE[state]
+        case Backchannel(text=text):
+            return "listens", f"“{text}” is kept as a backchannel: it asks for no answer"
+        case UserAway(silent_for_s=silent_for_s):
+            return "away", f"nothing was heard of the caller for {silent_for_s:.0f} s"
+        case UserBack(away_for_s=away_for_s):
+            return "back", f"the caller speaks again, {away_for_s:.0f} s after that"
+        case MicrophoneLevel(state=state, level_dbfs=level):
+            return "problem", _MIC[state].format(level)
+        case MicrophoneClipping(clipping=True, clipped_share=share):
+            return "problem", f"the microphone clips ({share * 100:.1f} % of the samples): turn it down"
+        case MicrophoneClipping(clipping=False):
+            return "problem", "the microphone clips no more"
+        case ProviderFailed(kind=kind, provider=provider, what=what):
+            return "problem", f"{kind} {provider}: {what}"
+        case InputStarved(missing_for_s=missing_for_s):
+            return "problem", f"the line brought {missing_for_s * 1000:.0f} ms too little audio"
+        case _:
+            return None
 
 
 class Screen(Protocol):
@@ -71,15 +109,12 @@ class PlainScreen:
                 self._line(event, "agent", text)
             case AgentSpeechInterrupted(heard=heard, cut=cut, heard_for_s=heard_for_s):
                 self._line(event, "agent", f"{heard} ‹{cut.strip()}› cut after {heard_for_s:.2f} s".lstrip())
-            case BargeIn(state=state) if state in _BARGE:
-                self._line(event, "barge-in", _BARGE[state])
             case TurnMetrics(turn=turn) if turn:
                 steps = " → ".join(f"{name} {value * 1000:.0f}" for name, value in latencies(event))
                 self._line(event, "latency", f"caller stopped → {steps} ms")
-            case ProviderFailed(kind=kind, provider=provider, what=what):
-                self._line(event, "problem", f"{kind} {provider}: {what}")
-            case InputStarved(missing_for_s=missing_for_s):
-                self._line(event, "problem", f"the line brought {missing_for_s * 1000:.0f} ms too little audio")
+            case _:
+                if (news := plain_news(event)) is not None:
+                    self._line(event, *news)
 
     def note(self, text: str) -> None:
         self._write(text)
@@ -118,18 +153,16 @@ class RichScreen:
             case AgentSpeechInterrupted(heard=heard, cut=cut, heard_for_s=heard_for_s):
                 parts = [(heard.rstrip() + " ", ""), (cut.strip(), "strike dim")]
                 self._line(event, "agent", "bold cyan", [*parts, (f"  cut after {heard_for_s:.2f} s", "yellow")])
-            case BargeIn(state=state) if state in _BARGE:
-                self._line(event, "barge-in", "yellow", [(_BARGE[state], "yellow")])
             case TurnMetrics(turn=turn) if turn:
                 parts = [("caller stopped", "dim")]
                 for name, value in latencies(event):
                     parts += [(" → ", "dim"), (f"{name} ", "dim"), (f"{value * 1000:.0f}", "")]
                 self._line(event, "latency", "dim", [*parts, (" ms", "dim")])
-            case ProviderFailed(kind=kind, provider=provider, what=what):
-                self._line(event, "problem", "bold red", [(f"{kind} {provider}: {what}", "red")])
-            case InputStarved(missing_for_s=missing_for_s):
-                text = f"the line brought {missing_for_s * 1000:.0f} ms too little audio"
-                self._line(event, "problem", "bold red", [(text, "red")])
+            case _:
+                if (news := plain_news(event)) is not None:
+                    who, what = news
+                    strong, weak = ("bold red", "red") if who == "problem" else ("yellow", "yellow")
+                    self._line(event, who, strong, [(what, weak)])
         self._live.update(self._status(event.at_s))
 
     def note(self, text: str) -> None:

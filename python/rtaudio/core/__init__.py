@@ -42,6 +42,8 @@ _HOME = {
     "Heard": "_port",
     "Ledger": "_port",
     "Line": "_engine",
+    "MicConfig": "_engine",
+    "MicMeter": "_engine",
     "LostSamples": "_ring",
     "MediaReader": "_port",
     "Playout": "_port",

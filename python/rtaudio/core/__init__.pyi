@@ -18,6 +18,8 @@ from rtaudio.core._engine import DeviceCallbacks as DeviceCallbacks
 from rtaudio.core._engine import EchoGuard as EchoGuard
 from rtaudio.core._engine import Engine as Engine
 from rtaudio.core._engine import Line as Line
+from rtaudio.core._engine import MicConfig as MicConfig
+from rtaudio.core._engine import MicMeter as MicMeter
 from rtaudio.core._engine import Wake as Wake
 from rtaudio.core._port import MIC_RATE as MIC_RATE
 from rtaudio.core._port import VAD_WINDOW as VAD_WINDOW

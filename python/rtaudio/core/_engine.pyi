@@ -11,6 +11,55 @@ from numpy.typing import NDArray
 
 from rtaudio.core._port import AudioPort, Event
 
+class MicConfig:
+    """When a microphone is silent, quiet, loud or clipping; seconds and dBFS here, samples and mean squares in the
+    core. Immutable. Contract: csrc/mic_health.h.
+
+    silent: below `silent_dbfs` for `silent_first_s` if nothing was ever heard on the line, else for `silent_after_s`.
+    quiet, loud: the mean level of `judged_s` of speech; they end `hysteresis_db` further in. clipping: more than
+    `clip_share` of `judged_s` of samples at 0.98 of full scale or beyond. ValueError for levels out of order or out of
+    -150..60 dBFS, a duration out of its range, a share outside 0..1."""
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        silent_dbfs: float = -75.0,
+        quiet_dbfs: float = -45.0,
+        loud_dbfs: float = -12.0,
+        hysteresis_db: float = 3.0,
+        silent_first_s: float = 5.0,
+        silent_after_s: float = 30.0,
+        judged_s: float = 2.0,
+        clip_share: float = 0.001,
+    ) -> None: ...
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def silent_dbfs(self) -> float: ...
+    @property
+    def quiet_dbfs(self) -> float: ...
+    @property
+    def loud_dbfs(self) -> float: ...
+    @property
+    def hysteresis_db(self) -> float: ...
+    @property
+    def silent_first_s(self) -> float: ...
+    @property
+    def silent_after_s(self) -> float: ...
+    @property
+    def judged_s(self) -> float: ...
+    @property
+    def clip_share(self) -> float: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name: `MicConfig(**config.to_dict())` is the same again."""
+
+class MicMeter:
+    """Levels of a microphone's windows, for those who step a Detector by themselves. One thread."""
+    def process(self, samples: NDArray[np.float32], *, starved: bool = False) -> list[tuple[float, int, int]]:
+        """Takes 16 kHz samples in chunks of any size; gives (mean square with full scale 1, samples clipped, samples
+        starved) of each window of 512 that they complete. `starved`: they are silence in the place of what never came.
+        TypeError or ValueError for what is no contiguous 1-D float32 array."""
+
 class DetectorConfig:
     """Settings of hearing and barge-in; seconds here, samples in the core. Immutable. See csrc/detector.h.
 
@@ -30,6 +79,7 @@ class DetectorConfig:
         confirm_after_s: float = 0.224,
         false_after_s: float = 0.4,
         rewind_on_false: bool = True,
+        mic: MicConfig | None = None,
     ) -> None: ...
     @property
     def on(self) -> float: ...
@@ -55,6 +105,8 @@ class DetectorConfig:
     def false_after_s(self) -> float: ...
     @property
     def rewind_on_false(self) -> bool: ...
+    @property
+    def mic(self) -> MicConfig: ...
 
 class Detector:
     """The pure machine of csrc/detector.h for those who drive it by themselves. One thread.
@@ -69,11 +121,23 @@ class Detector:
     RESUME_REWIND: int
     def __init__(self, config: DetectorConfig | None = None) -> None: ...
     def step(
-        self, probability: float, position_end: int, speaking: bool = False, segment: int = 0, echo: float = 0.0
+        self,
+        probability: float,
+        position_end: int,
+        speaking: bool = False,
+        segment: int = 0,
+        echo: float = 0.0,
+        *,
+        mic: tuple[float, int, int] | None = None,
     ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
-        `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how
-        much of the window is the agent's own voice, 0..1. Gives wishes and events of this window."""
+        `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how much of the window is the agent's
+        own voice, 0..1. `mic`: its level as a MicMeter gave it; None: not measured, and nothing is said about the
+        microphone. Gives wishes and events of this window."""
+    @property
+    def mic(self) -> Literal["good", "silent", "quiet", "loud"]: ...
+    @property
+    def clipping(self) -> bool: ...
     @property
     def gate(self) -> Literal["silence", "rising", "speech", "falling"]: ...
     @property

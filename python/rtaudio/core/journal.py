@@ -92,7 +92,7 @@ class Journal:
             "port": self._core.config,
             "input_rate": input_rate,
             "outside_vad": outside_vad,
-            "detector": {name: getattr(config, name) for name in DETECTOR_FIELDS},
+            "detector": {name: getattr(config, name) for name in DETECTOR_FIELDS} | {"mic": config.mic.to_dict()},
         }
         self._chunk("header", json.dumps(header).encode())
         self._thread = threading.Thread(target=self._run, name=f"journal {self.path.name}")

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.core._engine import Detector, DetectorConfig
+from rtaudio.core._engine import Detector, DetectorConfig, MicConfig, MicMeter
 from rtaudio.core._port import MIC_RATE, VAD_WINDOW, Event
 from rtaudio.core._replay import PlayoutReplay
 from rtaudio.core._resample import FirResampler
@@ -24,7 +24,7 @@ from rtaudio.core.journal import JournalError, JournalFile, Record
 from rtaudio.core.vad import SileroVad
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND = 1, 2, 3, 4, 5, 6, 7
-_WINDOW: Final = struct.Struct("<QQIffxxxxIxxxxQ")  # rta_journal_window
+_WINDOW: Final = struct.Struct("<QQIfffIIIxxxxQ")  # rta_journal_window
 
 
 class Window(NamedTuple):
@@ -35,6 +35,9 @@ class Window(NamedTuple):
     speaking: int
     probability: float
     echo: float
+    mean_square: float
+    clipped: int
+    starved: int
     actions: int
     mic: int
 
@@ -46,7 +49,6 @@ class Window(NamedTuple):
 def windows_of(records: list[Record]) -> list[Window]:
     """The windows of an engine's records, in order. JournalError where records are missing."""
     return [Window.of(record.payload) for record in _of(records, WINDOW)]
-
 
 
 @dataclass(slots=True)
@@ -98,12 +100,18 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
         probabilities = np.array([window.probability for window in windows], np.float32)
     else:
         probabilities = _heard(mic, vad if vad is not None else SileroVad(), chunk)
-    detector = Detector(DetectorConfig(**journal.header["detector"]))
+    settings = dict(journal.header["detector"])
+    detector = Detector(DetectorConfig(**{**settings, "mic": MicConfig(**settings["mic"])}))
+    measured = MicMeter().process(mic)
     actions: list[int] = []
     events: list[Event] = []
     for index, (window, probability) in enumerate(zip(windows, probabilities, strict=False)):
         end = window.position_end if outside else (index + 1) * VAD_WINDOW
-        done, told = detector.step(float(probability), end, bool(window.speaking), window.segment, window.echo)
+        # What was silence of our own is a fact about the line; the levels are worked out anew.
+        level = (*measured[end // VAD_WINDOW - 1][:2], window.starved)
+        done, told = detector.step(
+            float(probability), end, bool(window.speaking), window.segment, window.echo, mic=level
+        )
         actions.append(done)
         events += [event._replace(decided=window.mic) for event in told] if outside else told
     return HearingReplay(mic, probabilities[: len(windows)], actions, events)

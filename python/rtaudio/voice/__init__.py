@@ -8,9 +8,12 @@ from rtaudio.voice.events import (
     AgentSpeechInterrupted,
     AgentSpeechStarted,
     AudioLost,
+    Backchannel,
     BargeIn,
     EventsLost,
     InputStarved,
+    MicrophoneClipping,
+    MicrophoneLevel,
     ProviderFailed,
     ReplyText,
     SessionClosed,
@@ -21,8 +24,11 @@ from rtaudio.voice.events import (
     TranscriptUpdated,
     TurnEnded,
     TurnMetrics,
+    UserAway,
+    UserBack,
 )
 from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import LLM, STT, TTS, ProviderError, Speech, Token, Transcript, Word
 from rtaudio.voice.session import Session
 
@@ -35,11 +41,15 @@ __all__ = [
     "AgentSpeechInterrupted",
     "AgentSpeechStarted",
     "AudioLost",
+    "Backchannel",
     "BargeIn",
     "ChatContext",
     "ChatMessage",
     "EventsLost",
     "InputStarved",
+    "Interruption",
+    "MicrophoneClipping",
+    "MicrophoneLevel",
     "ProviderError",
     "ProviderFailed",
     "ReplyText",
@@ -56,6 +66,8 @@ __all__ = [
     "TranscriptUpdated",
     "TurnEnded",
     "TurnMetrics",
+    "UserAway",
+    "UserBack",
     "Word",
     "outside",
 ]

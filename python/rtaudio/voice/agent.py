@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rtaudio.voice.policies import Interruption
+
 
 @dataclass(slots=True)
 class Agent:
-    """`instructions` go to the language model before the messages; `greeting` is said when the session begins."""
+    """`instructions` go to the language model before the messages; `greeting` is said when the session begins.
+    `greeting_interruption`: what the user's speech does to the greeting ("off" for what must be said, such as a legal
+    notice); None: what `SessionOptions.interruption` says."""
 
     instructions: str = ""
     greeting: str | None = None
+    greeting_interruption: Interruption | None = None

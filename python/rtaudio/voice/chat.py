@@ -7,7 +7,7 @@ beside them as `unheard`. Nothing here refers to a port, a provider or a task.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -20,6 +20,7 @@ class ChatMessage:
     `text`: what was said; of an agent's message, only what was heard. `interrupted`: it ended before its text did;
     `unheard` is then the rest, as it would have gone on. `heard_bound_s`: how far, either way, the position up to which
     the message was heard may be off. `began_s`, `ended_s`: seconds of the session's media clock (mic samples / 16000).
+    `backchannel`: the user said it while the agent spoke on, without wanting the floor ("mhm"); nobody answers it.
     """
 
     role: Role
@@ -29,6 +30,7 @@ class ChatMessage:
     heard_bound_s: float = 0.0
     began_s: float = 0.0
     ended_s: float = 0.0
+    backchannel: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -57,16 +59,30 @@ class ChatContext:
         return tuple(self._messages)
 
     def spoken(self) -> Iterator[ChatMessage]:
-        """Messages with any text: what a model is to see. An agent's message of which no word was heard is left out."""
-        return (message for message in self._messages if message.text)
+        """What a model is to see: messages with any text. An agent's message of which no word was heard is left out. A
+        backchannel is joined to what the user says next to it ("mhm" and then "and on Sundays?" are one message), since
+        many models want user and assistant to take turns; it is a message of its own between two of the agent's."""
+        last: ChatMessage | None = None
+        for message in self._messages:
+            if not message.text:
+                continue
+            if last is not None and last.role == message.role == "user" and (last.backchannel or message.backchannel):
+                both = last.backchannel and message.backchannel
+                last = replace(last, text=f"{last.text} {message.text}", ended_s=message.ended_s, backchannel=both)
+                continue
+            if last is not None:
+                yield last
+            last = message
+        if last is not None:
+            yield last
 
     def last_user_text(self) -> str:
-        """What the user said since the agent was last heard, joined; "" if nothing."""
+        """What the user said since the agent was last heard, backchannels left out, joined; "" if nothing."""
         said: list[str] = []
         for message in reversed(self._messages):
             if message.role == "assistant" and message.text:
                 break
-            if message.role == "user" and message.text:
+            if message.role == "user" and message.text and not message.backchannel:
                 said.append(message.text)
         return " ".join(reversed(said))
 

@@ -55,6 +55,12 @@ class Clause:
         return self.text.strip()
 
     @property
+    def ends_sentence(self) -> bool:
+        """Whether a listener takes its end for the end of a sentence."""
+        last = self.text.rstrip().rstrip("".join(_CLOSING))[-1:]
+        return last in _STRONG or last in _STRONG_ANYWHERE
+
+    @property
     def spoken_offset(self) -> int:
         return self.offset + len(self.text) - len(self.text.lstrip())
 

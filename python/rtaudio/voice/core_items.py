@@ -6,12 +6,15 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from rtaudio.voice import items as it
-from rtaudio.voice.events import BargeState
+from rtaudio.voice.events import BargeState, MicState
 
 if TYPE_CHECKING:
     from rtaudio.core._port import Event, Segment
 
-BARGE_STATES: Final[tuple[BargeState, ...]] = ("quiet", "suspected", "likely", "confirmed", "false")
+BARGE_STATES: Final[tuple[BargeState, ...]] = (
+    *("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping"),
+)
+MIC_STATES: Final[tuple[MicState, ...]] = ("good", "silent", "quiet", "loud")
 CONFIRMED: Final = BARGE_STATES.index("confirmed")
 REMEMBERED: Final = 64  # segments; as many as a playout holds
 
@@ -51,11 +54,15 @@ class Segments:
             case "speech_ended":
                 return it.SpeechPaused(at, event.mic, event.decided)
             case "turn_ended":
-                return it.TurnOver(at, event.mic, event.decided)
+                return it.TurnOver(at, event.mic, event.decided, BARGE_STATES[event.b])
             case "barge_in":
                 return it.BargeChanged(at, BARGE_STATES[event.a], BARGE_STATES[event.b])
             case "input_starved":
                 return it.LineStarved(at, event.a)
+            case "mic_level":
+                return it.MicLevelChanged(at, MIC_STATES[event.a], MIC_STATES[event.b], event.value)
+            case "mic_clipping":
+                return it.MicClippingChanged(at, bool(event.a), event.b, event.c)
             case "segment_started" | "segment_done" | "cut" if event.segment in self._replies:
                 reply, segment = self._replies[event.segment]
                 if event.kind == "segment_started":

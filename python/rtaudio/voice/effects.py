@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import SessionEvent
 from rtaudio.voice.heard import WordAt
+from rtaudio.voice.policies import Interruption
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,14 @@ class CloseRecognition(Effect):
     """The turn's stream is not needed any more, whatever it is doing."""
 
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeginReply(Effect):
+    """A reply begins; the user's speech will do to its segment what `interruption` says."""
+
+    reply: int
+    interruption: Interruption
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,14 @@ class PlaceWords(Effect):
 
     reply: int
     words: tuple[WordAt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSentenceEnd(Effect):
+    """A sentence of the reply ends at `sample` of its segment (port rate): where it may be stopped "after_sentence"."""
+
+    reply: int
+    sample: int
 
 
 @dataclass(frozen=True, slots=True)

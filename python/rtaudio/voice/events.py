@@ -12,7 +12,8 @@ from typing import Literal
 from rtaudio.voice.protocols import ProviderKind
 
 State = Literal["listening", "thinking", "speaking"]
-BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false"]
+BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping"]
+MicState = Literal["good", "silent", "quiet", "loud"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,50 @@ class TranscriptUpdated(SessionEvent):
     turn: int
     text: str
     final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backchannel(SessionEvent):
+    """The user said "mhm" or the like while the agent spoke on: `text` goes into the history, marked as such, and
+    asks for no answer."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAway(SessionEvent):
+    """Nobody has spoken or thought for `SessionOptions.away_s`; the user was last heard `silent_for_s` ago (or the
+    session began then). `times`: 1, and one more for each time that the agent spoke since and was not answered."""
+
+    silent_for_s: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserBack(SessionEvent):
+    """The user who was away speaks; `away_for_s`: since the first UserAway."""
+
+    away_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicrophoneLevel(SessionEvent):
+    """What the core thinks of the microphone (csrc/mic_health.h). silent: nothing comes, not even a room's noise.
+    quiet, loud: the user's speech, judged over 2 s of it. `level_dbfs`: what it was judged by (a sine of full scale is
+    -3)."""
+
+    state: MicState
+    before: MicState
+    level_dbfs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MicrophoneClipping(SessionEvent):
+    """The microphone's signal is cut off at full scale, or no longer is; `clipped_share` of the last samples were."""
+
+    clipping: bool
+    clipped_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +148,8 @@ class AgentSpeechInterrupted(SessionEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BargeIn(SessionEvent):
     """The core's view of a user who speaks while the agent does; it has already acted: suspected (ducked), likely
-    (paused), confirmed (flushed), false (resumed), quiet (the agent stopped by itself)."""
+    (paused), confirmed (flushed), false (resumed), backchannel (resumed: it was an "mhm"), stopping (the agent will be
+    flushed at the end of its sentence), quiet (the agent stopped by itself)."""
 
     state: BargeState
     before: BargeState

@@ -127,6 +127,8 @@ class Hands:
             case do.CloseRecognition():
                 if effect.turn in self._recognitions:
                     self._tasks.cancel(self._recognitions.pop(effect.turn)[1])
+            case do.BeginReply():
+                self._of(effect.reply).writer.interruption = effect.interruption
             case do.StartModel():
                 self._start_model(effect.reply)
             case do.StartSpeech():
@@ -135,6 +137,8 @@ class Hands:
                 self._play(effect)
             case do.PlaceWords():
                 self._of(effect.reply).writer.place(effect.words)
+            case do.PlaceSentenceEnd():
+                self._of(effect.reply).writer.place_sentence_end(effect.sample)
             case do.EndSegment():
                 self._of(effect.reply).writer.end()
             case do.StopProviders():

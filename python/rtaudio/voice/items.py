@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rtaudio.voice.events import BargeState
+from rtaudio.voice.events import BargeState, MicState
+from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import ProviderKind, Word
 
 
@@ -52,10 +53,12 @@ class SpeechPaused(Item):
 
 @dataclass(frozen=True, slots=True)
 class TurnOver(Item):
-    """The user's turn is over: speech ended at mic position `end`; decided at `decided`."""
+    """The user's turn is over: speech ended at mic position `end`; decided at `decided`. `barge`: what became of it as
+    an interruption; None: see the BargeChanged before."""
 
     end: int
     decided: int
+    barge: BargeState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,24 @@ class LineStarved(Item):
     """The line brought too little audio: `samples` of silence took its place."""
 
     samples: int  # at 16 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class MicLevelChanged(Item):
+    """The core's judgement of the microphone's level; `mean_square`: what it was judged by (full scale 1)."""
+
+    state: MicState
+    before: MicState
+    mean_square: float
+
+
+@dataclass(frozen=True, slots=True)
+class MicClippingChanged(Item):
+    """The microphone clips, or no longer does: `clipped` samples of the last `judged`."""
+
+    clipping: bool
+    clipped: int
+    judged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +230,22 @@ class ProviderTroubled(Item):
 
 @dataclass(frozen=True, slots=True)
 class SayAsked(Item):
-    """The user of the session wants `text` said; `ticket` (0: none) is who waits for it."""
+    """The user of the session wants `text` said; `ticket` (0: none) is who waits for it. `interruption`: what the
+    user's speech does to it; None: what the session's options say."""
 
     text: str
     ticket: int
+    interruption: Interruption | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InterruptAsked(Item):
     """The user of the session wants the agent to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCame(Item):
+    """The media clock has reached the position at which the machine wanted to be told (`Machine.due`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,16 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       is unanswered again if the user is talking, and not if `interrupt` stopped it.
     taken while       after a false barge-in ("uh-huh") it goes into the history, behind the agent's message, and asks
       SPEAKING        for no answer. Anything else is answered once the agent is idle.
+    a backchannel     speech that did not stop the agent ("mhm", by the core's ear or by its words) goes into the
+                      history as one and asks for no answer, as long as the agent goes on after it, or asked nothing.
+                      Words that say "stop" are none, and flush the agent if the core has not.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,12 +34,16 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.backchannels import interrupts, is_backchannel
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.presence import Presence
 from rtaudio.voice.reply import Milestones, Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, ending, metrics, take_all, take_audio, take_tokens
 from rtaudio.voice.turns import Hearing, Turn, Turns
 
+OUTCOMES: Final = ("confirmed", "false", "backchannel")
+LET_GO_ON: Final = ("false", "backchannel")
 SAYS: Final = 16
 """How much may wait to be said; `Session.say` refuses more."""
 
@@ -51,7 +59,8 @@ class Machine:
         self.history.instructions = agent.instructions
         self.reply: Reply | None = None
         self.turns = Turns(int(options.pre_roll_s * MIC_RATE))
-        self.says: deque[tuple[str, int]] = deque()  # (text, ticket; 0: nobody waits)
+        self.says: deque[it.SayAsked] = deque()
+        self.presence = Presence(None if options.away_s is None else round(options.away_s * MIC_RATE))
         self.state: ev.State = "listening"
         self.closed = False
         self._port_rate = port_rate
@@ -70,7 +79,13 @@ class Machine:
         if not self.closed:
             effects += self._begin()
         effects += self._tell_state()
+        self.presence.rest(self.reply is not None or self.turns.open, self._at.mic)
         return effects
+
+    @property
+    def due(self) -> int | None:
+        """Mic position from which on the machine wants a TimeCame; None: never, as things are."""
+        return None if self.closed else self.presence.due
 
     @property
     def backlog(self) -> int:
@@ -87,17 +102,25 @@ class Machine:
             case it.SpeechBegan():
                 yield from self._speech_began(item)
             case it.SpeechPaused():
+                self.presence.fell_silent(item.end)
                 yield do.Emit(ev.SpeechEnded(at_s=self._now_s, ended_s=item.end / MIC_RATE))
             case it.TurnOver():
                 yield from self._turn_over(item)
             case it.BargeChanged():
-                if (turn := self.turns.latest) is not None:
-                    turn.barge = item.state if item.state != "quiet" else turn.barge
+                self._judge(item.state)
                 yield do.Emit(ev.BargeIn(at_s=self._now_s, state=item.state, before=item.before))
             case it.LineStarved():
                 yield do.Emit(ev.InputStarved(at_s=self._now_s, missing_for_s=item.samples / MIC_RATE))
             case it.AudioLost():
                 yield do.Emit(ev.AudioLost(at_s=self._now_s, lost_for_s=item.samples / MIC_RATE))
+            case it.MicLevelChanged():
+                level = 10 * math.log10(max(item.mean_square, 1e-12))
+                yield do.Emit(
+                    ev.MicrophoneLevel(at_s=self._now_s, state=item.state, before=item.before, level_dbfs=level)
+                )
+            case it.MicClippingChanged():
+                share = item.clipped / max(item.judged, 1)
+                yield do.Emit(ev.MicrophoneClipping(at_s=self._now_s, clipping=item.clipping, clipped_share=share))
             case it.EventsLost():
                 yield do.Emit(ev.EventsLost(at_s=self._now_s, count=item.count))
             case it.TranscriptCame() | it.TranscriptFailed():
@@ -119,7 +142,11 @@ class Machine:
                     ev.ProviderFailed(at_s=self._now_s, kind=item.kind, provider=item.provider, what=item.what)
                 )
             case it.SayAsked():
-                self.says.append((item.text, item.ticket))
+                self.says.append(item)
+            case it.TimeCame():
+                if self.presence.time_came(item.at.mic):
+                    silent_for_s = self.presence.silent_for(item.at.mic) / MIC_RATE
+                    yield do.Emit(ev.UserAway(at_s=self._now_s, silent_for_s=silent_for_s, times=self.presence.times))
             case it.InterruptAsked():
                 yield from self._interrupt()
             case it.CloseAsked():
@@ -133,6 +160,8 @@ class Machine:
 
     def _speech_began(self, item: it.SpeechBegan) -> Iterator[do.Effect]:
         yield do.Emit(ev.SpeechStarted(at_s=self._now_s, began_s=item.begin / MIC_RATE))
+        if (away_since := self.presence.spoke()) is not None:
+            yield do.Emit(ev.UserBack(at_s=self._now_s, away_for_s=max(0, item.begin - away_since) / MIC_RATE))
         if self.turns.talking is not None:
             return
         turn = self.turns.begin(item.begin)
@@ -141,11 +170,20 @@ class Machine:
         if reply is not None and reply.kind == "answer" and reply.phase is Phase.THINKING:
             yield from self._stop(reply)
 
+    def _judge(self, state: ev.BargeState) -> None:
+        """What the core made of the turn's speech; of one that is over, only how that came out."""
+        if (turn := self.turns.latest) is None or state == "quiet":
+            return
+        if turn.state is Hearing.TALKING or state in OUTCOMES:
+            turn.barge = state
+
     def _turn_over(self, item: it.TurnOver) -> Iterator[do.Effect]:
         turn = self.turns.talking
         if turn is None:
             return
         self.turns.end(turn, item.end, item.decided)
+        if item.barge is not None:
+            turn.barge = item.barge
         turn.decided_ns = item.at.time_ns
         turn.ended_ns = item.at.time_ns - (item.at.mic - item.end) * 1_000_000_000 // MIC_RATE
         ended_s, decided_s = item.end / MIC_RATE, item.decided / MIC_RATE
@@ -181,21 +219,48 @@ class Machine:
     def _take_turn(self, turn: Turn) -> Iterator[do.Effect]:
         if not turn.text:
             if turn.failed and self._unanswered is None and self.options.stt_failed_text and not self.says:
-                self.says.append((self.options.stt_failed_text, 0))
+                self.says.append(it.SayAsked(self._at, self.options.stt_failed_text, 0))
             return
-        message = ChatMessage("user", turn.text, began_s=turn.begin / MIC_RATE, ended_s=turn.end / MIC_RATE)
         speaking = self.reply is not None and self.reply.phase is not Phase.THINKING
+        backchannel = self._is_backchannel(turn, speaking)
+        message = ChatMessage(
+            "user", turn.text, began_s=turn.begin / MIC_RATE, ended_s=turn.end / MIC_RATE, backchannel=backchannel
+        )
+        if backchannel:
+            yield do.Emit(ev.Backchannel(at_s=self._now_s, turn=turn.number, text=turn.text))
         if speaking:
             self._after.append(message)
         else:
             yield self._remember_user(message)
-        if not (speaking and turn.barge == "false"):
+        if backchannel:
+            return
+        if self.reply is None or not speaking or turn.barge not in LET_GO_ON:
             self._unanswered = turn
+        elif self._interrupts(turn):
+            self._unanswered = turn
+            if self.reply.interruption == "immediate":
+                yield from self._stop(self.reply)
+
+    def _interrupts(self, turn: Turn) -> bool:
+        return interrupts(turn.text, self.options.interrupting_words)
+
+    def _is_backchannel(self, turn: Turn, speaking: bool) -> bool:
+        """While the agent speaks on, the core's ear or the words will do, unless the words say "stop". Where it has
+        come to its end meanwhile, silence could follow: then it takes both, and an agent that asked nothing."""
+        if turn.barge == "confirmed" or self._interrupts(turn):
+            return False
+        listens = is_backchannel(turn.text, self.options.backchannel_words)
+        if speaking:
+            return turn.barge == "backchannel" or listens
+        last = self.history[-1] if len(self.history) else None
+        asked = last is None or last.role != "assistant" or last.interrupted or last.text.rstrip().endswith("?")
+        return listens and turn.barge == "backchannel" and not asked and self._unanswered is None
 
     def _remember_user(self, message: ChatMessage) -> do.Effect:
         """Joins what the user says to what is still unanswered, where that is the last message."""
         last = self.history[-1] if len(self.history) else None
-        if self._unanswered is not None and last is not None and last.role == "user":
+        joins = last is not None and last.role == "user" and not (last.backchannel or message.backchannel)
+        if self._unanswered is not None and last is not None and joins:
             message = replace(message, text=f"{last.text} {message.text}", began_s=last.began_s)
             self.history.replace_last(message)
             return do.Remember(message, instead=True)
@@ -207,22 +272,27 @@ class Machine:
     def _begin(self) -> Iterator[do.Effect]:
         while self.reply is None and not self.turns.open:
             if self.says:
-                text, ticket = self.says.popleft()
-                reply = self._new_reply("say", Milestones(self._at.time_ns), ticket)
-                yield from take_all(reply, text, self._at)
+                said = self.says.popleft()
+                reply = self._new_reply("say", Milestones(self._at.time_ns), said)
+                yield do.BeginReply(reply.number, reply.interruption)
+                yield from take_all(reply, said.text, self._at)
                 yield from self._retire_silent(reply)
             elif (turn := self._unanswered) is not None:
                 self._unanswered = None
                 times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
                 reply = self._new_reply("answer", times)
                 reply.answers = turn
+                yield do.BeginReply(reply.number, reply.interruption)
                 yield do.StartModel(reply.number)
             else:
                 return
 
-    def _new_reply(self, kind: Literal["answer", "say"], times: Milestones, ticket: int = 0) -> Reply:
+    def _new_reply(self, kind: Literal["answer", "say"], times: Milestones, said: it.SayAsked | None = None) -> Reply:
         self._replies += 1
+        ticket = said.ticket if said is not None else 0
         self.reply = Reply(self._replies, kind, times, self._port_rate, self.options, ticket)
+        asked = said.interruption if said is not None else None
+        self.reply.interruption = asked if asked is not None else self.options.interruption
         self.reply.began_mic = self._at.mic
         return self.reply
 
@@ -232,8 +302,8 @@ class Machine:
     def _interrupt(self) -> Iterator[do.Effect]:
         self._unanswered = None
         while self.says:
-            text, ticket = self.says.popleft()
-            yield do.SayDone(ticket, ChatMessage("assistant", "", interrupted=True, unheard=text))
+            said = self.says.popleft()
+            yield do.SayDone(said.ticket, ChatMessage("assistant", "", interrupted=True, unheard=said.text))
         if self.reply is not None:
             self.reply.abandoned = True
             yield from self._stop(self.reply)
@@ -278,7 +348,7 @@ class Machine:
             reply.abandoned = True
             yield do.DropReply(reply.number)
             if reply.model_failed and self.options.llm_failed_text and not self.says:
-                self.says.append((self.options.llm_failed_text, 0))
+                self.says.append(it.SayAsked(self._at, self.options.llm_failed_text, 0))
             yield from self._retire(reply, 0, 0)
 
     def _retire(self, reply: Reply, heard_samples: int, bound: int) -> Iterator[do.Effect]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rtaudio.voice.backchannels import ENGLISH, INTERRUPTING
+from rtaudio.voice.policies import Interruption, checked
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
@@ -34,6 +37,16 @@ class SessionOptions:
     """Clauses ready but not yet begun, beyond which the model's stream is not read further (back-pressure)."""
     ahead_s: float = 10.0
     """Audio held per clause beyond what the playout has room for; then its TTS stream is not read further."""
+    interruption: Interruption = "immediate"
+    """What the user's speech does to the agent's; `Session.say` and `Agent.greeting_interruption` say otherwise for one
+    utterance. See rtaudio.voice.policies."""
+    backchannel_words: tuple[str, ...] = ENGLISH
+    """Words and phrases that ask for no answer where they did not stop the agent."""
+    interrupting_words: tuple[str, ...] = INTERRUPTING
+    """Words that stop an agent who may be interrupted at once, although the core took their sound for a backchannel or
+    for nothing ("stop", "wait"); found anywhere in a turn of at most four words."""
+    away_s: float | None = 15.0
+    """Silence of both sides after which the user counts as away (UserAway); None: never."""
     stt_failed_text: str | None = "Sorry, I did not catch that."
     llm_failed_text: str | None = "Sorry, I cannot answer right now."
     """Said instead, where the TTS works; None: say nothing and listen."""
@@ -48,10 +61,16 @@ class SessionOptions:
             "tts_next_timeout_s",
             "close_timeout_s",
             "ahead_s",
+            "away_s",
         ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 3600:
                 raise ValueError(f"{name} = {value}: must lie in 0..3600 seconds")
+        checked(self.interruption, "interruption")
+        for name in ("backchannel_words", "interrupting_words"):
+            if isinstance(words := getattr(self, name), str):
+                raise ValueError(f"{name}: give a tuple of words, not one text")
+            object.__setattr__(self, name, tuple(words))  # a journal gives a list
         for name in ("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")

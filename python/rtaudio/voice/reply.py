@@ -22,6 +22,7 @@ from rtaudio.voice.clauses import Clause, ClauseSplitter
 from rtaudio.voice.heard import WordAt, heard_until, place_words
 from rtaudio.voice.items import AudioCame
 from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import Word
 from rtaudio.voice.turns import Turn
 
@@ -75,6 +76,7 @@ class Reply:
     port_rate: int
     options: SessionOptions
     ticket: int = 0
+    interruption: Interruption = "immediate"
     phase: Phase = Phase.THINKING
     began_mic: int = 0
     text: str = ""
@@ -169,6 +171,8 @@ class Reply:
             if not clause.done:
                 return
             yield do.PlaceWords(self.number, tuple(self._in_segment(clause)))
+            if self.interruption == "after_sentence" and clause.clause.ends_sentence:
+                yield do.PlaceSentenceEnd(self.number, self._at_port(self.written))
             self.current += 1
 
     def finish_writing(self) -> bool:

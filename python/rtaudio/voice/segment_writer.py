@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rtaudio.core import SegmentCut
 from rtaudio.voice.heard import WordAt
+from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import Audio
 from rtaudio.voice.tasks import Signal
 
@@ -26,12 +27,14 @@ class SegmentWriter:
     def __init__(self, port: AudioPort, moved: Signal) -> None:
         self._port = port
         self._moved = moved
+        self.interruption: Interruption = "immediate"
         self.segment: Segment | None = None
         self._held: dict[tuple[int, int], tuple[Audio, int]] = {}  # (clause, number) -> (piece, rate)
         self._pieces: dict[int, int] = {}  # by clause: how many came
         self._held_samples: dict[int, int] = {}
         self._queue: deque[tuple[int, Audio, int]] = deque()  # (clause, what is left of a piece, rate)
         self._words: deque[WordAt] = deque()
+        self._sentence_ends: deque[int] = deque()
         self._ending = False
         self._over = False
 
@@ -59,6 +62,10 @@ class SegmentWriter:
         self._words.extend(words)
         self.write()
 
+    def place_sentence_end(self, sample: int) -> None:
+        self._sentence_ends.append(sample)
+        self.write()
+
     def end(self) -> None:
         self._ending = True
         self.write()
@@ -68,6 +75,7 @@ class SegmentWriter:
         self._queue.clear()
         self._held.clear()
         self._words.clear()
+        self._sentence_ends.clear()
         self._moved.fire()
 
     def write(self) -> None:

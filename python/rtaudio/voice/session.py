@@ -24,6 +24,7 @@ from rtaudio.voice.hands import Hands
 from rtaudio.voice.machine import SAYS, Machine
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
 from rtaudio.voice.streams import attempt, describe
 from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
@@ -61,6 +62,7 @@ class Session:
         """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups that shares one among
         sessions; None where somebody else calls `take()` after each step of the engine (simulation). `recorder` sees
         every item and every effect, in order; it must not raise. `history`: a conversation to go on with."""
+        checked(agent.greeting_interruption, "greeting_interruption")
         self._port, self._agent = port, agent
         self._options = options if options is not None else SessionOptions()
         self._machine = Machine(agent, self._options, port.rate, history)
@@ -95,20 +97,31 @@ class Session:
         """A new stream of events, from now on; see EventStream for what happens to slow readers."""
         return self._hands.observers.open(bound, finished=self._machine.closed)
 
-    def say(self, text: str) -> asyncio.Future[ChatMessage]:
+    def say(
+        self, text: str, *, interruptible: bool | None = None, interruption: Interruption | None = None
+    ) -> asyncio.Future[ChatMessage]:
         """Has the agent say `text`, after what it is saying.
 
+        `interruption`: what the user's speech does to it (rtaudio.voice.policies), by default what the session's
+        options say. `interruptible=False` is short for "off", `True` for "immediate". What the user says meanwhile is
+        kept, and answered when it is over. `interrupt` stops it all the same: that is the program's own word.
+
         The future gives the message as it came into the history, with what was heard of it; it is cancelled if the
-        session closes first. Raises ValueError for text without a letter or digit, RuntimeError for a session that is
-        not running, BufferError when too much waits to be said.
+        session closes first. Raises ValueError for text without a letter or digit and for policies that do not go
+        together, RuntimeError for a session that is not running, BufferError when too much waits to be said.
         """
         self._need_running()
+        checked(interruption, "say")
+        if interruptible is not None:
+            if interruption is not None:
+                raise ValueError("say: give interruptible or interruption, not both: the first is short for the second")
+            interruption = "immediate" if interruptible else "off"
         if not any(map(str.isalnum, text)):
             raise ValueError(f"say: nothing to speak in {text!r}")
         if len(self._machine.says) >= SAYS:
             raise BufferError(f"say: {SAYS} texts wait to be said already")
         ticket, future = self._hands.promise()
-        self.post(it.SayAsked(self._stamp(), text, ticket))
+        self.post(it.SayAsked(self._stamp(), text, ticket, interruption))
         return future
 
     def interrupt(self) -> None:
@@ -130,7 +143,7 @@ class Session:
             if self._wakeups is not None:
                 self._wakeups.add(self.take)
             if self._agent.greeting:
-                self.post(it.SayAsked(self._stamp(), self._agent.greeting, 0))
+                self.post(it.SayAsked(self._stamp(), self._agent.greeting, 0, self._agent.greeting_interruption))
             self.take()
         except BaseException:
             await self.aclose()
@@ -158,6 +171,8 @@ class Session:
                 if (item := self._segments.lookup(stamp)) is not None:
                     self.post(item)
             self._hands.move(stamp)
+            if (due := self._machine.due) is not None and stamp.mic >= due:
+                self.post(it.TimeCame(stamp))
         except PortClosed:
             self._close("the port was closed")
 
