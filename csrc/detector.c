@@ -23,14 +23,14 @@ void rta_detector_defaults(rta_detector_config *config) {
                 .false_after = 6400,   /* 0.4 s */
                 .rewind_on_false = true,
             },
-        .turn = {.endpoint_silence = 9600}, /* 0.6 s */
     };
     rta_mic_health_defaults(&config->mic);
+    rta_turn_defaults(&config->turn);
 }
 
 rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
-    const uint64_t durations[] = {c->gate.min_speech,   c->gate.min_silence,    c->turn.endpoint_silence,
-                                  c->barge.pause_after, c->barge.confirm_after, c->barge.false_after};
+    const uint64_t durations[] = {c->gate.min_speech, c->gate.min_silence, c->barge.pause_after, c->barge.confirm_after,
+                                  c->barge.false_after};
     const char *wrong = NULL;
     /* Comparisons are written so that a NaN fails them. */
     if (!(c->gate.off > 0.0f && c->gate.off <= c->gate.on && c->gate.on < 1.0f))
@@ -40,6 +40,7 @@ rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     else if (c->barge.duck_ramp_ms > 10000) wrong = "duck ramp must be at most 10 s";
     for (size_t i = 0; !wrong && i < sizeof durations / sizeof *durations; i++)
         if (durations[i] > RTA_DETECTOR_LONGEST) wrong = "durations must be at most an hour";
+    if (!wrong) rta_turn_check(&c->turn, &wrong);
     const char *mic = NULL;
     if (!wrong && rta_mic_health_check(&c->mic, &mic)) wrong = mic;
     if (why) *why = wrong;
@@ -59,7 +60,7 @@ static rta_event *emit(rta_detector_output *out, rta_event_kind kind, uint64_t m
     memset(e, 0, sizeof *e);
     e->kind = kind;
     e->mic = mic;
-    e->decided = w->end;
+    e->decided = w->decided;
     e->value = w->p;
     return e;
 }
@@ -74,6 +75,11 @@ static void tell_barge(const rta_barge *barge, const rta_barge_change *change, c
     e->b = change->before;
 }
 
+static void tell_turn(const rta_turn_output *turn, rta_detector_output *out) {
+    memcpy(&out->events[out->event_count], turn->events, turn->count * sizeof *turn->events);
+    out->event_count += turn->count;
+}
+
 void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_output *output) {
     output->actions = 0;
     output->event_count = 0;
@@ -84,6 +90,7 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
         .start = window->position_end - (gone < whole ? gone : whole),
         .end = window->position_end,
         .samples = gone < whole ? gone : whole,
+        .decided = window->decided > window->position_end ? window->decided : window->position_end,
         .p = window->probability >= 0.0f ? window->probability : 0.0f, /* NaN: 0 */
         .echo = window->echo >= 0.0f ? window->echo : 0.0f,            /* the same */
         .speaking = window->speaking != 0,
@@ -100,19 +107,33 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
         rta_barge_step(&d->barge, &c->barge, &w, c->gate.on, gate, (happened & RTA_GATE_ROSE) != 0);
     tell_barge(&d->barge, &change, &w, output);
 
-    const rta_turn_end end =
-        rta_turn_step(&d->turn, &c->turn, &w, &d->gate, happened, &change, (rta_barge_state)d->barge.state);
-    if (end.ended) {
-        rta_event *e = emit(output, RTA_EV_TURN_ENDED, d->gate.fall_at, &w);
-        e->a = end.silence;
-        e->b = end.outcome;
-    }
+    rta_turn_output turn;
+    rta_turn_step(&d->turn, &c->turn, &w, &d->gate, happened, &change, (rta_barge_state)d->barge.state, &turn);
+    tell_turn(&turn, output);
 
     const rta_mic_window heard = {
         .mean_square = window->mean_square >= 0.0f ? window->mean_square : 0.0f,
         .clipped = window->clipped,
         .starved = window->starved,
     };
+    const uint32_t before = output->event_count;
     output->event_count += rta_mic_health_step(&d->mic, &heard, (uint32_t)w.samples, w.end, gate == RTA_GATE_SPEECH,
-                                               w.speaking, output->events + output->event_count);
+                                               w.speaking, output->events + before);
+    for (uint32_t i = before; i < output->event_count; i++) output->events[i].decided = w.decided;
+}
+
+void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
+                           rta_detector_output *output) {
+    rta_turn_output turn;
+    output->actions = output->event_count = 0;
+    rta_turn_answer(&d->turn, &d->config.turn, &d->gate, question, evidence, at > d->position ? at : d->position,
+                    &turn);
+    tell_turn(&turn, output);
+}
+
+void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output) {
+    rta_turn_output turn;
+    output->actions = output->event_count = 0;
+    rta_turn_hint(&d->turn, &d->config.turn, &d->gate, hint, at > d->position ? at : d->position, &turn);
+    tell_turn(&turn, output);
 }

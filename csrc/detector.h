@@ -7,7 +7,8 @@
  * in this order, in which their events come, too:
  *   gate (gate.h)    SPEECH_STARTED(mic = where it began), SPEECH_ENDED(mic = where it ended); decided = the window's end
  *   barge (barge.h)  BARGE_IN
- *   turn (turn.h)    TURN_ENDED
+ *   turn (turn.h)    TURN_RESUMED, TURN_ASKED, TURN_UNANSWERED, TURN_ENDED; between windows, when evidence or a hint comes:
+ *                    TURN_ANSWERED, TURN_UNANSWERED, TURN_ENDED; decided = the position it is given
  * and beside them, since it needs to know what is speech,
  *   mic health (mic_health.h)    MIC_LEVEL, MIC_CLIPPING
  * A threshold is reached at the end of the first window by which that much has passed.
@@ -19,6 +20,7 @@
 #include "base.h"
 #include "event.h"
 #include "gate.h"
+#include "hint.h"
 #include "mic_health.h"
 #include "turn.h"
 #include "window.h"
@@ -46,7 +48,7 @@ typedef struct rta_detector { /* plain data: copy it to checkpoint it */
     rta_mic_health mic;
 } rta_detector;
 
-enum { RTA_DETECTOR_EVENTS = 3 + RTA_MIC_HEALTH_EVENTS }; /* at most so many in one step */
+enum { RTA_DETECTOR_EVENTS = 2 + RTA_TURN_EVENTS + RTA_MIC_HEALTH_EVENTS }; /* at most so many in one step */
 
 typedef struct rta_detector_output {
     uint32_t actions; /* RTA_DO_... */
@@ -59,6 +61,11 @@ rta_status rta_detector_check(const rta_detector_config *config, const char **wh
 rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config);
 /* AUDIO PATH. Positions must grow: a window that does not end after the last one is ignored (no event, no wish). */
 void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_output *output);
+/* AUDIO PATH. What a model says to a question (RTA_EV_TURN_ASKED) and what the session knows; between two steps, in any
+ * order. at: mic position by which it takes effect; one before the last window's end counts as that. */
+void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
+                           rta_detector_output *output);
+void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output);
 
 #ifdef __cplusplus
 }

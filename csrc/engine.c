@@ -202,6 +202,7 @@ static void tick(rta_engine *e, const table *t, int64_t tick_ns) {
         while (hear(e, t)) {}
     }
     for (uint32_t i = 0; i < t->count; i++) rta_line_take_answers(t->lines[i]);
+    for (uint32_t i = 0; i < t->count; i++) rta_line_take_told(t->lines[i]);
     for (uint32_t i = 0; i < t->count; i++) rta_line_put_out(t->lines[i], tick_ns);
     rta_count(&e->ticks, 1);
 }

@@ -17,7 +17,8 @@
  *      judges each window: how much of it is echo (echo_guard.h);
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
  *      playout's engine-side controls at once: the session is not asked. A line with an outside VAD: see below;
- *   4. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink).
+ *   4. what a turn model and the session have told: see below;
+ *   5. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink).
  * And once per step: one write to each wake-up descriptor whose ports have news.
  * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate.
  *
@@ -29,10 +30,15 @@
  * the start: what nobody heard changes no decision, and each window has its place in the history of probabilities.
  * `decided` of this line's events is the mic position by which the answer took effect, not the end of its window.
  *
+ * Evidence and hints: the detector asks whether a turn is complete (RTA_EV_TURN_ASKED). A model that runs elsewhere answers
+ * through rta_line_turn_evidence(), the session tells what it knows through rta_line_turn_hint(). Each tick takes what
+ * has come, evidence first, each in order, at most RTA_LINE_TOLD_PER_TICK of each; it takes effect at the mic position
+ * of that tick, is journalled there, and may end the turn at once. The engine never waits for either.
+ *
  * Threads. step: one thread at a time (the engine thread once started). create, add, remove, start, stop, destroy: any
  * other thread, serialised by the caller; add and remove return when no step uses the table as it was before: a removed
  * line is in no step's hands. line_push: one producer per line. line_probability: one producer per line, which may be
- * another thread. Figures: any thread.
+ * another thread. line_turn_evidence, line_turn_hint: one producer each. Figures: any thread.
  * AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up).
  */
 #ifndef RTA_ENGINE_H
@@ -54,6 +60,8 @@ enum {
     RTA_INPUT_LIMIT = 64, /* full scale is 1; beyond this (+36 dB) it is not audio, and would poison the VAD's state */
     RTA_LINE_ANSWERS = 1024, /* bound of the probabilities that may wait at a line: 33 s */
     RTA_LINE_HEARD_PER_TICK = 64, /* windows of an outside VAD, skipped ones included: 2 s of audio */
+    RTA_LINE_TOLD = 256, /* bound of the evidence, and of the hints, that may wait at a line */
+    RTA_LINE_TOLD_PER_TICK = 16, /* of each */
 };
 
 typedef struct rta_engine rta_engine;
@@ -98,6 +106,8 @@ typedef struct rta_line_figures {
     uint64_t input_taken, input_starved, input_dropped, input_bad; /* samples at the input rate */
     uint64_t mic_written, windows, out_pulled;
     uint64_t answers_dropped, windows_skipped; /* outside VAD: dropped at a full ring; heard as the one before */
+    rta_turn_counts turn; /* questions and answers */
+    uint64_t evidence_dropped, hints_dropped; /* at a full ring */
     /* Echo guard: 1 while an echo is known, its delay (16 kHz samples, from put out to heard), times it was found anew,
      * hops without their reference, times the two clocks were brought together again. */
     uint64_t echo_found, echo_moved, echo_starved, echo_realigned;
@@ -134,6 +144,11 @@ rta_status rta_line_probability(rta_line *line, uint64_t position_end, float pro
 /* Position of the last probability that was posted, whether taken or dropped; at first that up to which the line hears
  * nothing. 0 for a line without an outside VAD. Any thread. */
 uint64_t rta_line_answered(const rta_line *line);
+/* Evidence for question `question` (RTA_EV_TURN_ASKED's a), its producer; lock-free. Whatever it holds is taken: what is no
+ * number, or no answer to an open question, is the detector's to judge. RTA_FULL: dropped (drop-newest) and counted. */
+rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence);
+/* A hint, its producer; lock-free. RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID: no such kind or value. */
+rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint);
 void rta_line_figures_read(const rta_line *line, rta_line_figures *figures);
 rta_port_engine *rta_line_port(const rta_line *line);
 const rta_line_config *rta_line_config_of(const rta_line *line);

@@ -31,11 +31,24 @@ typedef enum rta_event_kind {
     /* from the engine; mic = sample the event is about, decided = sample at which it was decided */
     RTA_EV_SPEECH_STARTED = 32,
     RTA_EV_SPEECH_ENDED = 33,
-    RTA_EV_TURN_ENDED =
-        34, /* a = silence in samples on which it was decided, b = rta_barge_state its barge-in came to */
+    /* a = silence in samples on which it was decided, b = rta_barge_state its barge-in came to; out = mic position at
+     * which the turn began, segment = the delay in samples that applied, value = probability that it was complete, by
+     * the evidence (-1: none), c = reasons (RTA_TURN_WHY_...), flags = questions asked in this silence, | answered (bits)
+     * << 8, | rta_agent_state << 16 */
+    RTA_EV_TURN_ENDED = 34,
     RTA_EV_BARGE_IN = 35, /* a = rta_barge_state now, b = rta_barge_state before, segment being spoken */
     RTA_EV_INPUT_STARVED = 36, /* a = samples of silence (input rate) inserted since the last such event */
-    RTA_EV_TURN_RESUMED = 37, /* reserved for step 2: speech within the grace time reopened the turn */
+    /* speech within the grace time goes on with the turn that had ended: mic = where that speech began, a = where the
+     * turn began, b = where its speech had ended */
+    RTA_EV_TURN_RESUMED = 37,
+    /* evidence is wanted on whether the turn is complete: mic = where speech fell, a = the question's number (grows by 1
+     * on a line), b = where the turn began, c = index of the question within this silence, value = probability of speech */
+    RTA_EV_TURN_ASKED = 38,
+    /* evidence was taken: a = the question's number, b = the delay in samples that applies now, c = reasons, value =
+     * probability that the turn is complete (-1: none) */
+    RTA_EV_TURN_ANSWERED = 39,
+    /* once on a line: a = the first question that found no answer in time, c = 1: it came, late. Silence decides */
+    RTA_EV_TURN_UNANSWERED = 40,
     RTA_EV_MIC_LEVEL = 48, /* a = rta_mic_level now, b = before, value = mean square it was judged by */
     RTA_EV_MIC_CLIPPING = 49, /* a = 1 it clips, 0 no longer; b = samples clipped, of c judged */
 } rta_event_kind;

@@ -28,6 +28,9 @@ typedef enum rta_journal_kind {
     RTA_J_SETTLE = 5, /* consumer: u64 mic position, rta_playout_inputs */
     RTA_J_OP = 6, /* writer: rta_op; for WRITE the float32 samples follow */
     RTA_J_BACKGROUND = 7, /* writer: float32 samples */
+    /* engine, between the windows where they took effect; the stamp is the mic position by which they did */
+    RTA_J_TURN_EVIDENCE = 8, /* u64 question, rta_turn_evidence */
+    RTA_J_TURN_HINT = 9,     /* rta_hint */
 } rta_journal_kind;
 
 typedef struct rta_journal_record {

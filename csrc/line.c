@@ -27,6 +27,14 @@ static void *cache_aligned(size_t bytes) {
 
 static bool power_of_two(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
+/* Both ends of a ring that drops the newest. */
+static rta_status wire(rta_ring_writer *writer, rta_ring_producer *producer, rta_ring_reader *reader,
+                       rta_ring_consumer *consumer, void *data, uint64_t capacity, uint64_t elem_bytes) {
+    const rta_status status =
+        rta_ring_writer_init(writer, producer, consumer, data, capacity, elem_bytes, RTA_RING_DROP_NEWEST);
+    return status ? status : rta_ring_reader_init(reader, consumer, producer, data, capacity, elem_bytes);
+}
+
 static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
     if (c->kind != RTA_LINE_PACED && c->kind != RTA_LINE_DEVICE) return RTA_INVALID;
     if (!power_of_two(c->input_samples) || c->input_samples > (uint64_t)1 << 32) return RTA_INVALID;
@@ -71,8 +79,10 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->measured_size = config->outside_vad ? 2 * RTA_LINE_ANSWERS : 64; /* more than may wait to be decided */
     l->measured = cache_aligned(l->measured_size * sizeof *l->measured);
     if (config->outside_vad) l->answers = cache_aligned(RTA_LINE_ANSWERS * sizeof *l->answers);
+    l->evidence = cache_aligned(RTA_LINE_TOLD * sizeof *l->evidence);
+    l->hints = cache_aligned(RTA_LINE_TOLD * sizeof *l->hints);
     if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
-        (config->outside_vad && !l->answers)) {
+        !l->evidence || !l->hints || (config->outside_vad && !l->answers)) {
         rta_line_free(l);
         return RTA_NOMEM;
     }
@@ -82,17 +92,17 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, own_clocks, config->stage, lead, resampled);
     if (!status) status = rta_detector_init(&l->detector, &config->detector);
     if (!status)
-        status = rta_ring_writer_init(&l->input_writer, &l->input_producer, &l->input_consumer, l->input_data,
-                                      config->input_samples, sizeof(float), RTA_RING_DROP_NEWEST);
+        status = wire(&l->input_writer, &l->input_producer, &l->input_reader, &l->input_consumer, l->input_data,
+                      config->input_samples, sizeof(float));
+    if (!status && l->answers)
+        status = wire(&l->answer_writer, &l->answer_producer, &l->answer_reader, &l->answer_consumer, l->answers,
+                      RTA_LINE_ANSWERS, sizeof *l->answers);
     if (!status)
-        status = rta_ring_reader_init(&l->input_reader, &l->input_consumer, &l->input_producer, l->input_data,
-                                      config->input_samples, sizeof(float));
-    if (!status && l->answers)
-        status = rta_ring_writer_init(&l->answer_writer, &l->answer_producer, &l->answer_consumer, l->answers,
-                                      RTA_LINE_ANSWERS, sizeof *l->answers, RTA_RING_DROP_NEWEST);
-    if (!status && l->answers)
-        status = rta_ring_reader_init(&l->answer_reader, &l->answer_consumer, &l->answer_producer, l->answers,
-                                      RTA_LINE_ANSWERS, sizeof *l->answers);
+        status = wire(&l->evidence_writer, &l->evidence_producer, &l->evidence_reader, &l->evidence_consumer,
+                      l->evidence, RTA_LINE_TOLD, sizeof *l->evidence);
+    if (!status)
+        status = wire(&l->hint_writer, &l->hint_producer, &l->hint_reader, &l->hint_consumer, l->hints, RTA_LINE_TOLD,
+                      sizeof *l->hints);
     if (status) {
         rta_line_free(l);
         return status;
@@ -118,6 +128,8 @@ void rta_line_free(rta_line *l) {
     free(l->input_data);
     free(l->answers);
     free(l->measured);
+    free(l->evidence);
+    free(l->hints);
     free(l->chunk);
     free(l->fresh);
     free(l->pending);
@@ -164,6 +176,22 @@ rta_status rta_line_probability(rta_line *l, uint64_t position_end, float probab
 
 uint64_t rta_line_answered(const rta_line *l) {
     return l->answers ? __atomic_load_n(&l->answered, __ATOMIC_RELAXED) : 0;
+}
+
+/* ---- Evidence and hints */
+
+rta_status rta_line_turn_evidence(rta_line *l, uint64_t question, const rta_turn_evidence *evidence) {
+    const rta_line_evidence told = {.question = question, .evidence = *evidence};
+    if (rta_ring_room(&l->evidence_writer) > 0) return rta_ring_push(&l->evidence_writer, &told, 1);
+    rta_count(&l->evidence_dropped, 1);
+    return RTA_FULL;
+}
+
+rta_status rta_line_turn_hint(rta_line *l, const rta_hint *hint) {
+    if (!rta_hint_good(hint)) return RTA_INVALID;
+    if (rta_ring_room(&l->hint_writer) > 0) return rta_ring_push(&l->hint_writer, hint, 1);
+    rta_count(&l->hints_dropped, 1);
+    return RTA_FULL;
 }
 
 /* ---- Input */
@@ -272,6 +300,17 @@ static void carry_out(const rta_line *l, uint32_t actions) {
     if (actions & RTA_DO_RESUME_REWIND) rta_playout_resume(controls, true);
 }
 
+static void tell(rta_line *l, const rta_detector_output *output) {
+    for (uint32_t i = 0; i < output->event_count; i++) rta_port_event(l->port, &output->events[i]);
+    const rta_turn_counts *now = &l->detector.turn.counts;
+    __atomic_store_n(&l->turn_counts.asked, now->asked, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->turn_counts.answered, now->answered, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->turn_counts.late, now->late, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->turn_counts.stale, now->stale, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->turn_counts.unanswered, now->unanswered, __ATOMIC_RELAXED);
+    __atomic_store_n(&l->turn_counts.resumed, now->resumed, __ATOMIC_RELAXED);
+}
+
 /* The next window's probability is known. */
 static void decide(rta_line *l, float probability) {
     rta_journal_window told = {.mic = rta_port_mic_written(l->port)};
@@ -285,16 +324,14 @@ static void decide(rta_line *l, float probability) {
                                .clipped = heard.clipped,
                                .starved = heard.starved};
     told.window.echo = rta_line_echo_share(l->echo, l->heard_to);
+    if (l->answers) told.window.decided = told.mic;
     told.window.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.window.segment);
     rta_detector_step(&l->detector, &told.window, &output);
     told.actions = output.actions;
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_WINDOW, l->heard_to, &told, sizeof told, NULL, 0);
     if (output.actions) carry_out(l, output.actions);
     rta_port_probability_write(l->port, probability);
-    for (uint32_t i = 0; i < output.event_count; i++) {
-        if (l->answers) output.events[i].decided = told.mic;
-        rta_port_event(l->port, &output.events[i]);
-    }
+    tell(l, &output);
     rta_count(&l->windows, 1);
 }
 
@@ -313,6 +350,25 @@ void rta_line_take_answers(rta_line *l) {
         decide(l, skipped ? l->heard_last : answer.probability);
         if (skipped) rta_count(&l->windows_skipped, 1);
         else rta_ring_advance(&l->answer_reader, 1);
+    }
+}
+
+void rta_line_take_told(rta_line *l) {
+    rta_journal *journal = rta_port_journal_of_engine(l->port);
+    const uint64_t mic = rta_port_mic_written(l->port);
+    rta_detector_output output;
+    rta_line_evidence answer;
+    rta_hint hint;
+    for (unsigned left = RTA_LINE_TOLD_PER_TICK; left && rta_ring_pull(&l->evidence_reader, &answer, 1) == RTA_OK;
+         left--) {
+        rta_journal_write(journal, RTA_J_TURN_EVIDENCE, mic, &answer, sizeof answer, NULL, 0);
+        rta_detector_evidence(&l->detector, answer.question, &answer.evidence, mic, &output);
+        tell(l, &output);
+    }
+    for (unsigned left = RTA_LINE_TOLD_PER_TICK; left && rta_ring_pull(&l->hint_reader, &hint, 1) == RTA_OK; left--) {
+        rta_journal_write(journal, RTA_J_TURN_HINT, mic, &hint, sizeof hint, NULL, 0);
+        rta_detector_hint(&l->detector, &hint, mic, &output);
+        tell(l, &output);
     }
 }
 
@@ -347,6 +403,17 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
         .windows = __atomic_load_n(&l->windows, __ATOMIC_RELAXED),
         .answers_dropped = __atomic_load_n(&l->answers_dropped, __ATOMIC_RELAXED),
         .windows_skipped = __atomic_load_n(&l->windows_skipped, __ATOMIC_RELAXED),
+        .turn =
+            {
+                .asked = __atomic_load_n(&l->turn_counts.asked, __ATOMIC_RELAXED),
+                .answered = __atomic_load_n(&l->turn_counts.answered, __ATOMIC_RELAXED),
+                .late = __atomic_load_n(&l->turn_counts.late, __ATOMIC_RELAXED),
+                .stale = __atomic_load_n(&l->turn_counts.stale, __ATOMIC_RELAXED),
+                .unanswered = __atomic_load_n(&l->turn_counts.unanswered, __ATOMIC_RELAXED),
+                .resumed = __atomic_load_n(&l->turn_counts.resumed, __ATOMIC_RELAXED),
+            },
+        .evidence_dropped = __atomic_load_n(&l->evidence_dropped, __ATOMIC_RELAXED),
+        .hints_dropped = __atomic_load_n(&l->hints_dropped, __ATOMIC_RELAXED),
         .out_pulled = __atomic_load_n(&l->out_pulled, __ATOMIC_RELAXED),
         .input_delay_samples = l->delay_samples,
     };

@@ -18,6 +18,12 @@ typedef struct rta_line_answer {
     uint32_t pad;
 } rta_line_answer;
 
+/* Evidence on its way to the step; also its record in the journal. */
+typedef struct rta_line_evidence {
+    uint64_t question;
+    rta_turn_evidence evidence;
+} rta_line_evidence;
+
 struct rta_line {
     /* Set at creation. */
     rta_port_engine *port;
@@ -29,6 +35,8 @@ struct rta_line {
     unsigned wake; /* engine.c: index of the wake-up descriptor, RTA_ENGINE_WAKES: none */
     float *input_data;
     rta_line_answer *answers; /* NULL without an outside VAD */
+    rta_line_evidence *evidence;
+    rta_hint *hints;
     /* The producer's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer input_writer;
     rta_ring_producer input_producer;
@@ -38,11 +46,22 @@ struct rta_line {
     rta_ring_producer answer_producer;
     uint64_t answered; /* position of the last one posted: a multiple of the window, only grows */
     uint64_t answers_dropped;
+    /* The turn model's, and the session's. */
+    _Alignas(RTA_CACHE_LINE) rta_ring_writer evidence_writer;
+    rta_ring_producer evidence_producer;
+    uint64_t evidence_dropped;
+    _Alignas(RTA_CACHE_LINE) rta_ring_writer hint_writer;
+    rta_ring_producer hint_producer;
+    uint64_t hints_dropped;
     /* The step's from here on; counters are stored atomically, for those who read figures. */
     _Alignas(RTA_CACHE_LINE) rta_ring_consumer input_consumer;
     rta_ring_reader input_reader;
     rta_ring_consumer answer_consumer;
     rta_ring_reader answer_reader;
+    rta_ring_consumer evidence_consumer;
+    rta_ring_reader evidence_reader;
+    rta_ring_consumer hint_consumer;
+    rta_ring_reader hint_reader;
     rta_resampler *resampler;
     rta_line_echo *echo;
     rta_detector detector;
@@ -61,6 +80,7 @@ struct rta_line {
     float heard_last;  /* its probability */
     uint64_t starved_untold, starving_ticks;
     uint64_t news; /* as last signalled */
+    rta_turn_counts turn_counts; /* the detector's, for those who read figures */
     uint64_t input_taken, input_starved, input_bad, mic_written, windows, windows_skipped, out_pulled;
 };
 
@@ -76,6 +96,8 @@ const float *rta_line_window(const rta_line *line);
 void rta_line_decide(rta_line *line, float probability);
 /* The same for what an outside VAD has answered. */
 void rta_line_take_answers(rta_line *line);
+/* Evidence and hints that have come: they take effect now. */
+void rta_line_take_told(rta_line *line);
 /* Paced: pulls what is due in this tick. Device: nothing. */
 void rta_line_put_out(rta_line *line, int64_t tick_ns);
 

@@ -24,11 +24,13 @@ typedef struct rta_window {
     float mean_square; /* of its samples, full scale 1; what is no number counts as 0 */
     uint32_t clipped;  /* samples */
     uint32_t starved;  /* samples that are silence of our own; the whole window where nothing was measured */
+    uint64_t decided;  /* mic position by which the probability was there, not before position_end; 0: that */
 } rta_window;
 
 /* A window as the machines see it: checked, with its length. */
 typedef struct rta_span {
     uint64_t start, end, samples;
+    uint64_t decided; /* what is told of this window is stamped with this */
     float p, echo;
     bool speaking;
     uint64_t segment;

@@ -120,10 +120,7 @@ cdef class Line:
         cdef uint64_t taken = 0, count
         cdef const float *data
         cdef cnp.ndarray array
-        if self.port.closed:
-            raise PortClosed("push: the port of this line is closed")
-        if not self.attached:
-            raise PortClosed("push: this line was removed from its engine")
+        self._need_engine("push")
         if self.device is not None and self.device() is not None:
             raise RuntimeError("push: the sound card's callback already pushes into this line")
         if isinstance(samples, cnp.ndarray) and samples.dtype == np.int16 and samples.ndim == 1:
@@ -142,10 +139,7 @@ cdef class Line:
         cdef rta_status status
         if not self.outside_vad:
             raise ValueError("post_probability: the engine's own VAD hears this line; add the port with outside_vad=True")
-        if self.port.closed:
-            raise PortClosed("post_probability: the port of this line is closed")
-        if not self.attached:
-            raise PortClosed("post_probability: this line was removed from its engine")
+        self._need_engine("post_probability")
         status = rta_line_probability(self.line, position_end, probability)
         if status == RTA_FULL:
             return False
@@ -156,6 +150,27 @@ cdef class Line:
                              f"{self.answered}, and at most the {self.port.mic_written} samples of the mic ring, "
                              f"not {position_end}")
         return True
+
+    def post_turn_evidence(self, uint64_t question, evidence):
+        """What a model says to a question that the line asked (`turn_asked`); False: dropped."""
+        cdef rta_turn_evidence c_evidence
+        evidence_of(evidence, &c_evidence)
+        self._need_engine("post_turn_evidence")
+        return rta_line_turn_evidence(self.line, question, &c_evidence) == RTA_OK
+
+    def post_turn_hint(self, str kind, uint32_t value, uint64_t turn=0):
+        """What the session knows; False: dropped."""
+        cdef rta_hint c_hint
+        hint_of(kind, value, turn, &c_hint)
+        self._need_engine("post_turn_hint")
+        return rta_line_turn_hint(self.line, &c_hint) == RTA_OK
+
+    cdef int _need_engine(self, str what) except -1:
+        if self.port.closed:
+            raise PortClosed(f"{what}: the port of this line is closed")
+        if not self.attached:
+            raise PortClosed(f"{what}: this line was removed from its engine")
+        return 0
 
     @property
     def answered(self):
@@ -186,6 +201,9 @@ cdef class Line:
             "out_pulled": f.out_pulled,
             "answers_dropped": f.answers_dropped,
             "windows_skipped": f.windows_skipped,
+            **turn_figures(&f.turn),
+            "evidence_dropped": f.evidence_dropped,
+            "hints_dropped": f.hints_dropped,
             "input_delay_samples": f.input_delay_samples,
             "echo_found": f.echo_found,
             "echo_delay_samples": f.echo_delay_samples,
@@ -195,6 +213,16 @@ cdef class Line:
             "stage_bad": f.stage_bad,
             "stage_starved": f.stage_starved,
         }
+
+
+def post_turn_hint(port, str kind, uint32_t value, uint64_t turn=0):
+    """To the line that drives `port` in this process; False: there is none, or it dropped the hint."""
+    cdef rta_hint c_hint
+    hint_of(kind, value, turn, &c_hint)
+    line = driven.get(id(port))
+    if line is None or port.closed:
+        return False
+    return rta_line_turn_hint((<Line>line).line, &c_hint) == RTA_OK
 
 
 @cython.no_gc_clear

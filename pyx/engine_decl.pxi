@@ -49,6 +49,7 @@ cdef extern from "window.h" nogil:
         float mean_square
         uint32_t clipped
         uint32_t starved
+        uint64_t decided
 
 cdef extern from "dsp.h" nogil:
     uint64_t rta_first_nonfinite(const float *samples, uint64_t count)
@@ -125,10 +126,47 @@ cdef extern from "detector.h" nogil:
         bint rewind_on_false
     ctypedef struct rta_barge:
         uint32_t state
+    ctypedef struct rta_turn_policy:
+        uint64_t min_delay
+        uint64_t max_delay
+        uint64_t silence_delay
+    ctypedef struct rta_turn_evidence:
+        pass
+    enum:
+        RTA_TURN_QUESTIONS
+        RTA_TURN_EVIDENCE_FLOATS
+        RTA_AGENT_STATES
+    const rta_turn_policy *rta_turn_policy_profile(const char *name)
+    void rta_turn_evidence_clear(rta_turn_evidence *evidence)
     ctypedef struct rta_turn_config:
-        uint64_t endpoint_silence
+        uint32_t asks
+        uint64_t ask_after[4]
+        uint64_t late_after
+        uint64_t grace
+        rta_turn_policy policy[3]
+    ctypedef struct rta_turn_counts:
+        uint64_t asked
+        uint64_t answered
+        uint64_t late
+        uint64_t stale
+        uint64_t unanswered
+        uint64_t resumed
     ctypedef struct rta_turn:
         uint32_t state
+        uint64_t started_at
+        uint64_t delay
+        rta_turn_counts counts
+    enum:
+        RTA_HINT_WORDS
+        RTA_HINT_STT
+        RTA_HINT_BACKCHANNEL
+        RTA_HINT_ASKED
+        RTA_HINT_THINKING
+    ctypedef struct rta_hint:
+        uint32_t kind
+        uint32_t value
+        uint64_t turn
+    bint rta_hint_good(const rta_hint *hint)
     ctypedef struct rta_detector_config:
         uint32_t window_samples
         rta_gate_config gate
@@ -156,6 +194,9 @@ cdef extern from "detector.h" nogil:
     rta_status rta_detector_check(const rta_detector_config *config, const char **why)
     rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config)
     void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_output *output)
+    void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
+                               rta_detector_output *output)
+    void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output)
 
 cdef extern from "engine.h" nogil:
     enum:
@@ -203,6 +244,9 @@ cdef extern from "engine.h" nogil:
         uint64_t out_pulled
         uint64_t answers_dropped
         uint64_t windows_skipped
+        rta_turn_counts turn
+        uint64_t evidence_dropped
+        uint64_t hints_dropped
         uint64_t echo_found
         uint64_t echo_moved
         uint64_t echo_starved
@@ -222,6 +266,8 @@ cdef extern from "engine.h" nogil:
     rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
     uint64_t rta_line_room(const rta_line *line)
     rta_status rta_line_probability(rta_line *line, uint64_t position_end, float probability)
+    rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence)
+    rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint)
     uint64_t rta_line_answered(const rta_line *line)
     void rta_line_figures_read(const rta_line *line, rta_line_figures *figures)
     void rta_line_free(rta_line *line)

@@ -33,6 +33,9 @@ cdef extern from "event.h":
         RTA_EV_BARGE_IN
         RTA_EV_INPUT_STARVED
         RTA_EV_TURN_RESUMED
+        RTA_EV_TURN_ASKED
+        RTA_EV_TURN_ANSWERED
+        RTA_EV_TURN_UNANSWERED
         RTA_EV_MIC_LEVEL
         RTA_EV_MIC_CLIPPING
 
@@ -54,6 +57,9 @@ cdef dict EVENT_KINDS = {
     RTA_EV_BARGE_IN: "barge_in",
     RTA_EV_INPUT_STARVED: "input_starved",
     RTA_EV_TURN_RESUMED: "turn_resumed",
+    RTA_EV_TURN_ASKED: "turn_asked",
+    RTA_EV_TURN_ANSWERED: "turn_answered",
+    RTA_EV_TURN_UNANSWERED: "turn_unanswered",
     RTA_EV_MIC_LEVEL: "mic_level",
     RTA_EV_MIC_CLIPPING: "mic_clipping",
 }

@@ -42,6 +42,14 @@ from rtaudio.core import SegmentCut as SegmentCut
 from rtaudio.core import SileroVad as SileroVad
 from rtaudio.core import SpeechEnded as SpeechEnded
 from rtaudio.core import SpeechStarted as SpeechStarted
+from rtaudio.core import TurnAsked as TurnAsked
+from rtaudio.core import TurnConfig as TurnConfig
+from rtaudio.core import TurnDetector as TurnDetector
+from rtaudio.core import TurnEnded as TurnEnded
+from rtaudio.core import TurnEvidence as TurnEvidence
+from rtaudio.core import TurnQuestion as TurnQuestion
+from rtaudio.core import TurnReasons as TurnReasons
+from rtaudio.core import TurnResumed as TurnResumed
 from rtaudio.core import Vad as Vad
 from rtaudio.core import VadClosed as VadClosed
 from rtaudio.core import VadResult as VadResult
@@ -55,6 +63,7 @@ from rtaudio.core import clock_ns as clock_ns
 from rtaudio.core import dbfs as dbfs
 from rtaudio.core import from_pcm16 as from_pcm16
 from rtaudio.core import gain as gain
+from rtaudio.core import post_turn_hint as post_turn_hint
 from rtaudio.core import read_journal as read_journal
 from rtaudio.core import resample as resample
 from rtaudio.core import to_float32 as to_float32

@@ -1,4 +1,6 @@
-"""The three machines of csrc/detector.h, to the window: gate, turn, barge-in. Laws 5 (pure), 10 and 11."""
+"""The three machines of csrc/detector.h, to the window: gate, turn, barge-in. Laws 5 (pure), 10 and 11.
+
+Questions, evidence, hints and the grace time of a turn: test_turn.py."""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio import Detector, DetectorConfig, Event
+from rtaudio import Detector, DetectorConfig, Event, TurnConfig
 
 W = 512
 ENDS_IN_SILENCE = [0.1] * 40
@@ -47,7 +49,7 @@ def run(
         now = speaking if isinstance(speaking, bool) else speaking[i]
         segment = segments[i] if segments else 7 if now else 0
         actions, events = detector.step(p, (i + 1) * W, now, segment)
-        out.events += events
+        out.events += [e for e in events if e.kind not in ("turn_asked", "turn_unanswered")]
         if actions:
             out.actions[i] = actions
     return out
@@ -131,7 +133,7 @@ def test_an_endpoint_shorter_than_min_silence_ends_the_turn_with_the_speech() ->
 
 
 def test_law10_every_speech_is_in_exactly_one_turn() -> None:
-    out = run(([0.9] * 5 + [0.1] * 30) * 3)
+    out = run(([0.9] * 5 + [0.1] * 80) * 3)
     assert [e.kind for e in out.events] == ["speech_started", "speech_ended", "turn_ended"] * 3
 
 
@@ -316,24 +318,29 @@ class Model:
 
         self.c = c
         self.min_speech, self.min_silence = samples(c.min_speech_s), samples(c.min_silence_s)
-        self.endpoint = samples(c.endpoint_silence_s)
+        self.late, self.grace = samples(c.turn.late_after_s), samples(c.turn.grace_s)
+        self.asks = [samples(s) for s in c.turn.ask_after_s]
         self.pause, self.confirm = samples(c.pause_after_s), samples(c.confirm_after_s)
         self.false = samples(c.false_after_s)
         self.gate, self.turn, self.barge, self.outcome = "silence", "idle", QUIET, QUIET
-        self.rise = self.fall = self.ended = self.evidence = self.silence = self.segment = self.onset = 0
+        self.rise = self.fall = self.evidence = self.silence = self.segment = self.onset = 0
+        self.started = self.fell = self.over = self.over_segment = self.questions = 0
+        self.asked: list[int] = []  # when, in this silence
+        self.told = False
 
-    def step(self, p: float, end: int, speaking: bool, segment: int) -> tuple[int, list[tuple[str, int, int, int]]]:
-        start, events = end - W, []
+    def step(
+        self, p: float, end: int, speaking: bool, segment: int, delay: int
+    ) -> tuple[int, list[tuple[str, int, int, int]]]:
+        """`delay`: what the policy says, which has tests of its own."""
+        start, events, before_gate = end - W, [], self.gate
 
         # gate
         def begin() -> None:
             self.gate = "speech"
             events.append(("speech_started", self.rise, 0, 0))
-            if self.turn == "idle":
-                self.turn, self.outcome = "open", QUIET
 
         def finish() -> None:
-            self.gate, self.ended = "silence", self.fall
+            self.gate = "silence"
             events.append(("speech_ended", self.fall, 0, 0))
 
         match self.gate:
@@ -355,6 +362,14 @@ class Model:
                 self.gate = "speech"
             case "falling" if end - self.fall >= self.min_silence:
                 finish()
+
+        # a turn begins, or goes on
+        began = self.gate == "speech" and before_gate in ("silence", "rising")
+        resumed = began and self.turn == "grace" and self.rise < self.over + self.grace
+        if began and not resumed and self.turn != "waiting":
+            self.started, self.outcome = self.rise, QUIET
+        if began or (self.turn == "waiting" and before_gate == "falling" and self.gate == "speech"):
+            self.turn = "open"
 
         # barge
         actions = 0
@@ -403,10 +418,29 @@ class Model:
                     self.barge, self.evidence = QUIET, 0
 
         # turn
-        if self.turn == "open" and self.gate == "silence" and end - self.ended >= self.endpoint:
-            pending = self.outcome == QUIET and self.barge in (SUSPECTED, LIKELY)
-            events.append(("turn_ended", self.ended, end - self.ended, self.barge if pending else self.outcome))
-            self.turn, self.outcome = "idle", QUIET
+        if resumed:
+            events.append(("turn_resumed", self.rise, self.started, self.fell))
+        if self.turn == "open" and before_gate == "speech" and self.gate != "speech":
+            self.turn, self.fell, self.asked = "waiting", self.fall, []
+        if self.turn == "waiting":
+            silence = end - self.fell
+            late = [number for number, at in enumerate(self.asked) if end - at > self.late]
+            if late and not self.told:
+                self.told = True
+                number = self.questions - len(self.asked) + late[0] + 1
+                events.append(("turn_unanswered", self.fell, number, 0))
+            if self.gate != "rising" and len(self.asked) < len(self.asks) and silence >= self.asks[len(self.asked)]:
+                self.asked.append(end)
+                self.questions += 1
+                events.append(("turn_asked", self.fell, self.questions, self.started))
+            if self.gate == "silence" and silence >= delay:
+                pending = self.outcome == QUIET and self.barge in (SUSPECTED, LIKELY)
+                events.append(("turn_ended", self.fell, silence, self.barge if pending else self.outcome))
+                self.turn, self.over, self.over_segment = "grace", end, segment if speaking else 0
+        elif self.turn == "grace" and self.gate == "silence":
+            answered = speaking and segment != self.over_segment
+            if answered or end >= self.over + self.grace:
+                self.turn = "idle"
         return actions, events
 
 
@@ -422,6 +456,12 @@ configs = st.builds(
     duck_db=st.sampled_from([0.0, -12.0]),
     barge_in=st.sampled_from([True, True, True, False]),
     rewind_on_false=st.booleans(),
+    turn=st.builds(
+        TurnConfig,
+        ask_after_s=st.sampled_from([(), (0.0,), (0.0, 0.096, 0.192, 0.288), (0.3, 0.5)]),
+        late_after_s=st.sampled_from([0.0, 0.1, 0.3]),
+        grace_s=st.sampled_from([0.0, 0.3, 1.5]),
+    ),
 )
 runs = st.lists(
     st.tuples(
@@ -444,7 +484,9 @@ def test_the_detector_is_its_tables(config: DetectorConfig, windows: list[tuple[
             end += W
             actions, events = detector.step(p, end, speaking, segment)
             told = [(e.kind, e.mic, e.a, e.b) for e in events]
-            assert (actions, told) == model.step(p, end, speaking, segment)
+            delay = round(detector.turn_delay_s * 16000)
+            assert (actions, told) == model.step(p, end, speaking, segment, delay)
+            assert detector.turn == model.turn
             assert all(e.decided == end and e.mic < end for e in events)
             # What the engine has set on the playout follows from the state alone.
             if actions & Detector.DUCK:
@@ -462,7 +504,12 @@ def test_the_detector_is_its_tables(config: DetectorConfig, windows: list[tuple[
                 assert detector.turn == "open"
 
 
-@settings(max_examples=50, deadline=None)
+def shifted(e: Event, offset: int) -> Event:
+    positions = {"turn_asked": ("b",), "turn_ended": ("out",), "turn_resumed": ("a", "b")}.get(e.kind, ())
+    return e._replace(**{name: getattr(e, name) + offset for name in ("mic", "decided", *positions)})
+
+
+@settings(max_examples=100, deadline=None)
 @given(configs, runs, st.integers(1, 10**12))
 def test_law5_decisions_do_not_depend_on_where_the_clock_stands(
     config: DetectorConfig, windows: list[tuple[float, bool, int, int]], offset: int
@@ -474,4 +521,4 @@ def test_law5_decisions_do_not_depend_on_where_the_clock_stands(
             actions, events = here.step(p, end, speaking, segment)
             actions_there, events_there = there.step(p, end + offset, speaking, segment)
             assert actions == actions_there
-            assert [e._replace(mic=e.mic + offset, decided=e.decided + offset) for e in events] == events_there
+            assert [shifted(e, offset) for e in events] == events_there

@@ -102,7 +102,8 @@ def test_law6_when_the_model_answers_changes_no_decision_but_its_time(mean: Onnx
     np.testing.assert_array_equal(late.port.probabilities(0).read()[: len(expected)], expected)
     inside, later = native.events(), late.events()
     kinds = ("speech_started", "speech_ended", "turn_ended")
-    inside, later = ([e for e in events if e.kind in kinds] for events in (inside, later))
+    unanswered = 1 << 16  # among the reasons; whether questions were asked in vain is a matter of time
+    inside, later = ([e._replace(c=e.c & ~unanswered) for e in events if e.kind in kinds] for events in (inside, later))
     assert without_decided(later)[: len(inside)] == without_decided(inside)
     assert len(inside) >= 5
     assert [e.decided for e in later] == sorted(e.decided for e in later)
@@ -454,7 +455,7 @@ def test_law5_a_replay_takes_the_answers_from_the_record(tmp_path: Path, mean: O
     assert check_replay(journal).found == []
     replayed = replay_hearing(journal, chunk=777)
     assert replayed.events == [e for e in events if e.kind != "input_starved"]
-    assert {e.kind for e in replayed.events} == {"speech_started", "speech_ended", "turn_ended", "barge_in"}
+    assert {e.kind for e in replayed.events} >= {"speech_started", "speech_ended", "turn_ended", "barge_in"}
     np.testing.assert_array_equal(replayed.probabilities, probabilities)
 
 

@@ -40,6 +40,9 @@ class World:
         self.opened_turns = 0
         self.answered: dict[int, int] = {}  # reply -> turn it was begun for
         self.heard: list[int] = []  # replies of which something was heard
+        self.core = 0  # where the turn began, as the core has it
+        self.resumed: list[tuple[int, int]] = []  # (part that was over, part that goes on with it)
+        self.unheard: set[int] = set()  # replies of which nothing had left the loudspeaker when their turn was resumed
         self.fails = False  # the next debt of a provider is answered with a failure
 
     # ---- Items.
@@ -58,12 +61,26 @@ class World:
     def begin_speech(self) -> None:
         self.talking = True
         at = self.at()
+        self.core = at.mic - 1000
         self.give(it.SpeechBegan(at, at.mic - 1000, at.mic))
 
     @property
     def next_turn(self) -> int:
         """The number that the next turn will have."""
         return self.opened_turns + 1
+
+    def resume_turn(self, heard: bool) -> None:
+        """The user goes on with the turn that was over last; `heard`: some of an answer had left the loudspeaker."""
+        core, reply = self.core, self.machine.reply
+        sounded = reply is not None and reply.number in self.played and reply.times.heard is not None
+        written = reply is not None and reply.number in self.played
+        self.begin_speech()
+        self.core = core
+        self.resumed.append((self.opened_turns - 1, self.opened_turns))
+        if reply is not None and not sounded and not (heard and written):
+            self.unheard.add(reply.number)
+        samples = 480 if heard and written else 0
+        self.give(it.TurnWentOn(self.at(), core, reply.number if reply is not None and written else 0, samples))
 
     def end_turn(self) -> None:
         self.talking = False
@@ -174,7 +191,7 @@ class World:
         """What the playout still owed of the reply will not come: its cut does, with half of it heard if it sounded."""
         self.debts.pop("out", None)
         sounded = any(isinstance(item, it.ReplySounded) and item.reply == reply for item in self.items)
-        heard = self.played[reply] // 2 if sounded else 0
+        heard = self.played[reply] // 2 if sounded and reply not in self.unheard else 0
         self.debts["out"].append(lambda: it.ReplyCut(self.at(), reply, heard, 10))
 
     def core_cuts(self) -> None:

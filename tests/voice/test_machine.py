@@ -14,7 +14,7 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext
-from rtaudio.voice.events import Backchannel, StateChanged
+from rtaudio.voice.events import Backchannel, StateChanged, TurnEnded, TurnResumed
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.reply import Phase
@@ -29,9 +29,15 @@ POLICIES: list[Interruption | None] = [None, "off", "duck_only", "pause", "after
 
 
 def run(
-    draws: list[tuple[int, int]], *, failures: bool = False, interrupts: bool = False, listens: bool = False
+    draws: list[tuple[int, int]],
+    *,
+    failures: bool = False,
+    interrupts: bool = False,
+    listens: bool = False,
+    resumes: bool = False,
 ) -> World:
-    """`listens`: the user says what listeners say, the core judges it, and utterances have policies of their own."""
+    """`listens`: the user says what listeners say, the core judges it, and utterances have policies of their own.
+    `resumes`: the user goes on with a turn that was over."""
     world = World()
     for kind, which in draws:
         world.fails = failures and kind == 9
@@ -42,6 +48,8 @@ def run(
             world.begin_speech()
         elif kind == 1 and world.talking:
             world.end_turn()
+        elif kind == 7 and resumes and not world.talking and world.core:
+            world.resume_turn(heard=which % 3 == 0)
         elif kind == 2 and world.talking and reply is not None and reply.phase is Phase.SPEAKING:
             world.core_cuts()
         elif kind == 3 and interrupts:
@@ -97,10 +105,32 @@ def test_whatever_a_listener_says_is_kept_and_what_asks_for_an_answer_gets_one(d
     assert max(world.answered.values(), default=0) >= max(wants, default=0), "the last that asks for an answer got one"
 
 
+@settings(max_examples=200, deadline=None)
+@given(DRAWS)
+def test_a_turn_that_is_resumed_is_answered_once_and_whole(draws: list[tuple[int, int]]) -> None:
+    """Law 10: whatever had been begun for the first part, however far it was."""
+    world = run(draws, resumes=True)
+    history = world.machine.history
+    said = [text for _, text in sorted(world.turns.items()) if text]
+    assert user_words(history) == said, "both parts are in the history once, in order"
+    assert not world.unheard & set(world.heard), "what was begun for the first part, and not yet heard, is never heard"
+    begun = [world.answered[reply] for reply in world.heard if reply in world.answered]
+    assert max(Counter(begun).values(), default=1) == 1
+    if said:
+        assert history[-1].role == "assistant", "the last thing said was answered"
+    assert not re.search("user,user", ",".join(message.role for message in history)), "the parts were joined"
+    ended = [effect.event for effect in world.effects if isinstance(effect, do.Emit)]
+    resumed = [event.turn for event in ended if isinstance(event, TurnResumed)]
+    assert len(resumed) == len(world.resumed)
+    numbers = [event.turn for event in ended if isinstance(event, TurnEnded)]
+    assert sorted(set(numbers)) == list(range(1, len(set(numbers)) + 1)), "users see one number for all parts"
+    assert len(numbers) == world.opened_turns
+
+
 @settings(max_examples=150, deadline=None)
 @given(DRAWS)
 def test_whatever_fails_or_is_interrupted_the_session_comes_to_rest(draws: list[tuple[int, int]]) -> None:
-    world = run(draws, failures=True, interrupts=True)
+    world = run(draws, failures=True, interrupts=True, resumes=True)
     machine = world.machine
     assert machine.reply is None
     assert not machine.turns.open
@@ -114,7 +144,7 @@ def test_whatever_fails_or_is_interrupted_the_session_comes_to_rest(draws: list[
 @settings(max_examples=60, deadline=None)
 @given(DRAWS)
 def test_recorded_items_give_the_same_effects_again(draws: list[tuple[int, int]]) -> None:
-    world = run(draws, failures=True, interrupts=True, listens=True)
+    world = run(draws, failures=True, interrupts=True, listens=True, resumes=True)
     recorded = json.dumps([it.encode(item) for item in world.items])
     machine = Machine(Agent(), OPTIONS, RATE)
     effects = [effect for data in json.loads(recorded) for effect in machine.handle(it.decode(data))]

@@ -20,7 +20,9 @@ from rtaudio.core._engine import Engine as Engine
 from rtaudio.core._engine import Line as Line
 from rtaudio.core._engine import MicConfig as MicConfig
 from rtaudio.core._engine import MicMeter as MicMeter
+from rtaudio.core._engine import TurnConfig as TurnConfig
 from rtaudio.core._engine import Wake as Wake
+from rtaudio.core._engine import post_turn_hint as post_turn_hint
 from rtaudio.core._port import MIC_RATE as MIC_RATE
 from rtaudio.core._port import VAD_WINDOW as VAD_WINDOW
 from rtaudio.core._port import AudioPort as AudioPort
@@ -53,6 +55,13 @@ from rtaudio.core.outside_vad import OutsideVad as OutsideVad
 from rtaudio.core.replay import check_replay as check_replay
 from rtaudio.core.resampler import Resampler as Resampler
 from rtaudio.core.resampler import resample as resample
+from rtaudio.core.turn_detector import TurnAsked as TurnAsked
+from rtaudio.core.turn_detector import TurnDetector as TurnDetector
+from rtaudio.core.turn_detector import TurnEnded as TurnEnded
+from rtaudio.core.turn_detector import TurnQuestion as TurnQuestion
+from rtaudio.core.turn_detector import TurnResumed as TurnResumed
+from rtaudio.core.turns import TurnEvidence as TurnEvidence
+from rtaudio.core.turns import TurnReasons as TurnReasons
 from rtaudio.core.vad import ModelAltered as ModelAltered
 from rtaudio.core.vad import ModelMissing as ModelMissing
 from rtaudio.core.vad import SileroVad as SileroVad

@@ -3,6 +3,7 @@
 Thread rules are those of csrc/engine.h, detector.h and device.h. Seconds at the edge, samples inside.
 """
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Literal, final
 
@@ -60,8 +61,58 @@ class MicMeter:
         starved) of each window of 512 that they complete. `starved`: they are silence in the place of what never came.
         TypeError or ValueError for what is no contiguous 1-D float32 array."""
 
+HintKind = Literal["words", "stt", "backchannel", "asked", "thinking"]
+Profile = Literal["patient", "default", "quick"]
+
+class TurnConfig:
+    """How the end of a turn is decided; seconds here, samples in the core. Immutable. See csrc/turn.h, turn_policy.h.
+
+    `profile`: how evidence and silence are weighed; `thinking`, `speaking`: the profile while the agent thinks or
+    speaks (None: the same). `ask_after_s`: the silences at which evidence is asked for, at most four, growing; 0: as
+    soon as the probability falls. `late_after_s`: an answer older than this is ignored. `grace_s`: speech that starts
+    so soon after the end goes on with the turn. `silence_s`, `min_delay_s`, `max_delay_s`: in the place of the
+    profiles' delay without evidence, least and longest delay (None: the profiles'); `silence_s` widens the bounds to
+    itself.
+
+    Raises ValueError for a profile that is none, or a duration out of its range."""
+    def __init__(
+        self,
+        *,
+        profile: str = "default",
+        thinking: str | None = None,
+        speaking: str | None = None,
+        ask_after_s: Sequence[float] = (0.0, 0.096, 0.192, 0.288),
+        late_after_s: float = 0.1,
+        grace_s: float = 1.5,
+        silence_s: float | None = None,
+        min_delay_s: float | None = None,
+        max_delay_s: float | None = None,
+    ) -> None: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def thinking(self) -> str | None: ...
+    @property
+    def speaking(self) -> str | None: ...
+    @property
+    def ask_after_s(self) -> tuple[float, ...]: ...
+    @property
+    def late_after_s(self) -> float: ...
+    @property
+    def grace_s(self) -> float: ...
+    @property
+    def silence_s(self) -> float | None: ...
+    @property
+    def min_delay_s(self) -> float | None: ...
+    @property
+    def max_delay_s(self) -> float | None: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name: `TurnConfig(**config.to_dict())` is the same again."""
+
 class DetectorConfig:
     """Settings of hearing and barge-in; seconds here, samples in the core. Immutable. See csrc/detector.h.
+
+    `endpoint_silence_s`: short for ``turn=TurnConfig(silence_s=...)``.
 
     Raises ValueError for thresholds that do not satisfy 0 < off <= on < 1, or a duration out of its range."""
     def __init__(
@@ -71,7 +122,7 @@ class DetectorConfig:
         off: float = 0.35,
         min_speech_s: float = 0.064,
         min_silence_s: float = 0.1,
-        endpoint_silence_s: float = 0.6,
+        endpoint_silence_s: float | None = None,
         barge_in: bool = True,
         duck_db: float = -12.0,
         duck_ramp_s: float = 0.02,
@@ -80,6 +131,7 @@ class DetectorConfig:
         false_after_s: float = 0.4,
         rewind_on_false: bool = True,
         mic: MicConfig | None = None,
+        turn: TurnConfig | None = None,
     ) -> None: ...
     @property
     def on(self) -> float: ...
@@ -90,7 +142,8 @@ class DetectorConfig:
     @property
     def min_silence_s(self) -> float: ...
     @property
-    def endpoint_silence_s(self) -> float: ...
+    def endpoint_silence_s(self) -> float:
+        """The silence that ends a turn where there is no evidence."""
     @property
     def barge_in(self) -> bool: ...
     @property
@@ -107,6 +160,13 @@ class DetectorConfig:
     def rewind_on_false(self) -> bool: ...
     @property
     def mic(self) -> MicConfig: ...
+    @property
+    def turn(self) -> TurnConfig: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name, sections too: `from_dict` makes it again of them."""
+    @staticmethod
+    def from_dict(settings: dict[str, Any]) -> DetectorConfig:
+        """From what `to_dict` gave."""
 
 class Detector:
     """The pure machine of csrc/detector.h for those who drive it by themselves. One thread.
@@ -127,13 +187,22 @@ class Detector:
         speaking: bool = False,
         segment: int = 0,
         echo: float = 0.0,
+        decided: int = 0,
         *,
         mic: tuple[float, int, int] | None = None,
     ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
         `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how much of the window is the agent's
-        own voice, 0..1. `mic`: its level as a MicMeter gave it; None: not measured, and nothing is said about the
+        own voice, 0..1. `decided`: mic position by which the probability was there, for what is stamped; 0:
+        `position_end`. `mic`: its level as a MicMeter gave it; None: not measured, and nothing is said about the
         microphone. Gives wishes and events of this window."""
+    def evidence(self, question: int, evidence: Sequence[float], at: int | None = None) -> list[Event]:
+        """What a model says to question `question` (``a`` of the event "turn_asked"): the numbers of
+        `rtaudio.TurnEvidence` in its order, NaN or missing: unknown. It takes effect at mic sample `at` (None: the last
+        window's end; before it: ValueError). Evidence that is late or answers no open question is counted and ignored.
+        """
+    def hint(self, kind: HintKind, value: int, turn: int = 0, at: int | None = None) -> list[Event]:
+        """What a session knows, as `Line.post_turn_hint` has it. `at`: as in `evidence`."""
     @property
     def mic(self) -> Literal["good", "silent", "quiet", "loud"]: ...
     @property
@@ -141,7 +210,15 @@ class Detector:
     @property
     def gate(self) -> Literal["silence", "rising", "speech", "falling"]: ...
     @property
-    def turn(self) -> Literal["idle", "open"]: ...
+    def turn(self) -> Literal["idle", "open", "waiting", "grace"]: ...
+    @property
+    def turn_began(self) -> int:
+        """Mic position at which the turn began, or the last one: what hints about words name it by."""
+    @property
+    def turn_delay_s(self) -> float:
+        """The silence that ends the turn, as last decided; 0 before the first silence."""
+    def figures(self) -> dict[str, int]:
+        """turn_asked, turn_answered, turn_late, turn_stale, turn_unanswered, turn_resumed: rta_turn_counts."""
     @property
     def barge(self) -> Literal["quiet", "suspected", "likely", "confirmed"]: ...
 
@@ -192,6 +269,21 @@ class Line:
         which may be another than push's. A window that is skipped counts as the one before it.
         Raises ValueError for a position that is no multiple of 512, not beyond the last one, or beyond what the mic
         ring holds, for another probability, and on a line without outside VAD; PortClosed as push does."""
+    def post_turn_evidence(self, question: int, evidence: Sequence[float]) -> bool:
+        """What a model says to question `question` (``a`` of the event "turn_asked"): the numbers of
+        `rtaudio.TurnEvidence` in its order, NaN or missing: unknown. It takes effect in the engine's next tick. False:
+        256 wait already; this one was dropped and counted. One thread at a time. Raises ValueError for more than 16
+        numbers, PortClosed as push does."""
+    def post_turn_hint(self, kind: HintKind, value: int, turn: int = 0) -> bool:
+        """What the session knows; takes effect in the engine's next tick. `turn`: mic position at which the turn began
+        that the words are of. One thread at a time, which may be another than that of the evidence.
+
+        "words": how many the STT has understood in the turn so far. "stt": 1: it takes the turn for complete, 2: its
+        words do not end a sentence, 0: neither. "backchannel": 1: the words so far are no more than "mhm". "asked":
+        what the agent asked for: 1: a yes, a no, a word or two; 2: something long; 0: nothing. "thinking": 1: a reply
+        is being made.
+
+        False: 256 wait already; dropped and counted. Raises ValueError, PortClosed as push does."""
     @property
     def answered(self) -> int:
         """Outside VAD: mic position of the last probability posted, taken or dropped: where to go on. Else 0."""
@@ -210,9 +302,15 @@ class Line:
     def figures(self) -> dict[str, int]:
         """input_taken, input_starved, input_dropped, input_bad (samples at the input rate), mic_written,
         input_delay_samples (16 kHz), windows, out_pulled (port rate). With an outside VAD: answers_dropped (1024
-        waited), windows_skipped (heard as the one before). Of the echo guard: echo_found (1 while an echo is known),
-        echo_delay_samples (16 kHz, from put out to heard), echo_moved, echo_starved, echo_realigned. With a stage:
-        stage_bad (samples that were no numbers), stage_starved (samples of reference that came too late)."""
+        waited), windows_skipped (heard as the one before). Questions: turn_asked, turn_answered, turn_late, turn_stale,
+        turn_unanswered, turn_resumed (csrc/turn.h), evidence_dropped, hints_dropped (256 waited). Of the echo guard:
+        echo_found (1 while an echo is known), echo_delay_samples (16 kHz, from put out to heard), echo_moved,
+        echo_starved, echo_realigned. With a stage: stage_bad (samples that were no numbers), stage_starved (samples of
+        reference that came too late)."""
+
+def post_turn_hint(port: AudioPort, kind: HintKind, value: int, turn: int = 0) -> bool:
+    """`Line.post_turn_hint` of the line that drives `port`, for who has the port alone. False: no line does in this
+    process (a port shared by another one: the hint has to be sent there), or 256 hints wait. Raises ValueError."""
 
 class Engine:
     """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand.

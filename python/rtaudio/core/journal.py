@@ -33,20 +33,6 @@ CHUNK: Final = struct.Struct("<III")
 RECORD: Final = struct.Struct("<IHHQ")
 STREAMS: Final = ("", "header", "engine", "consumer", "writer", "session", "check", "end")
 RINGS: Final[tuple[Literal["engine", "consumer", "writer"], ...]] = ("engine", "consumer", "writer")
-DETECTOR_FIELDS: Final = (
-    "on",
-    "off",
-    "min_speech_s",
-    "min_silence_s",
-    "endpoint_silence_s",
-    "barge_in",
-    "duck_db",
-    "duck_ramp_s",
-    "pause_after_s",
-    "confirm_after_s",
-    "false_after_s",
-    "rewind_on_false",
-)
 
 
 class Journal:
@@ -92,7 +78,7 @@ class Journal:
             "port": self._core.config,
             "input_rate": input_rate,
             "outside_vad": outside_vad,
-            "detector": {name: getattr(config, name) for name in DETECTOR_FIELDS} | {"mic": config.mic.to_dict()},
+            "detector": config.to_dict(),
         }
         self._chunk("header", json.dumps(header).encode())
         self._thread = threading.Thread(target=self._run, name=f"journal {self.path.name}")

@@ -2,7 +2,7 @@
 
 Hearing (input chain, VAD, detector) and playout are each a function of their own records; what crosses between them
 while live (is the agent speaking? which control words?) was recorded where it took effect. So were the answers of an
-outside VAD: they came when they came, and are taken from the record.
+outside VAD, the evidence on turns and the session's hints: they came when they came, and are taken from the record.
 """
 
 from __future__ import annotations
@@ -11,20 +11,26 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtaudio.core._engine import Detector, DetectorConfig, MicConfig, MicMeter
+from rtaudio.core._engine import Detector, DetectorConfig, MicMeter
 from rtaudio.core._port import MIC_RATE, VAD_WINDOW, Event
 from rtaudio.core._replay import PlayoutReplay
 from rtaudio.core._resample import FirResampler
 from rtaudio.core.journal import JournalError, JournalFile, Record
 from rtaudio.core.vad import SileroVad
 
-GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND = 1, 2, 3, 4, 5, 6, 7
-_WINDOW: Final = struct.Struct("<QQIfffIIIxxxxQ")  # rta_journal_window
+if TYPE_CHECKING:
+    from rtaudio.core._engine import HintKind
+
+GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
+_WINDOW: Final = struct.Struct("<QQIfffIIQIxxxxQ")  # rta_journal_window
+_EVIDENCE: Final = struct.Struct("<Q16f")
+_HINT: Final = struct.Struct("<IIQ")
+_HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking")  # rta_hint_kind, from 1
 
 
 class Window(NamedTuple):
@@ -38,6 +44,7 @@ class Window(NamedTuple):
     mean_square: float
     clipped: int
     starved: int
+    decided: int
     actions: int
     mic: int
 
@@ -100,20 +107,28 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
         probabilities = np.array([window.probability for window in windows], np.float32)
     else:
         probabilities = _heard(mic, vad if vad is not None else SileroVad(), chunk)
-    settings = dict(journal.header["detector"])
-    detector = Detector(DetectorConfig(**{**settings, "mic": MicConfig(**settings["mic"])}))
+    detector = Detector(DetectorConfig.from_dict(journal.header["detector"]))
     measured = MicMeter().process(mic)
     actions: list[int] = []
     events: list[Event] = []
-    for index, (window, probability) in enumerate(zip(windows, probabilities, strict=False)):
-        end = window.position_end if outside else (index + 1) * VAD_WINDOW
-        # What was silence of our own is a fact about the line; the levels are worked out anew.
-        level = (*measured[end // VAD_WINDOW - 1][:2], window.starved)
-        done, told = detector.step(
-            float(probability), end, bool(window.speaking), window.segment, window.echo, mic=level
-        )
-        actions.append(done)
-        events += [event._replace(decided=window.mic) for event in told] if outside else told
+    for record in _of(journal.engine):
+        if record.kind == TURN_EVIDENCE:
+            question, *evidence = _EVIDENCE.unpack(record.payload)
+            events += detector.evidence(question, evidence, record.stamp)
+        elif record.kind == TURN_HINT:
+            kind, value, turn = _HINT.unpack(record.payload)
+            events += detector.hint(_HINTS[kind - 1], value, turn, record.stamp)
+        elif record.kind == WINDOW and len(actions) < len(probabilities):
+            window, probability = windows[len(actions)], float(probabilities[len(actions)])
+            end = window.position_end if outside else (len(actions) + 1) * VAD_WINDOW
+            # What was silence of our own is a fact about the line; the levels are worked out anew.
+            level = (*measured[end // VAD_WINDOW - 1][:2], window.starved)
+            speaking = bool(window.speaking)
+            done, told = detector.step(
+                probability, end, speaking, window.segment, window.echo, window.decided, mic=level
+            )
+            actions.append(done)
+            events += told
     return HearingReplay(mic, probabilities[: len(windows)], actions, events)
 
 

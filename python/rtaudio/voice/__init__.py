@@ -24,6 +24,8 @@ from rtaudio.voice.events import (
     TranscriptUpdated,
     TurnEnded,
     TurnMetrics,
+    TurnModelSilent,
+    TurnResumed,
     UserAway,
     UserBack,
 )
@@ -66,6 +68,8 @@ __all__ = [
     "TranscriptUpdated",
     "TurnEnded",
     "TurnMetrics",
+    "TurnModelSilent",
+    "TurnResumed",
     "UserAway",
     "UserBack",
     "Word",

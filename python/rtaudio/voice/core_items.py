@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from rtaudio.core.turns import TurnReasons
 from rtaudio.voice import items as it
 from rtaudio.voice.events import BargeState, MicState
 
@@ -54,7 +55,11 @@ class Segments:
             case "speech_ended":
                 return it.SpeechPaused(at, event.mic, event.decided)
             case "turn_ended":
-                return it.TurnOver(at, event.mic, event.decided, BARGE_STATES[event.b])
+                return it.TurnOver(at, event.mic, event.decided, BARGE_STATES[event.b], TurnReasons.of(event))
+            case "turn_resumed":
+                return it.TurnWentOn(at, event.a, *self._heard(at))
+            case "turn_unanswered":
+                return it.TurnUnanswered(at, bool(event.c))
             case "barge_in":
                 return it.BargeChanged(at, BARGE_STATES[event.a], BARGE_STATES[event.b])
             case "input_starved":
@@ -70,6 +75,13 @@ class Segments:
                 return it.ReplyDone(at, reply) if event.kind == "segment_done" else cut_of(reply, segment, at)
             case _:
                 return None
+
+    def _heard(self, at: it.Stamp) -> tuple[int, int]:
+        """The latest reply that has a segment, and how much of it has left the loudspeaker."""
+        if not self._replies:
+            return 0, 0
+        reply, segment = next(reversed(self._replies.values()))
+        return reply, segment.heard(at.time_ns).now
 
     def lookup(self, at: it.Stamp) -> it.Item | None:
         """What the events of the latest segment would have said, by the ledger: for when events were lost."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import SessionEvent
 from rtaudio.voice.heard import WordAt
 from rtaudio.voice.policies import Interruption
+
+if TYPE_CHECKING:
+    from rtaudio.core._engine import HintKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,15 @@ class Flush(Effect):
     """Silence the playout. The cut of `reply` comes back as an item."""
 
     reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint(Effect):
+    """Tell the core what it cannot hear (`Line.post_turn_hint`); `turn`: where the turn began that words are of."""
+
+    kind: HintKind
+    value: int
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

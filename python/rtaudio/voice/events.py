@@ -7,9 +7,12 @@ on the same clock where they are called `..._s` and are positions, durations whe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rtaudio.voice.protocols import ProviderKind
+
+if TYPE_CHECKING:
+    from rtaudio.core import TurnReasons
 
 State = Literal["listening", "thinking", "speaking"]
 BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping"]
@@ -39,16 +42,35 @@ class SpeechEnded(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnEnded(SessionEvent):
-    """The user's turn is over: speech ended at `ended_s`, which was decided at `decided_s`."""
+    """The user's turn is over: speech ended at `ended_s`, which was decided at `decided_s`, for `reasons` (`str` says
+    them in words)."""
 
     turn: int
     ended_s: float
     decided_s: float
+    reasons: TurnReasons | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnResumed(SessionEvent):
+    """The user goes on with a turn that had been taken to be over, since `began_s`. What was begun as an answer to it
+    and not yet heard is cancelled; TurnEnded will come again."""
+
+    turn: int
+    began_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnModelSilent(SessionEvent):
+    """Told once: no model says in time whether turns are complete. `late`: its answers come, but too late. Silence
+    alone decides where none comes."""
+
+    late: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptUpdated(SessionEvent):
-    """The words of a turn as understood so far; `final`: they will not change."""
+    """The words of a turn as understood so far; `final`: they will not change, unless the turn is resumed."""
 
     turn: int
     text: str

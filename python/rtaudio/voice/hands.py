@@ -6,6 +6,7 @@ Owns everything that runs: when `aclose` returns, no task and no stream is left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -28,7 +29,10 @@ from rtaudio.voice.tasks import Signal, Tasks
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
+    from rtaudio.core._engine import HintKind
 
+TurnHint = Callable[["HintKind", int, int], object]
+"""As Line.post_turn_hint: kind, value, where the turn began. What it gives is of no account; PortClosed is taken."""
 FLUSH_LOOK_S = 0.1
 """How often a flush is looked after whose cut has not come: without a consumer there is none to make it."""
 FLUSH_LOOKS = 10
@@ -59,10 +63,11 @@ class Hands:
         post: Callable[[it.Item], None],
         take: Callable[[], None],
         failed: Callable[[BaseException], None],
+        hint: TurnHint,
     ) -> None:
         self._port, self._segments, self._machine, self._options = port, segments, machine, options
         self._stt, self._llm, self._tts = stt, llm, tts
-        self._post, self._take = post, take
+        self._post, self._take, self._hint = post, take, hint
         self._tasks = Tasks(failed)
         self._moved = Signal()
         self._desk = Desk(options, post, self.stamp, self._moved)
@@ -152,6 +157,9 @@ class Hands:
                     future.set_result(effect.message)
             case do.Emit():
                 self.observers.put(effect.event)
+            case do.Hint():
+                with contextlib.suppress(PortClosed):
+                    self._hint(effect.kind, effect.value, effect.turn)
             case do.Remember():
                 pass  # the machine's own history has it; for recorders
             case _:
@@ -171,7 +179,9 @@ class Hands:
                 self._stt,
                 self._port.mic(effect.start),
                 final_timeout_s=self._options.stt_final_timeout_s,
-                came=lambda text, final: self._post(it.TranscriptCame(self.stamp(), turn, text, final)),
+                came=lambda text, final, complete: self._post(
+                    it.TranscriptCame(self.stamp(), turn, text, final, complete)
+                ),
                 failed=failed,
                 lost=lambda samples: self._post(it.AudioLost(self.stamp(), samples)),
             )

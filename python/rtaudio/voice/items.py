@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rtaudio.core.turns import TurnReasons
 from rtaudio.voice.events import BargeState, MicState
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import ProviderKind, Word
@@ -53,12 +54,30 @@ class SpeechPaused(Item):
 
 @dataclass(frozen=True, slots=True)
 class TurnOver(Item):
-    """The user's turn is over: speech ended at mic position `end`; decided at `decided`. `barge`: what became of it as
-    an interruption; None: see the BargeChanged before."""
+    """The user's turn is over: speech ended at mic position `end`; decided at `decided`, for `reasons`. `barge`: what
+    became of it as an interruption; None: see the BargeChanged before."""
 
     end: int
     decided: int
     barge: BargeState | None = None
+    reasons: TurnReasons | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnWentOn(Item):
+    """The speech that began last goes on with the turn that began at mic position `turn` and had ended. By now `heard`
+    samples (port rate) of `reply` (0: none) have left the loudspeaker."""
+
+    turn: int
+    reply: int = 0
+    heard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnUnanswered(Item):
+    """For the first time nobody said in time whether a turn was complete."""
+
+    late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +163,12 @@ class ReplyCut(Item):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptCame(Item):
-    """The whole text of the turn as understood so far."""
+    """The whole text of the turn (of this part of it) as understood so far. `complete`: the STT takes it for all."""
 
     turn: int
     text: str
     final: bool
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,4 +299,6 @@ def decode(data: dict[str, Any]) -> Item:
     fields["at"] = Stamp(**fields["at"])
     if "words" in fields:
         fields["words"] = tuple(Word(**word) for word in fields["words"])
+    if fields.get("reasons") is not None:
+        fields["reasons"] = TurnReasons(**{**fields["reasons"], "why": tuple(fields["reasons"]["why"])})
     return kind(**fields)

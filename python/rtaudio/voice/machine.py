@@ -11,6 +11,9 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       anything is unanswered. So a turn is answered once, whatever happened meanwhile (law 10).
     speech began      an answer still THINKING is given up: its turn is unanswered again and the new one joins it. A
                       reply that is SPEAKING is the core's business: it ducks, pauses, flushes or resumes.
+    went on           the core took the turn to be over, and the user goes on with it: an answer of which nothing was
+                      heard yet is given up, and flushed if it was written; the turn goes on as its next part, and is
+                      answered once, whole. If something was heard of it, it is an interruption like any other.
     cut               the message ends at the last word heard (law 9). No word heard: as if it had not begun; its turn
                       is unanswered again if the user is talking, and not if `interrupt` stopped it.
     taken while       after a false barge-in ("uh-huh") it goes into the history, behind the agent's message, and asks
@@ -34,6 +37,7 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.asking import Asked, asked
 from rtaudio.voice.backchannels import interrupts, is_backchannel
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.options import SessionOptions
@@ -44,6 +48,9 @@ from rtaudio.voice.turns import Hearing, Turn, Turns
 
 OUTCOMES: Final = ("confirmed", "false", "backchannel")
 LET_GO_ON: Final = ("false", "backchannel")
+STT_COMPLETE: Final = 1
+STT_OPEN: Final = 2
+"""Values of the hint "stt" (csrc/hint.h)."""
 SAYS: Final = 16
 """How much may wait to be said; `Session.say` refuses more."""
 
@@ -69,6 +76,7 @@ class Machine:
         self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
         self._at = it.Stamp(0, 0)
         self._reason = ""
+        self._asked = Asked.NOTHING  # as the core was told
 
     def handle(self, item: it.Item) -> list[do.Effect]:
         """The effects of one item, to be carried out in order and before the next."""
@@ -106,6 +114,10 @@ class Machine:
                 yield do.Emit(ev.SpeechEnded(at_s=self._now_s, ended_s=item.end / MIC_RATE))
             case it.TurnOver():
                 yield from self._turn_over(item)
+            case it.TurnWentOn():
+                yield from self._went_on(item)
+            case it.TurnUnanswered():
+                yield do.Emit(ev.TurnModelSilent(at_s=self._now_s, late=item.late))
             case it.BargeChanged():
                 self._judge(item.state)
                 yield do.Emit(ev.BargeIn(at_s=self._now_s, state=item.state, before=item.before))
@@ -177,6 +189,17 @@ class Machine:
         if turn.state is Hearing.TALKING or state in OUTCOMES:
             turn.barge = state
 
+    def _went_on(self, item: it.TurnWentOn) -> Iterator[do.Effect]:
+        turn = self.turns.resume(item.turn)
+        if turn is None:
+            return
+        yield do.Emit(ev.TurnResumed(at_s=self._now_s, turn=turn.turn, began_s=turn.begin / MIC_RATE))
+        reply = self.reply
+        if reply is None or reply.answers is None or reply.answers.turn != turn.turn:
+            return
+        if not (reply.number == item.reply and item.heard) and reply.times.heard is None:
+            yield from self._stop(reply)
+
     def _turn_over(self, item: it.TurnOver) -> Iterator[do.Effect]:
         turn = self.turns.talking
         if turn is None:
@@ -187,7 +210,9 @@ class Machine:
         turn.decided_ns = item.at.time_ns
         turn.ended_ns = item.at.time_ns - (item.at.mic - item.end) * 1_000_000_000 // MIC_RATE
         ended_s, decided_s = item.end / MIC_RATE, item.decided / MIC_RATE
-        yield do.Emit(ev.TurnEnded(at_s=self._now_s, turn=turn.number, ended_s=ended_s, decided_s=decided_s))
+        yield do.Emit(
+            ev.TurnEnded(at_s=self._now_s, turn=turn.turn, ended_s=ended_s, decided_s=decided_s, reasons=item.reasons)
+        )
         if turn.failed:
             yield from self._settle(turn)
         else:
@@ -198,7 +223,8 @@ class Machine:
             case it.TranscriptCame():
                 final = item.final and turn.state is Hearing.AWAITED
                 turn.text = item.text.strip()
-                yield do.Emit(ev.TranscriptUpdated(at_s=self._now_s, turn=turn.number, text=turn.text, final=final))
+                yield do.Emit(ev.TranscriptUpdated(at_s=self._now_s, turn=turn.turn, text=turn.words, final=final))
+                yield from self._hint_words(turn, item)
                 if final:
                     yield from self._settle(turn)
             case it.TranscriptFailed():
@@ -209,6 +235,20 @@ class Machine:
                     yield from self._settle(turn)
             case _:
                 assert_never(item)
+
+    def _hint_words(self, turn: Turn, item: it.TranscriptCame) -> Iterator[do.Effect]:
+        """While the turn is open the core may use them."""
+        if turn.state is not Hearing.TALKING:
+            return
+        count = len(turn.words.split())
+        if count != turn.hinted:
+            turn.hinted = count
+            yield do.Hint("words", count, turn.core)
+            backchannel = is_backchannel(turn.words, self.options.backchannel_words)
+            yield do.Hint("backchannel", int(backchannel), turn.core)
+        open_end = turn.text.endswith((",", ";", ":", "-", "…"))
+        if item.complete or open_end:
+            yield do.Hint("stt", STT_COMPLETE if item.complete else STT_OPEN, turn.core)
 
     def _settle(self, turn: Turn) -> Iterator[do.Effect]:
         turn.final_ns = self._at.time_ns
@@ -227,7 +267,7 @@ class Machine:
             "user", turn.text, began_s=turn.begin / MIC_RATE, ended_s=turn.end / MIC_RATE, backchannel=backchannel
         )
         if backchannel:
-            yield do.Emit(ev.Backchannel(at_s=self._now_s, turn=turn.number, text=turn.text))
+            yield do.Emit(ev.Backchannel(at_s=self._now_s, turn=turn.turn, text=turn.text))
         if speaking:
             self._after.append(message)
         else:
@@ -367,6 +407,7 @@ class Machine:
         if heard:
             self.history.append(message)
             yield do.Remember(message)
+            yield from self._hint_asked(Asked.NOTHING if rest else asked(heard))
         elif reply.answers is not None and not reply.abandoned and self.turns.open and self._unanswered is None:
             self._unanswered = reply.answers
         yield from self._tell_metrics(reply)
@@ -376,6 +417,11 @@ class Machine:
             yield self._remember_user(said)
         if reply.ticket:
             yield do.SayDone(reply.ticket, message)
+
+    def _hint_asked(self, what: Asked) -> Iterator[do.Effect]:
+        if what is not self._asked:
+            self._asked = what
+            yield do.Hint("asked", int(what))
 
     def _close(self, item: it.CloseAsked) -> Iterator[do.Effect]:
         self.closed, self._reason = True, item.reason
@@ -404,6 +450,8 @@ class Machine:
             state = "thinking"
         if state != self.state:
             self.state, before = state, self.state
+            if "thinking" in (state, before):
+                yield do.Hint("thinking", int(state == "thinking"))
             yield do.Emit(ev.StateChanged(at_s=self._now_s, state=state, before=before))
 
     def _tell_metrics(self, reply: Reply) -> Iterator[do.Effect]:

@@ -25,10 +25,12 @@ Audio = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was heard so far in one turn. `final`: it will not change any more. `text` is the whole turn's text."""
+    """What was heard so far in one turn. `final`: it will not change any more. `text` is the whole turn's text.
+    `complete`: the STT by itself takes the utterance for all there is (its "eager end"): the core waits less."""
 
     text: str
     final: bool
+    complete: bool = False
 
 
 @runtime_checkable

@@ -20,8 +20,8 @@ MOST_SAMPLES: Final = 16000
 class Recognition:
     """`feed` is called whenever there may be new audio; `run` is the task that reads the transcripts.
 
-    `came(text, final)`: at most one final, the last. `failed(what)`: at most once, instead of it. `lost(samples)`:
-    audio was overwritten before it could be taken.
+    `came(text, final, complete)`: at most one final, the last. `failed(what)`: at most once, instead of it.
+    `lost(samples)`: audio was overwritten before it could be taken.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Recognition:
         reader: MediaReader,
         *,
         final_timeout_s: float | None,
-        came: Callable[[str, bool], None],
+        came: Callable[[str, bool, bool], None],
         failed: Callable[[str], None],
         lost: Callable[[int], None],
     ) -> None:
@@ -100,7 +100,7 @@ class Recognition:
                     text, settled = transcript.text, transcript.final
                     final = settled and self._ended
                     self._over = final
-                    self._came(text, final)
+                    self._came(text, final, transcript.complete)
                     if final:
                         return
         except TimeoutError as error:
@@ -113,6 +113,6 @@ class Recognition:
             return None
         if settled and self._ended:  # it settled before the turn's end and had nothing to add
             self._over = True
-            self._came(text, True)
+            self._came(text, True, True)
         else:
             self._fail("ended without a final transcript")

@@ -137,7 +137,7 @@ def metrics(reply: Reply, at: it.Stamp) -> ev.TurnMetrics:
 
     return ev.TurnMetrics(
         at_s=at.mic / MIC_RATE,
-        turn=reply.answers.number if reply.answers is not None else 0,
+        turn=reply.answers.turn if reply.answers is not None else 0,
         reply=reply.number,
         turn_decided_s=since(times.turn_decided),
         stt_final_s=since(times.stt_final),

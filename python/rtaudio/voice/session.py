@@ -11,16 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rtaudio.core import PortClosed
+from rtaudio.core import PortClosed, post_turn_hint
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
-from rtaudio.voice.hands import Hands
+from rtaudio.voice.hands import Hands, TurnHint
 from rtaudio.voice.machine import SAYS, Machine
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
@@ -58,10 +59,13 @@ class Session:
         wake: Wakeups | WakeDescriptor | None = None,
         recorder: Recorder | None = None,
         history: ChatContext | None = None,
+        turn_hint: TurnHint | None = None,
     ) -> None:
         """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups that shares one among
         sessions; None where somebody else calls `take()` after each step of the engine (simulation). `recorder` sees
-        every item and every effect, in order; it must not raise. `history`: a conversation to go on with."""
+        every item and every effect, in order; it must not raise. `history`: a conversation to go on with. `turn_hint`:
+        who takes what the session knows of turns to the line's detector, as Line.post_turn_hint does; by default the
+        line that drives the port in this process, if one does."""
         checked(agent.greeting_interruption, "greeting_interruption")
         self._port, self._agent = port, agent
         self._options = options if options is not None else SessionOptions()
@@ -70,7 +74,8 @@ class Session:
         self._recorder = recorder
         self._segments = Segments()
         self._hands = Hands(
-            port, self._segments, stt, llm, tts, self._machine, self._options, self.post, self.take, self._fail
+            *(port, self._segments, stt, llm, tts, self._machine, self._options, self.post, self.take, self._fail),
+            turn_hint if turn_hint is not None else partial(post_turn_hint, port),
         )
         self._mailbox: deque[it.Item] = deque()
         self._handling = False

@@ -7,6 +7,10 @@
 
 A turn that begins while an earlier one is awaited does not wait for it: nothing said is lost (law 10), and a slow
 transcript never overtakes or falls behind.
+
+A turn that the core resumes goes on as another `Turn` here, its next part: recognised by itself, from where the part
+before ended (or from where its speech began, if that is earlier), so that no sample is lost. Parts share the number
+that users see (`turn`) and the place by which the core knows the turn (`core`); `words` are those of all parts so far.
 """
 
 from __future__ import annotations
@@ -28,9 +32,10 @@ class Hearing(Enum):
 
 @dataclass(slots=True)
 class Turn:
-    """One turn. Positions count samples of the mic ring."""
+    """One turn, or one part of a turn that was resumed. Positions count samples of the mic ring."""
 
-    number: int
+    number: int  # of the recognition
+    turn: int  # as users see it: the same for all parts
     begin: int  # mic position at which speech began
     start: int  # from which recognition gets audio
     state: Hearing = Hearing.TALKING
@@ -42,6 +47,14 @@ class Turn:
     ended_ns: int = 0  # end of speech, on the loop's clock
     decided_ns: int = 0
     final_ns: int = 0
+    core: int = 0  # where the whole turn began, as the core has it
+    before: Turn | None = None  # the part that this one goes on with
+    hinted: int = 0  # words that the core was told of
+
+    @property
+    def words(self) -> str:
+        """What was understood of all parts."""
+        return f"{self.before.words} {self.text}".strip() if self.before is not None else self.text
 
 
 class Turns:
@@ -51,7 +64,8 @@ class Turns:
         self._pre_roll = pre_roll_samples
         self._turns: deque[Turn] = deque()
         self._last_until = 0
-        self._count = 0
+        self._count = self._seen = 0
+        self._over: Turn | None = None  # the last one that ended
 
     @property
     def talking(self) -> Turn | None:
@@ -72,12 +86,24 @@ class Turns:
     def begin(self, position: int) -> Turn:
         """A new turn. Its pre-roll does not reach into the turn before, but its speech may have begun within that."""
         self._count += 1
+        self._seen += 1
         start = min(position, max(position - self._pre_roll, self._last_until, 0))
-        turn = Turn(self._count, position, start)
+        turn = Turn(self._count, self._seen, position, start, core=position)
         self._turns.append(turn)
         return turn
 
+    def resume(self, core: int) -> Turn | None:
+        """The turn that is being spoken goes on with the one before, which the core knows as `core`. None: that is not
+        known here, as after lost events; it then stays a turn of its own."""
+        turn, before = self.talking, self._over
+        if turn is None or before is None or before.core != core or turn.before is not None:
+            return None
+        self._seen -= 1
+        turn.turn, turn.core, turn.before = before.turn, core, before
+        return turn
+
     def end(self, turn: Turn, end: int, until: int) -> None:
+        self._over = turn
         turn.state, turn.end, turn.until = Hearing.AWAITED, end, until
         self._last_until = until
 
