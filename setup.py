@@ -90,7 +90,7 @@ ENGINE = [
     "engine",
     "device",
 ]
-KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2"]
+KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
 
 # module -> (language, binding source, core sources)
 MODULES: dict[str, tuple[str, str, list[str]]] = {

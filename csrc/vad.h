@@ -4,8 +4,8 @@
  * kernels (csrc/kernels/, C++) and core (C) stay separate libraries; Python hands the table over in a capsule named
  * "rtaudio.vad_kernel" which holds a `const rta_vad_kernel *`.
  *
- * A stream's state is `state_floats` floats, zero at the start: for Silero 16 kHz h[128], c[128] and the last 64
- * samples of context. A window is window_samples new samples at `rate`.
+ * A stream's state is `state_floats` floats, zero at the start: for Silero h[128], c[128] and the last samples of
+ * context, 64 at 16 kHz. A window is window_samples new samples at `rate`.
  */
 #ifndef RTA_VAD_H
 #define RTA_VAD_H

@@ -63,32 +63,42 @@ def compiler(variable: str, *usual: str) -> list[str]:
     pytest.skip(f"no compiler: install one of {', '.join(usual)} or set {variable}")
 
 
-def build(program: Path, folder: Path) -> Path:
+def build(program: Path, folder: Path, target: str = "", link: tuple[str, ...] = ()) -> Path:
+    """`target`: of a cross compiler, its prefix; `link`: more flags of the linker."""
     text = program.read_text(encoding="utf-8")
     sources = line(text, "sources")
     assert sources, f"{program.name}: say what it is made of: // sources: csrc/..."
+    cc = [f"{target}gcc"] if target else compiler("CC", "cc", "gcc", "clang")
+    cxx = [f"{target}g++"] if target else compiler("CXX", "c++", "g++", "clang++")
     objects: list[str] = []
     flags = [*COMMON, *FLAGS[KIND], *line(text, "flags")]
     for source in [str(program.relative_to(ROOT)), *sources]:
         made = str(folder / f"{len(objects)}-{Path(source).stem}.o")
-        language = (
-            [*compiler("CXX", "c++", "g++", "clang++"), "-std=c++17"]
-            if source.endswith(".cc")
-            else [*compiler("CC", "cc", "gcc", "clang"), "-std=gnu11"]
-        )
+        language = [*cxx, "-std=c++17"] if source.endswith(".cc") else [*cc, "-std=gnu11"]
         run([*language, *flags, "-c", source, "-o", made], 120)
         objects.append(made)
-    linker = (
-        compiler("CXX", "c++", "g++", "clang++") if any(s.endswith(".cc") for s in sources) else compiler("CC", "cc")
-    )
+    linker = cxx if any(source.endswith(".cc") for source in sources) else cc
     built = folder / program.stem
-    run([*linker, *FLAGS[KIND], *objects, "-o", str(built), "-lpthread", "-lm"], 120)
+    run([*linker, *FLAGS[KIND], *link, *objects, "-o", str(built), "-lpthread", "-lm"], 120)
     return built
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_c_program(program: Path, tmp_path: Path) -> None:
     run([str(build(program, tmp_path))], 60)
+
+
+@pytest.mark.skipif(KIND != "release", reason="the ARM build is tried once, in the normal build")
+def test_the_vad_kernel_gives_the_same_bits_on_arm(tmp_path: Path) -> None:
+    """Law 5 across processors: NEON against the bits of x86-64, under an emulator."""
+    for tool, package in (("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"), ("qemu-aarch64", "qemu-user")):
+        if not shutil.which(tool):
+            pytest.skip(f"no {tool}: on Debian, apt install {package}")
+    program = build(ROOT / "tests/c/silero_rules.c", tmp_path, "aarch64-linux-gnu-", ("-static",))
+    done = subprocess.run(["qemu-aarch64", str(program)], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    assert "neon at 16000 Hz: the same bits" in done.stdout
+    assert "neon at 8000 Hz: the same bits" in done.stdout
 
 
 def test_there_are_programs() -> None:

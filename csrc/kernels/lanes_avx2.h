@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lanes_avx2.h: eight lanes of AVX2 with FMA; operations as in lanes_scalar.h, bit for bit. Include it only in a
- * source that is compiled for AVX2 and FMA. (Free functions, as GCC does not apply the
+ * lanes_avx2.h: eight lanes of AVX2 with FMA, and four for what has no more to do; operations as in lanes_scalar.h, bit
+ * for bit. Include it only in a source that is compiled for AVX2 and FMA. (Free functions, as GCC does not apply the
  * target pragma to friends defined in a class.)
  */
 #ifndef RTA_LANES_AVX2_H
@@ -11,8 +11,36 @@
 
 namespace {
 
+struct Avx128 {
+    static constexpr int lanes = 4;
+
+    __m128 v;
+
+    static Avx128 load(const float *p) { return {_mm_loadu_ps(p)}; }
+    static Avx128 set(float x) { return {_mm_set1_ps(x)}; }
+    void store(float *p) const { _mm_storeu_ps(p, v); }
+
+    static void transpose_4x4(const float *in, long in_stride, float *out, long out_stride) {
+        __m128 a = _mm_loadu_ps(in), b = _mm_loadu_ps(in + in_stride);
+        __m128 c = _mm_loadu_ps(in + 2 * in_stride), d = _mm_loadu_ps(in + 3 * in_stride);
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        _mm_storeu_ps(out, a);
+        _mm_storeu_ps(out + out_stride, b);
+        _mm_storeu_ps(out + 2 * out_stride, c);
+        _mm_storeu_ps(out + 3 * out_stride, d);
+    }
+};
+
+inline Avx128 operator+(Avx128 a, Avx128 b) { return {_mm_add_ps(a.v, b.v)}; }
+inline Avx128 operator-(Avx128 a, Avx128 b) { return {_mm_sub_ps(a.v, b.v)}; }
+inline Avx128 operator*(Avx128 a, Avx128 b) { return {_mm_mul_ps(a.v, b.v)}; }
+inline Avx128 fma(Avx128 a, Avx128 b, Avx128 c) { return {_mm_fmadd_ps(a.v, b.v, c.v)}; }
+inline Avx128 fnma(Avx128 a, Avx128 b, Avx128 c) { return {_mm_fnmadd_ps(a.v, b.v, c.v)}; }
+inline Avx128 sqrt(Avx128 a) { return {_mm_sqrt_ps(a.v)}; }
+
 struct Avx2 {
     static constexpr int lanes = 8;
+    using Narrow = Avx128; /* one stream's four frames */
     /* Sixteen registers: at least 8 accumulators, which two FMA units of latency 4 need to be busy; at most 12, which
      * leaves room for weights and a broadcast. */
     static constexpr int tile_panels(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
@@ -25,13 +53,7 @@ struct Avx2 {
     void store(float *p) const { _mm256_storeu_ps(p, v); }
 
     static void transpose_4x4(const float *in, long in_stride, float *out, long out_stride) {
-        __m128 a = _mm_loadu_ps(in), b = _mm_loadu_ps(in + in_stride);
-        __m128 c = _mm_loadu_ps(in + 2 * in_stride), d = _mm_loadu_ps(in + 3 * in_stride);
-        _MM_TRANSPOSE4_PS(a, b, c, d);
-        _mm_storeu_ps(out, a);
-        _mm_storeu_ps(out + out_stride, b);
-        _mm_storeu_ps(out + 2 * out_stride, c);
-        _mm_storeu_ps(out + 3 * out_stride, d);
+        Avx128::transpose_4x4(in, in_stride, out, out_stride);
     }
 };
 

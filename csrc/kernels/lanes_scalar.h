@@ -3,7 +3,8 @@
  * lanes_scalar.h: the reference of every vector type: one lane, each operation rounded once as IEEE 754 has it.
  *
  * A vector type of the kernels has `lanes`, the operations below lane by lane, and nothing that mixes lanes except
- * transpose_4x4, which only moves. So what a kernel computes for one lane cannot depend on how many there are.
+ * transpose_4x4, which only moves. So what a kernel computes for one lane cannot depend on how many there are. Its
+ * Narrow is the type for a spectrum of one stream alone.
  *   fma(a, b, c) = a*b + c and fnma(a, b, c) = c - a*b with one rounding; min and max give b where either is NaN.
  */
 #ifndef RTA_LANES_SCALAR_H
@@ -39,6 +40,7 @@ inline float fused_multiply_add(float a, float b, float c) {
 
 struct Scalar {
     static constexpr int lanes = 1;
+    using Narrow = Scalar;
     /* Panels of 16 outputs that a tile of `rows` rows computes at once. */
     static constexpr int tile_panels(int) { return 1; }
     static constexpr int max_rows = 4;

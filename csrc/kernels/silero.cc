@@ -10,7 +10,10 @@
 struct rta_silero {
     rta_isa isa;
     rta_vad_kernel kernel;
-    SileroPacked packed;
+    union {
+        SileroPacked<Silero16k> at_16k;
+        SileroPacked<Silero8k> at_8k;
+    };
 };
 
 namespace {
@@ -22,7 +25,7 @@ void pack_tap(float *panels, const float *weight, int outputs, int inputs, int t
             panels[((out / 16) * inputs + in) * 16 + out % 16] = weight[(out * inputs + in) * 3 + tap];
 }
 
-void pack_lstm(SileroPacked &packed, const rta_silero_weights &weights) {
+template <class S> void pack_lstm(SileroPacked<S> &packed, const rta_silero_weights &weights) {
     for (int gate = 0; gate < 4; ++gate)
         for (int channel = 0; channel < HIDDEN; ++channel) {
             const int row = gate * HIDDEN + channel, group = channel / 16, lane = channel % 16;
@@ -52,16 +55,17 @@ double sine_256(int k) {
 
 double cosine_256(int k) { return sine_256(k + 64); }
 
-void make_tables(Rfft256Tables &tables) {
-    for (int n = 0; n < 256; ++n) tables.window[n] = static_cast<float>(0.25 - 0.25 * cosine_256(n));
-    for (int b = 0; b < 16; ++b)
+template <int N> void make_tables(RfftTables<N> &tables) {
+    constexpr int step = 256 / N;
+    for (int n = 0; n < N; ++n) tables.window[n] = static_cast<float>(0.25 - 0.25 * cosine_256(step * n));
+    for (int b = 0; b < tables.LONG; ++b)
         for (int c = 0; c < 8; ++c) {
-            tables.cos128[b][c] = static_cast<float>(cosine_256(2 * b * c));
-            tables.sin128[b][c] = static_cast<float>(sine_256(2 * b * c));
+            tables.cos_half[b][c] = static_cast<float>(cosine_256(2 * step * b * c));
+            tables.sin_half[b][c] = static_cast<float>(sine_256(2 * step * b * c));
         }
-    for (int k = 0; k <= 64; ++k) {
-        tables.cos256[k] = static_cast<float>(cosine_256(k));
-        tables.sin256[k] = static_cast<float>(sine_256(k));
+    for (int k = 0; k <= N / 4; ++k) {
+        tables.cos_whole[k] = static_cast<float>(cosine_256(step * k));
+        tables.sin_whole[k] = static_cast<float>(sine_256(step * k));
     }
 }
 
@@ -69,43 +73,51 @@ template <int N> void copy(float (&to)[N], const float *from) {
     for (int i = 0; i < N; ++i) to[i] = from[i];
 }
 
-rta_silero_run run_of(rta_isa isa) {
+const rta_silero_runs *runs_of(rta_isa isa) {
 #if defined(__x86_64__)
-    if (isa == RTA_ISA_AVX2) return rta_silero_run_avx2;
+    if (isa == RTA_ISA_AVX2) return &rta_silero_avx2;
+    if (isa == RTA_ISA_AVX512) return &rta_silero_avx512;
+#elif defined(__aarch64__)
+    if (isa == RTA_ISA_NEON) return &rta_silero_neon;
 #endif
-    return isa == RTA_ISA_SCALAR ? rta_silero_run_scalar : nullptr;
+    return isa == RTA_ISA_SCALAR ? &rta_silero_scalar : nullptr;
+}
+
+template <class S>
+void fill(SileroPacked<S> &packed, rta_vad_kernel &kernel, const rta_silero_weights &weights, rta_silero_run *run) {
+    make_tables(packed.tables);
+    for (int tap = 0; tap < 3; ++tap) {
+        pack_tap(packed.conv1[tap][0][0], weights.conv_weight[0], 128, S::bins, tap);
+        pack_tap(packed.conv2[tap][0][0], weights.conv_weight[1], 64, 128, tap);
+    }
+    for (int tap = 1; tap < 3; ++tap) pack_tap(packed.conv3[tap - 1][0][0], weights.conv_weight[2], 64, 64, tap);
+    pack_tap(packed.conv4[0][0], weights.conv_weight[3], 128, 64, 1);
+    pack_lstm(packed, weights);
+    copy(packed.bias1, weights.conv_bias[0]);
+    copy(packed.bias2, weights.conv_bias[1]);
+    copy(packed.bias3, weights.conv_bias[2]);
+    copy(packed.bias4, weights.conv_bias[3]);
+    copy(packed.output, weights.output_weight);
+    packed.output_bias = weights.output_bias;
+    kernel.model = &packed;
+    kernel.window_samples = S::window;
+    kernel.state_floats = S::state_floats;
+    kernel.max_batch = RTA_SILERO_BATCH;
+    kernel.scratch_bytes = sizeof(SileroScratch<S>);
+    kernel.run = run;
 }
 
 } // namespace
 
-rta_status rta_silero_create(rta_silero **model, const rta_silero_weights *weights, rta_isa isa) {
-    const rta_silero_run run = run_of(isa);
-    if (run == nullptr || !rta_isa_available(isa)) return RTA_INVALID;
+rta_status rta_silero_create(rta_silero **model, const rta_silero_weights *weights, uint32_t rate, rta_isa isa) {
+    const rta_silero_runs *const runs = runs_of(isa);
+    if (runs == nullptr || !rta_isa_available(isa) || (rate != 16000 && rate != 8000)) return RTA_INVALID;
     rta_silero *made = new (std::nothrow) rta_silero;
     if (made == nullptr) return RTA_NOMEM;
-    SileroPacked &packed = made->packed;
-    make_tables(packed.tables);
-    for (int tap = 0; tap < 3; ++tap) {
-        pack_tap(packed.conv1[tap][0][0], weights->conv_weight[0], 128, BINS, tap);
-        pack_tap(packed.conv2[tap][0][0], weights->conv_weight[1], 64, 128, tap);
-    }
-    for (int tap = 1; tap < 3; ++tap) pack_tap(packed.conv3[tap - 1][0][0], weights->conv_weight[2], 64, 64, tap);
-    pack_tap(packed.conv4[0][0], weights->conv_weight[3], 128, 64, 1);
-    pack_lstm(packed, *weights);
-    copy(packed.bias1, weights->conv_bias[0]);
-    copy(packed.bias2, weights->conv_bias[1]);
-    copy(packed.bias3, weights->conv_bias[2]);
-    copy(packed.bias4, weights->conv_bias[3]);
-    copy(packed.output, weights->output_weight);
-    packed.output_bias = weights->output_bias;
+    if (rate == 16000) fill(made->at_16k, made->kernel, *weights, runs->at_16k);
+    else fill(made->at_8k, made->kernel, *weights, runs->at_8k);
+    made->kernel.rate = rate;
     made->isa = isa;
-    made->kernel.model = &made->packed;
-    made->kernel.rate = RTA_SILERO_RATE;
-    made->kernel.window_samples = RTA_SILERO_WINDOW;
-    made->kernel.state_floats = RTA_SILERO_STATE;
-    made->kernel.max_batch = RTA_SILERO_BATCH;
-    made->kernel.scratch_bytes = sizeof(SileroScratch);
-    made->kernel.run = run;
     *model = made;
     return RTA_OK;
 }

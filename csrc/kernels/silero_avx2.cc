@@ -17,10 +17,7 @@
 #include "lanes_avx2.h"
 #include "silero_run.h"
 
-void rta_silero_run_avx2(const void *model, uint32_t batch, float *const *states, const float *const *windows,
-                         float *probabilities, void *scratch) {
-    if (batch > 0) silero_run<Avx2>(model, batch, states, windows, probabilities, scratch);
-}
+const rta_silero_runs rta_silero_avx2 = {silero_run<Avx2, Silero16k>, silero_run<Avx2, Silero8k>};
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -7,19 +7,29 @@
 #ifndef RTA_SILERO_LAYOUT_H
 #define RTA_SILERO_LAYOUT_H
 
-#include "rfft256.h"
+#include "rfft.h"
 #include "silero.h"
 
 namespace {
 
-constexpr int BINS = 129, BINS_STRIDE = 132, FRAMES = 4, HIDDEN = RTA_SILERO_HIDDEN;
-constexpr int PADDED = RTA_SILERO_CONTEXT + RTA_SILERO_WINDOW + 64;
+constexpr int FRAMES = 4, HIDDEN = RTA_SILERO_HIDDEN;
 constexpr int GATES = 64; /* i, f, g, o of 16 channels */
 constexpr int FFT_LANES = 16; /* stride of the spectrum's working rows: the widest vector */
 
-struct alignas(64) SileroPacked {
-    Rfft256Tables tables;
-    alignas(64) float conv1[3][8][BINS][16]; /* [tap][panel][in][out] */
+/* What differs between the model's two branches: the length of everything before the second convolution. */
+template <int FFT_POINTS> struct SileroShape {
+    static constexpr int fft = FFT_POINTS, hop = fft / 2, bins = fft / 2 + 1, bins_stride = (bins + 3) / 4 * 4;
+    static constexpr int window = 2 * fft, context = fft / 4, mirrored = fft / 4;
+    static constexpr int padded = context + window + mirrored;
+    static constexpr int state_floats = 2 * HIDDEN + context;
+    static_assert(padded == fft + (FRAMES - 1) * hop, "four frames");
+};
+using Silero16k = SileroShape<256>;
+using Silero8k = SileroShape<128>;
+
+template <class S> struct alignas(64) SileroPacked {
+    RfftTables<S::fft> tables;
+    alignas(64) float conv1[3][8][S::bins][16]; /* [tap][panel][in][out] */
     float conv2[3][4][128][16];
     float conv3[2][4][64][16];
     float conv4[8][64][16];
@@ -31,26 +41,28 @@ struct alignas(64) SileroPacked {
 };
 
 /* Activations: [time * batch + stream][channel]: a tap of a convolution is then one product over consecutive rows. */
-struct alignas(64) SileroScratch {
+template <class S> struct alignas(64) SileroScratch {
     alignas(64) float conv1[FRAMES * RTA_SILERO_BATCH][128];
     float conv2[2 * RTA_SILERO_BATCH][64];
     float conv3[RTA_SILERO_BATCH][64];
     float input[RTA_SILERO_BATCH][2 * HIDDEN]; /* of the LSTM: conv 4's result, then h as it was */
     float gates[RTA_SILERO_BATCH][GATES];
     float logits[RTA_SILERO_BATCH];
-    float spectrum[FRAMES * RTA_SILERO_BATCH][BINS_STRIDE];
-    alignas(64) float padded[PADDED];
-    alignas(64) float samples[256][FFT_LANES], work[256][FFT_LANES], magnitudes[BINS_STRIDE][FFT_LANES];
+    float spectrum[FRAMES * RTA_SILERO_BATCH][S::bins_stride];
+    alignas(64) float padded[S::padded];
+    alignas(64) float samples[S::fft][FFT_LANES], work[S::fft][FFT_LANES], magnitudes[S::bins_stride][FFT_LANES];
 };
 
 } // namespace
 
-/* One for each instruction set; `model` is a SileroPacked, `scratch` a SileroScratch. */
-typedef void (*rta_silero_run)(const void *model, uint32_t batch, float *const *states, const float *const *windows,
-                               float *probabilities, void *scratch);
-extern "C" void rta_silero_run_scalar(const void *model, uint32_t batch, float *const *states,
-                                      const float *const *windows, float *probabilities, void *scratch);
-extern "C" void rta_silero_run_avx2(const void *model, uint32_t batch, float *const *states,
-                                    const float *const *windows, float *probabilities, void *scratch);
+/* One pair for each instruction set; `model` is a SileroPacked, `scratch` a SileroScratch of that shape. */
+typedef void rta_silero_run(const void *model, uint32_t batch, float *const *states, const float *const *windows,
+                            float *probabilities, void *scratch);
+typedef struct rta_silero_runs {
+    rta_silero_run *at_16k, *at_8k;
+} rta_silero_runs;
+extern "C" {
+extern const rta_silero_runs rta_silero_scalar, rta_silero_neon, rta_silero_avx2, rta_silero_avx512;
+}
 
 #endif

@@ -12,37 +12,43 @@
 
 namespace {
 
-/* The context, the window and the mirrored end: padded[576 + i] = padded[574 - i]. The new context goes to the state. */
-template <class V> void pad_window(float *context, const float *window, float *padded) {
+/* The context, the window and the mirrored end: behind its last sample come those before it, backwards. The new
+ * context goes to the state. */
+template <class V, class S> void pad_window(float *context, const float *window, float *padded) {
+    constexpr int end = S::context + S::window;
     const V limit = V::set(0x1p20f);
-    for (int i = 0; i < RTA_SILERO_CONTEXT; i += V::lanes) within(V::load(context + i), limit).store(padded + i);
-    for (int i = 0; i < RTA_SILERO_WINDOW; i += V::lanes)
-        within(V::load(window + i), limit).store(padded + RTA_SILERO_CONTEXT + i);
-    constexpr int end = RTA_SILERO_CONTEXT + RTA_SILERO_WINDOW;
-    for (int i = 0; i < 64; ++i) padded[end + i] = padded[end - 2 - i];
-    for (int i = 0; i < RTA_SILERO_CONTEXT; i += V::lanes)
-        V::load(padded + end - RTA_SILERO_CONTEXT + i).store(context + i);
+    for (int i = 0; i < S::context; i += V::lanes) within(V::load(context + i), limit).store(padded + i);
+    for (int i = 0; i < S::window; i += V::lanes) within(V::load(window + i), limit).store(padded + S::context + i);
+    for (int i = 0; i < S::mirrored; ++i) padded[end + i] = padded[end - 2 - i];
+    for (int i = 0; i < S::context; i += V::lanes) V::load(padded + end - S::context + i).store(context + i);
 }
 
-/* Spectra of all streams: as many streams at a time as fit the vector with their four frames. */
-template <class V>
-void spectra(const SileroPacked &model, int batch, float *const *states, const float *const *windows,
-             SileroScratch &s) {
-    constexpr int used = V::lanes > FRAMES ? V::lanes : FRAMES, together = used / FRAMES;
+/* Spectra of the `count` streams from `first` on: as many as fit T with their four frames. */
+template <class V, class T, class S>
+void spectra_together(const SileroPacked<S> &model, int first, int count, int batch, float *const *states,
+                      const float *const *windows, SileroScratch<S> &s) {
+    constexpr int used = T::lanes > FRAMES ? T::lanes : FRAMES, together = used / FRAMES;
+    for (int i = 0; i < together; ++i) {
+        if (i < count) pad_window<V, S>(states[first + i] + 2 * HIDDEN, windows[first + i], s.padded);
+        for (int n = 0; n < S::fft; n += 4) /* lanes without a stream repeat the last one; nobody reads them */
+            T::transpose_4x4(s.padded + n, S::hop, &s.samples[n][FRAMES * i], FFT_LANES);
+    }
+    for (int lane = 0; lane < used; lane += T::lanes)
+        rfft_magnitudes<T, FFT_LANES>(model.tables, s.samples[0] + lane, s.work[0] + lane, s.magnitudes[0] + lane);
+    for (int i = 0; i < count; ++i)
+        for (int k = 0; k < S::bins_stride; k += 4)
+            T::transpose_4x4(&s.magnitudes[k][FRAMES * i], FFT_LANES, &s.spectrum[first + i][k],
+                             batch * S::bins_stride);
+}
+
+template <class V, class S>
+void spectra(const SileroPacked<S> &model, int batch, float *const *states, const float *const *windows,
+             SileroScratch<S> &s) {
+    constexpr int together = V::lanes > FRAMES ? V::lanes / FRAMES : 1;
     for (int first = 0; first < batch; first += together) {
-        const int count = batch - first < together ? batch - first : together;
-        for (int i = 0; i < together; ++i) {
-            if (i < count) pad_window<V>(states[first + i] + 2 * HIDDEN, windows[first + i], s.padded);
-            for (int n = 0; n < 256; n += 4) /* lanes without a stream repeat the last one; nobody reads them */
-                V::transpose_4x4(s.padded + n, 128, &s.samples[n][FRAMES * i], FFT_LANES);
-        }
-        for (int lane = 0; lane < used; lane += V::lanes)
-            rfft256_magnitudes<V, FFT_LANES>(model.tables, s.samples[0] + lane, s.work[0] + lane,
-                                             s.magnitudes[0] + lane);
-        for (int i = 0; i < count; ++i)
-            for (int k = 0; k < BINS_STRIDE; k += 4)
-                V::transpose_4x4(&s.magnitudes[k][FRAMES * i], FFT_LANES, &s.spectrum[first + i][k],
-                                 batch * BINS_STRIDE);
+        const int left = batch - first, count = left < together ? left : together;
+        if (count == 1) spectra_together<V, typename V::Narrow>(model, first, 1, batch, states, windows, s);
+        else spectra_together<V, V>(model, first, count, batch, states, windows, s);
     }
 }
 
@@ -56,13 +62,13 @@ template <class V> void rectify(float *values, int count) {
     for (int i = 0; i < count; i += V::lanes) max(V::load(values + i), zero).store(values + i);
 }
 
-template <class V> void convolutions(const SileroPacked &model, int batch, SileroScratch &s) {
+template <class V, class S> void convolutions(const SileroPacked<S> &model, int batch, SileroScratch<S> &s) {
     const int b = batch;
     /* Conv 1: output frame t takes tap 0 of frame t-1, tap 1 of t, tap 2 of t+1; what lies outside is zero. */
     fill_rows<V>(s.conv1[0], FRAMES * b, 128, model.bias1);
-    gemm<V, BINS, BINS_STRIDE, 128>(3 * b, s.spectrum[0], model.conv1[0][0][0], s.conv1[b], 8);
-    gemm<V, BINS, BINS_STRIDE, 128>(4 * b, s.spectrum[0], model.conv1[1][0][0], s.conv1[0], 8);
-    gemm<V, BINS, BINS_STRIDE, 128>(3 * b, s.spectrum[b], model.conv1[2][0][0], s.conv1[0], 8);
+    gemm<V, S::bins, S::bins_stride, 128>(3 * b, s.spectrum[0], model.conv1[0][0][0], s.conv1[b], 8);
+    gemm<V, S::bins, S::bins_stride, 128>(4 * b, s.spectrum[0], model.conv1[1][0][0], s.conv1[0], 8);
+    gemm<V, S::bins, S::bins_stride, 128>(3 * b, s.spectrum[b], model.conv1[2][0][0], s.conv1[0], 8);
     rectify<V>(s.conv1[0], FRAMES * b * 128);
 
     /* Conv 2: output 0 takes frames (none, 0, 1), output 1 takes (1, 2, 3). For one stream the two outputs are rows two
@@ -93,7 +99,8 @@ template <class V> void convolutions(const SileroPacked &model, int batch, Siler
 
 /* Sixteen channels at a time; their gates never leave L1. The states are overwritten as it goes: s.input holds the h
  * that the gates read. */
-template <class V> void lstm(const SileroPacked &model, int batch, float *const *states, SileroScratch &s) {
+template <class V, class S>
+void lstm(const SileroPacked<S> &model, int batch, float *const *states, SileroScratch<S> &s) {
     for (int r = 0; r < batch; ++r)
         for (int j = 0; j < HIDDEN; j += V::lanes) V::load(states[r] + j).store(s.input[r] + HIDDEN + j);
     for (int group = 0; group < HIDDEN / 16; ++group) {
@@ -115,8 +122,8 @@ template <class V> void lstm(const SileroPacked &model, int batch, float *const 
 
 /* Sixteen partial sums, lane j over channels j, j + 16, ..., folded in halves: an order that vectors of 1, 4, 8 and 16
  * lanes can all keep. */
-template <class V>
-void outputs(const SileroPacked &model, int batch, float *const *states, float *probabilities, SileroScratch &s) {
+template <class V, class S>
+void outputs(const SileroPacked<S> &model, int batch, float *const *states, float *probabilities, SileroScratch<S> &s) {
     const V zero = V::set(0.0f);
     for (int r = 0; r < batch; ++r) {
         alignas(64) float lane[16];
@@ -135,11 +142,12 @@ void outputs(const SileroPacked &model, int batch, float *const *states, float *
     for (int r = 0; r < batch; ++r) probabilities[r] = s.logits[r];
 }
 
-template <class V>
-inline void silero_run(const void *model, uint32_t batch, float *const *states, const float *const *windows,
-                       float *probabilities, void *scratch) {
-    const SileroPacked &packed = *static_cast<const SileroPacked *>(model);
-    SileroScratch &s = *static_cast<SileroScratch *>(scratch);
+template <class V, class S>
+void silero_run(const void *model, uint32_t batch, float *const *states, const float *const *windows,
+                float *probabilities, void *scratch) {
+    if (batch == 0) return;
+    const SileroPacked<S> &packed = *static_cast<const SileroPacked<S> *>(model);
+    SileroScratch<S> &s = *static_cast<SileroScratch<S> *>(scratch);
     const int count = static_cast<int>(batch);
     spectra<V>(packed, count, states, windows, s);
     convolutions<V>(packed, count, s);

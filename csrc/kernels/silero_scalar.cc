@@ -4,7 +4,4 @@
 #include "lanes_scalar.h"
 #include "silero_run.h"
 
-void rta_silero_run_scalar(const void *model, uint32_t batch, float *const *states, const float *const *windows,
-                           float *probabilities, void *scratch) {
-    if (batch > 0) silero_run<Scalar>(model, batch, states, windows, probabilities, scratch);
-}
+const rta_silero_runs rta_silero_scalar = {silero_run<Scalar, Silero16k>, silero_run<Scalar, Silero8k>};

@@ -3,7 +3,7 @@
  * Law 5: every instruction set gives the same bits, a row alone those of any batch, from any thread; and the bits are
  * those that older versions gave (GOLDEN): a replay of their journals depends on it. Nothing is written beyond the
  * scratch that was asked for, and nothing in it is read before it was written. */
-// sources: csrc/kernels/isa.cc csrc/kernels/silero.cc csrc/kernels/silero_scalar.cc csrc/kernels/silero_avx2.cc
+// sources: csrc/kernels/isa.cc csrc/kernels/silero.cc csrc/kernels/silero_scalar.cc csrc/kernels/silero_avx2.cc csrc/kernels/silero_avx512.cc csrc/kernels/silero_neon.cc
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "kernels/silero.h"
 
 enum { STREAMS = 11, WINDOWS = 3, GUARD = 64 };
-#define GOLDEN 0x275e8b67u
+static const uint32_t GOLDEN[2] = {0x275e8b67u, 0x0a907830u}; /* at 16 and at 8 kHz */
 
 static uint64_t seed = 7;
 
@@ -25,8 +25,8 @@ static float *random_floats(size_t count, float size) {
 }
 
 /* Sizes that keep every layer alive and no gate closed. */
-static void make_weights(rta_silero_weights *w) {
-    static const int outputs[4] = {128, 64, 64, 128}, inputs[4] = {129, 128, 64, 64};
+static void make_weights(rta_silero_weights *w, uint32_t rate) {
+    const int outputs[4] = {128, 64, 64, 128}, inputs[4] = {rate == 16000 ? 129 : 65, 128, 64, 64};
     for (int i = 0; i < 4; ++i) {
         w->conv_weight[i] = random_floats((size_t)outputs[i] * (size_t)inputs[i] * 3, 0.12f);
         w->conv_bias[i] = random_floats((size_t)outputs[i], 0.1f);
@@ -53,7 +53,7 @@ static void free_weights(rta_silero_weights *w) {
 
 typedef struct results {
     float probabilities[WINDOWS][STREAMS];
-    float states[STREAMS][RTA_SILERO_STATE];
+    float states[STREAMS][RTA_SILERO_MOST_STATE];
 } results;
 
 /* WINDOWS windows of all streams, `batch` of them at a time. */
@@ -69,7 +69,7 @@ static void run_all(const rta_vad_kernel *kernel, const float *samples, uint32_t
             const float *windows[STREAMS];
             for (uint32_t i = 0; i < count; ++i) {
                 states[i] = out->states[first + i];
-                windows[i] = samples + ((first + i) * WINDOWS + w) * RTA_SILERO_WINDOW;
+                windows[i] = samples + ((first + i) * WINDOWS + w) * kernel->window_samples;
             }
             kernel->run(kernel->model, count, states, windows, &out->probabilities[w][first], scratch);
         }
@@ -98,20 +98,23 @@ static uint32_t checksum(const void *data, size_t bytes) {
     return sum;
 }
 
-int main(void) {
+static void check_rate(uint32_t rate, uint32_t golden) {
     rta_silero_weights weights;
-    make_weights(&weights);
-    float *samples = random_floats((size_t)STREAMS * WINDOWS * RTA_SILERO_WINDOW, 0.5f);
+    make_weights(&weights, rate);
+    float *samples = random_floats((size_t)STREAMS * WINDOWS * rate * 32 / 1000, 0.5f);
     rta_silero *model = NULL;
-    CHECK(rta_silero_create(&model, &weights, RTA_ISA_COUNT) == RTA_INVALID);
+    CHECK(rta_silero_create(&model, &weights, rate, RTA_ISA_COUNT) == RTA_INVALID);
+    CHECK(rta_silero_create(&model, &weights, 44100, RTA_ISA_SCALAR) == RTA_INVALID);
 
     results expected;
+    memset(&expected, 0, sizeof expected);
     for (int isa = 0; isa < RTA_ISA_COUNT; ++isa) {
         if (!rta_isa_available((rta_isa)isa)) continue;
-        CHECK(rta_silero_create(&model, &weights, (rta_isa)isa) == RTA_OK);
+        CHECK(rta_silero_create(&model, &weights, rate, (rta_isa)isa) == RTA_OK);
         CHECK(rta_silero_isa(model) == (rta_isa)isa);
         const rta_vad_kernel *kernel = rta_silero_kernel(model);
-        CHECK(kernel->window_samples == 512 && kernel->rate == 16000 && kernel->max_batch == 32);
+        CHECK(kernel->window_samples == rate * 32 / 1000 && kernel->rate == rate && kernel->max_batch == 32);
+        CHECK(kernel->state_floats == 256 + rate / 250 && kernel->state_floats <= RTA_SILERO_MOST_STATE);
         if (isa == RTA_ISA_SCALAR) {
             run_all(kernel, samples, STREAMS, &expected);
             float least = 1.0f, most = 0.0f;
@@ -133,12 +136,17 @@ int main(void) {
         for (int i = 0; i < 2; ++i) CHECK(pthread_create(&threads[i], NULL, run_in_thread, &work) == 0);
         for (int i = 0; i < 2; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
         rta_silero_destroy(model);
+        printf("%s at %u Hz: the same bits\n", rta_isa_name((rta_isa)isa), (unsigned)rate);
     }
-    CHECK(checksum(&expected, sizeof expected) == GOLDEN);
-
-    CHECK(rta_isa_available(rta_isa_best()));
-    CHECK(rta_isa_name(RTA_ISA_COUNT) == NULL && !rta_isa_available(RTA_ISA_COUNT));
+    CHECK(checksum(&expected, sizeof expected) == golden);
     free(samples);
     free_weights(&weights);
+}
+
+int main(void) {
+    check_rate(16000, GOLDEN[0]);
+    check_rate(8000, GOLDEN[1]);
+    CHECK(rta_isa_available(rta_isa_best()));
+    CHECK(rta_isa_name(RTA_ISA_COUNT) == NULL && !rta_isa_available(RTA_ISA_COUNT));
     return 0;
 }

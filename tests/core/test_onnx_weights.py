@@ -139,13 +139,15 @@ def test_a_damaged_file_gives_tensors_or_a_clear_error(at: int, value: int, cut:
     refused_or_read(bytes(good[: len(good) - cut % len(good)]))
 
 
-def test_the_model_s_own_spectrum_is_a_windowed_dft() -> None:
-    """What entitles the kernel to a fast transform instead of the stored basis (csrc/kernels/rfft256.h)."""
+@pytest.mark.parametrize(("branch", "points"), [("then_branch", 256), ("else_branch", 128)], ids=["16 kHz", "8 kHz"])
+def test_the_model_s_own_spectrum_is_a_windowed_dft(branch: str, points: int) -> None:
+    """What entitles the kernel to a fast transform instead of the stored basis (csrc/kernels/rfft.h)."""
     tensors = read_tensors(SileroVad().path.read_bytes())
-    basis = tensors["If_0.then_branch/If_0_then_branch__Inline_0__stft.forward_basis_buffer"]
-    assert basis.shape == (258, 1, 256)
-    n, k = np.arange(256), np.arange(129)[:, None]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 256)
-    transform = window * np.exp(-2j * np.pi * k * n / 256)
+    basis = tensors[f"If_0.{branch}/If_0_{branch}__Inline_0__stft.forward_basis_buffer"]
+    bins = points // 2 + 1
+    assert basis.shape == (2 * bins, 1, points)
+    n, k = np.arange(points), np.arange(bins)[:, None]
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / points)
+    transform = window * np.exp(-2j * np.pi * k * n / points)
     expected = np.concatenate([transform.real, transform.imag])
     assert np.abs(basis[:, 0] - expected).max() < 1e-7

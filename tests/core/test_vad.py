@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import rtaudio
 from rtaudio import ModelAltered, ModelMissing, SileroVad, SpeechEnded, SpeechStarted, Vad, VadState, VadStream
-from rtaudio.bench.vad import Reference, differences, read_16k
+from rtaudio.bench.vad import Reference, differences, read_16k, read_wav
 from rtaudio.core._kernels import SileroModel, instruction_sets
 from rtaudio.core.vad import read_weights
 
@@ -35,11 +35,11 @@ EXCERPTS = {
 }
 
 
-def synthetic(windows: int, seed: int = 0) -> Floats:
-    """Something voice-like that moves the model: harmonics that come and go, over noise. Shape (windows * 512,)."""
+def synthetic(windows: int, seed: int = 0, rate: int = 16000) -> Floats:
+    """Something voice-like that moves the model: harmonics that come and go, over noise. Windows of 32 ms."""
     rng = np.random.default_rng(seed)
-    t = np.arange(windows * WINDOW) / 16000
-    pitch = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 1.3 * t + rng.uniform(0, 6))) / 16000
+    t = np.arange(windows * rate * 32 // 1000) / rate
+    pitch = 2 * np.pi * np.cumsum(120 + 30 * np.sin(2 * np.pi * 1.3 * t + rng.uniform(0, 6))) / rate
     voice = sum(np.sin(k * pitch) / k for k in range(1, 20)) * (np.sin(2 * np.pi * 0.9 * t + rng.uniform(0, 6)) > 0)
     return (0.1 * voice + rng.normal(scale=0.003, size=len(t))).astype(np.float32)
 
@@ -88,6 +88,31 @@ def test_probabilities_are_those_of_onnxruntime_on_made_up_signals(
     assert max(differences(vad, reference, samples)) <= 1e-5
 
 
+@pytest.mark.parametrize("name", EXCERPTS)
+def test_probabilities_at_8_khz_are_those_of_onnxruntime(name: str, shared_data: Path) -> None:
+    """The model's other branch, with weights and sizes of its own."""
+    vad = SileroVad(rate=8000)
+    assert (vad.rate, vad.window_samples, vad.context_samples) == (8000, 256, 32)
+    samples = read_wav(shared_data / name, 8000)[EXCERPTS[name].start // 2 : EXCERPTS[name].stop // 2]
+    assert max(differences(vad, Reference(vad), samples)) <= 1e-5
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.0, 8.0, 1e-30])
+def test_probabilities_at_8_khz_are_those_of_onnxruntime_on_made_up_signals(scale: float) -> None:
+    vad = SileroVad(rate=8000)
+    samples = (synthetic(40, rate=8000) * np.float32(scale)).astype(np.float32)
+    assert max(differences(vad, Reference(vad), samples)) <= 1e-5
+
+
+def test_both_rates_hear_the_same_speech(vad: SileroVad, shared_data: Path) -> None:
+    """A telephone call: the decisions at 8 kHz are those at 16 kHz, give or take a window or two."""
+    path = shared_data / "vad/phone2spk/sample.wav"
+    narrow = SileroVad(rate=8000).stream().process(read_wav(path, 8000))
+    wide = vad.stream().process(read_16k(path))
+    assert len(narrow) == len(wide)
+    assert np.mean((narrow > 0.5) == (wide > 0.5)) > 0.95
+
+
 def test_probabilities_tell_speech_from_silence(vad: SileroVad, speech: Floats) -> None:
     """Both ends of the scale are reached: what the tests compare is not one constant with another."""
     probabilities = vad.stream().process(speech)
@@ -100,29 +125,30 @@ def test_probabilities_tell_speech_from_silence(vad: SileroVad, speech: Floats) 
 
 def run_all(model: SileroModel, windows: Floats) -> tuple[Floats, Floats]:
     """windows: (steps, batch, 512) -> probabilities (steps, batch), last states."""
-    states = np.zeros((windows.shape[1], STATE), np.float32)
+    states = np.zeros((windows.shape[1], model.state_floats), np.float32)
     return np.stack([model.run(states, np.ascontiguousarray(step)) for step in windows]), states
 
 
 @pytest.mark.parametrize("instruction_set", [name for name in instruction_sets() if name != "scalar"])
 @pytest.mark.parametrize("batch", [1, 2, 3, 5, 7])
-def test_instruction_sets_agree_bit_for_bit(instruction_set: str, batch: int) -> None:
-    windows = np.stack([synthetic(8, seed).reshape(8, WINDOW) for seed in range(batch)], axis=1)
+@pytest.mark.parametrize("rate", [16000, 8000])
+def test_instruction_sets_agree_bit_for_bit(instruction_set: str, batch: int, rate: int) -> None:
+    windows = np.stack([synthetic(8, seed, rate).reshape(8, -1) for seed in range(batch)], axis=1)
     windows[2:4] *= 1e-30  # products among the denormal numbers
     windows[6] *= 1e4
-    scalar = run_all(SileroVad(instruction_set="scalar").model, windows)
-    fast = run_all(SileroVad(instruction_set=instruction_set).model, windows)
+    scalar = run_all(SileroVad(rate=rate, instruction_set="scalar").model, windows)
+    fast = run_all(SileroVad(rate=rate, instruction_set=instruction_set).model, windows)
     for expected, found in zip(scalar, fast, strict=True):
         np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
 
 
 @settings(deadline=None, max_examples=40)
-@given(batch=st.integers(1, 70), seed=st.integers(0, 2**16))
-def test_a_row_never_depends_on_its_batch(batch: int, seed: int) -> None:
-    model = SileroVad().model
+@given(batch=st.integers(1, 70), seed=st.integers(0, 2**16), rate=st.sampled_from([16000, 8000]))
+def test_a_row_never_depends_on_its_batch(batch: int, seed: int, rate: int) -> None:
+    model = SileroVad(rate=rate).model
     rng = np.random.default_rng(seed)
-    windows = rng.normal(scale=0.2, size=(batch, WINDOW)).astype(np.float32)
-    states = rng.normal(scale=0.3, size=(batch, STATE)).astype(np.float32)
+    windows = rng.normal(scale=0.2, size=(batch, model.window_samples)).astype(np.float32)
+    states = rng.normal(scale=0.3, size=(batch, model.state_floats)).astype(np.float32)
     alone_states = states.copy()
     alone = np.concatenate([model.run(alone_states[k : k + 1], windows[k : k + 1]) for k in range(batch)])
     places = rng.permutation(batch)
@@ -198,6 +224,52 @@ def test_a_saved_stream_goes_on_as_if_never_stopped(at: int) -> None:
     np.testing.assert_array_equal(straight.process(samples), vad.stream().process(samples))
 
 
+# Peeks between windows
+
+
+@pytest.mark.parametrize("rate", [16000, 8000])
+def test_a_peek_is_the_window_that_ends_here_after_the_last_full_one(rate: int) -> None:
+    vad, samples = SileroVad(rate=rate), synthetic(6, rate=rate)
+    size, context = vad.window_samples, vad.context_samples
+    padded = np.concatenate([np.zeros(size + context, np.float32), samples])
+    stream = vad.stream()
+    state = np.zeros((1, vad.model.state_floats), np.float32)
+    assert stream.peek() == 0.0
+    for at in range(0, len(samples), size // 4):
+        probabilities = stream.process(samples[at : at + size // 4])
+        end = at + size // 4
+        if len(probabilities):
+            vad.model.run(state, samples[end - size : end].reshape(1, size))
+            assert stream.peek() == probabilities[0]
+        else:
+            copy = state.copy()
+            copy[0, -context:] = padded[end : end + context]
+            window = padded[end + context : end + context + size].reshape(1, size)
+            assert stream.peek() == vad.model.run(copy, np.ascontiguousarray(window))[0]
+
+
+@settings(deadline=None, max_examples=30)
+@given(cuts=st.lists(st.integers(0, 4 * WINDOW), max_size=12))
+def test_a_peek_changes_nothing_and_never_sees_how_samples_were_cut(cuts: list[int]) -> None:
+    """Laws 5 and 6."""
+    vad, samples = SileroVad(), synthetic(4)
+    whole = vad.stream()
+    expected = whole.process(samples)
+    stream, taken = vad.stream(), 0
+    parts = []
+    for chunk in np.split(samples, sorted(cuts)):
+        taken += len(chunk)
+        parts.append(stream.process(chunk))
+        straight = vad.stream()
+        straight.process(samples[:taken])
+        resumed = vad.stream()
+        resumed.restore(stream.save())
+        assert stream.peek() == stream.peek() == straight.peek() == resumed.peek() == stream.copy().peek()
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
+    stream.reset()
+    assert stream.peek() == 0.0
+
+
 # Speech events
 
 
@@ -232,6 +304,16 @@ def test_speech_events_are_where_the_probabilities_say(speech: Floats) -> None:
 def test_chunks_never_change_the_events(chunk: int, speech: Floats) -> None:
     samples = speech[:80_000]
     assert events(samples, chunk) == events(samples, len(samples)) != []
+
+
+def test_speech_events_at_8_khz_count_its_own_samples(shared_data: Path) -> None:
+    path = shared_data / "vad/phone2spk/sample.wav"
+    wide, narrow = Vad(), Vad(SileroVad(rate=8000))
+    at_16k, at_8k = wide.process(read_16k(path)), narrow.process(read_wav(path, 8000))
+    assert narrow.position * 2 == wide.position
+    assert len(at_8k) > 6
+    assert all(event.at % 256 == event.decided_at % 256 == 0 for event in at_8k)
+    assert all(any(abs(event.at * 2 - other.at) <= 4096 for other in at_16k) for event in at_8k[:1])
 
 
 def test_silence_has_no_speech() -> None:
@@ -396,6 +478,10 @@ def test_weights_are_checked(vad: SileroVad) -> None:
         SileroModel(weights | {"lstm.bias_ih": np.full(512, np.nan, np.float32)})
     with pytest.raises(ValueError, match="mmx: unknown"):
         SileroModel(weights, "mmx")
+    with pytest.raises(ValueError, match="not at 44100"):
+        SileroModel(weights, None, 44100)
+    with pytest.raises(ValueError, match=r"conv1\.weight has the shape \(128, 129, 3\), not \(128, 65, 3\)"):
+        SileroModel(weights, None, 8000)
 
 
 def test_a_missing_model_says_where_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,13 +509,19 @@ def test_an_altered_model_is_refused(vad: SileroVad, tmp_path: Path) -> None:
         SileroVad(altered)
 
 
+def zeros(count: int) -> Floats:
+    return np.zeros(count, np.float32)
+
+
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        (VadState(0, np.zeros(10, np.float32), np.zeros(0, np.float32)), "320 values"),
-        (VadState(100, np.zeros(STATE, np.float32), np.zeros(99, np.float32)), "position 100"),
-        (VadState(-512, np.zeros(STATE, np.float32), np.zeros(0, np.float32)), "position -512"),
-        (VadState(0, np.full(STATE, np.nan, np.float32), np.zeros(0, np.float32)), "nan"),
+        (VadState(0, zeros(10), zeros(0), zeros(576), 0.0), "recurrent: 320 values"),
+        (VadState(0, zeros(STATE), zeros(0), zeros(575), 0.0), "recent: 576 values"),
+        (VadState(100, zeros(STATE), zeros(99), zeros(576), 0.0), "position 100"),
+        (VadState(-512, zeros(STATE), zeros(0), zeros(576), 0.0), "position -512"),
+        (VadState(0, zeros(STATE) + np.float32(np.nan), zeros(0), zeros(576), 0.0), "nan"),
+        (VadState(0, zeros(STATE), zeros(0), zeros(576), 1.5), "probability: 1.5"),
     ],
 )
 def test_a_state_that_cannot_be_is_refused(vad: SileroVad, state: VadState, says: str) -> None:
@@ -438,6 +530,17 @@ def test_a_state_that_cannot_be_is_refused(vad: SileroVad, state: VadState, says
     with pytest.raises(ValueError, match=says):
         stream.restore(state)
     assert stream.position == 300
+
+
+@pytest.mark.parametrize("rate", [44100, 0, -8000, None])
+def test_other_rates_are_refused(rate: object) -> None:
+    with pytest.raises(ValueError, match=r"16000 or 8000 Hz, not at .*Resampler"):
+        SileroVad(rate=rate)  # type: ignore[arg-type]
+
+
+def test_an_engine_hears_at_16_khz() -> None:
+    with pytest.raises(ValueError, match=r"256 at 8000 Hz"):
+        rtaudio.Engine(vad=SileroVad(rate=8000))
 
 
 @pytest.mark.parametrize("thresholds", [{"on": 1.0}, {"off": 0.0}, {"on": 0.3}, {"on": float("nan")}])

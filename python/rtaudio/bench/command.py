@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call | vad")
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
     core.add_argument("--only", metavar="PART", action="append", help="only this part (may be given again)")
@@ -23,7 +23,12 @@ def _parser() -> argparse.ArgumentParser:
 
     call = commands.add_parser("call", help="whole conversations on the wall clock: about a minute")
     call.add_argument("--turns", type=int, default=60, help="at least this many turns and barge-ins (default 60)")
-    for each in (core, call):
+
+    vad = commands.add_parser("vad", help="the VAD against onnxruntime and labels: a minute")
+    vad.add_argument("--audio", type=Path, metavar="DIR", help="folder with the WAVs that labels name")
+    vad.add_argument("--labels", type=Path, metavar="FILE.rttm", help="who speaks when")
+    vad.add_argument("--uem", type=Path, metavar="FILE", help="what is labelled at all; default everything")
+    for each in (core, call, vad):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -87,6 +92,14 @@ def run(arguments: Sequence[str] | None) -> int:
             progress(f"rtaudio-bench core: no part called {names}; there are {known}")
             return 2
         figures = core.measure(options.only, data=options.data, progress=progress)
+    elif options.command == "vad":
+        from rtaudio.bench import vad_report
+
+        try:
+            figures = vad_report.run(options, progress)
+        except ValueError as error:
+            progress(f"rtaudio-bench vad: {error}")
+            return 2
     else:
         from rtaudio.bench import call
 

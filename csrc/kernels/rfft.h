@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rfft256.h: magnitudes of the DFT of 256 real samples, many transforms side by side: every lane is one transform, so
- * lanes never meet and the vector width cannot show in the result.
+ * rfft.h: magnitudes of the DFT of N = 256 or 128 real samples, many transforms side by side: every lane is one
+ * transform, so lanes never meet and the vector width cannot show in the result.
  *
- * The real transform is a complex one of 128 points, z[m] = x[2m] + i x[2m+1], done as 8 x 16 (Cooley and Tukey 1965):
- * m = 16 a + b, k = c + 8 d: sixteen 8-point transforms over a, twiddles W128^(b c), eight 16-point ones over b; then
- * the two spectra that z holds are taken apart: X[k] = E[k] + W256^k O[k], X[128-k] = conj(E[k] - W256^k O[k]).
+ * The real transform is a complex one of N/2 points, z[m] = x[2m] + i x[2m+1], done as 8 x L, L = N/16 (Cooley and Tukey
+ * 1965): m = L a + b, k = c + 8 d: L 8-point transforms over a, twiddles W(N/2)^(b c), eight L-point ones over b; then
+ * the two spectra that z holds are taken apart: X[k] = E[k] + W(N)^k O[k], X[N/2-k] = conj(E[k] - W(N)^k O[k]).
  * The halves in E and O are in the window.
  */
-#ifndef RTA_RFFT256_H
-#define RTA_RFFT256_H
+#ifndef RTA_RFFT_H
+#define RTA_RFFT_H
 
 namespace {
 
-struct Rfft256Tables {
-    float window[256];         /* half of periodic Hann */
-    float cos128[16][8], sin128[16][8]; /* W128^(b c) = cos - i sin, at [b][c] */
-    float cos256[65], sin256[65];       /* W256^k */
+template <int N> struct RfftTables {
+    static constexpr int LONG = N / 16;
+    float window[N];                        /* half of periodic Hann */
+    float cos_half[LONG][8], sin_half[LONG][8]; /* W(N/2)^(b c) = cos - i sin, at [b][c] */
+    float cos_whole[N / 4 + 1], sin_whole[N / 4 + 1]; /* W(N)^k */
 };
 
 constexpr float SQRT_HALF = 0x1.6a09e6p-1f, COS_PI_8 = 0x1.d906bcp-1f, SIN_PI_8 = 0x1.87de2ap-2f;
@@ -79,10 +80,14 @@ template <class V> inline void dft16(const Complex<V> *x, Complex<V> *y) {
 
 template <class V> inline V magnitude(V re, V im) { return sqrt(fma(re, re, im * im)); }
 
-/* x: [256][STRIDE] samples, lane l of transform l; y: [129][STRIDE] magnitudes; work: [256][STRIDE]. Of each row
+template <class V> inline void dft(const Complex<V> (&x)[16], Complex<V> (&y)[16]) { dft16(x, y); }
+template <class V> inline void dft(const Complex<V> (&x)[8], Complex<V> (&y)[8]) { dft8(x, y, 1); }
+
+/* x: [N][STRIDE] samples, lane l of transform l; y: [N/2+1][STRIDE] magnitudes; work: [N][STRIDE]. Of each row
  * V::lanes floats are used. */
-template <class V, int STRIDE>
-void rfft256_magnitudes(const Rfft256Tables &tables, const float *x, float *work, float *y) {
+template <class V, int STRIDE, int N>
+void rfft_magnitudes(const RfftTables<N> &tables, const float *x, float *work, float *y) {
+    constexpr int L = RfftTables<N>::LONG;
     const auto store = [work](int row, Complex<V> value) {
         value.re.store(work + 2 * row * STRIDE);
         value.im.store(work + (2 * row + 1) * STRIDE);
@@ -91,11 +96,11 @@ void rfft256_magnitudes(const Rfft256Tables &tables, const float *x, float *work
         return Complex<V>{V::load(work + 2 * row * STRIDE), V::load(work + (2 * row + 1) * STRIDE)};
     };
 #pragma GCC unroll 1
-    for (int b = 0; b < 16; ++b) {
+    for (int b = 0; b < L; ++b) {
         Complex<V> in[8], out[8];
 #pragma GCC unroll 8
         for (int a = 0; a < 8; ++a) {
-            const int n = 2 * (16 * a + b);
+            const int n = 2 * (L * a + b);
             in[a] = {V::load(x + n * STRIDE) * V::set(tables.window[n]),
                      V::load(x + (n + 1) * STRIDE) * V::set(tables.window[n + 1])};
         }
@@ -103,30 +108,30 @@ void rfft256_magnitudes(const Rfft256Tables &tables, const float *x, float *work
         store(b, out[0]);
 #pragma GCC unroll 8
         for (int c = 1; c < 8; ++c)
-            store(16 * c + b, turn(out[c], V::set(tables.cos128[b][c]), V::set(tables.sin128[b][c])));
+            store(L * c + b, turn(out[c], V::set(tables.cos_half[b][c]), V::set(tables.sin_half[b][c])));
     }
 #pragma GCC unroll 1
     for (int c = 0; c < 8; ++c) {
-        Complex<V> in[16], out[16];
+        Complex<V> in[L], out[L];
 #pragma GCC unroll 16
-        for (int b = 0; b < 16; ++b) in[b] = load(16 * c + b);
-        dft16(in, out);
+        for (int b = 0; b < L; ++b) in[b] = load(L * c + b);
+        dft(in, out);
 #pragma GCC unroll 16
-        for (int d = 0; d < 16; ++d) store(16 * c + d, out[d]); /* Z[c + 8 d] in row 16 c + d */
+        for (int d = 0; d < L; ++d) store(L * c + d, out[d]); /* Z[c + 8 d] in row L c + d */
     }
-    const auto at = [](int k) { return 16 * (k & 7) + (k >> 3); };
+    const auto at = [](int k) { return L * (k & 7) + (k >> 3); };
     const Complex<V> first = load(at(0));
     const V zero = V::set(0.0f), sum = first.re + first.im, difference = first.re - first.im;
     magnitude(sum + sum, zero).store(y);
-    magnitude(difference + difference, zero).store(y + 128 * STRIDE);
+    magnitude(difference + difference, zero).store(y + N / 2 * STRIDE);
 #pragma GCC unroll 1
-    for (int k = 1; k <= 64; ++k) {
-        const Complex<V> p = load(at(k)), q = load(at(128 - k));
+    for (int k = 1; k <= N / 4; ++k) {
+        const Complex<V> p = load(at(k)), q = load(at(N / 2 - k));
         const V even_re = p.re + q.re, even_im = p.im - q.im;
         const Complex<V> odd =
-            turn(Complex<V>{p.im + q.im, q.re - p.re}, V::set(tables.cos256[k]), V::set(tables.sin256[k]));
+            turn(Complex<V>{p.im + q.im, q.re - p.re}, V::set(tables.cos_whole[k]), V::set(tables.sin_whole[k]));
         magnitude(even_re + odd.re, even_im + odd.im).store(y + k * STRIDE);
-        magnitude(even_re - odd.re, even_im - odd.im).store(y + (128 - k) * STRIDE);
+        magnitude(even_re - odd.re, even_im - odd.im).store(y + (N / 2 - k) * STRIDE);
     }
 }
 
