@@ -23,6 +23,12 @@ struct rta_device {
     rta_line *line;
     _Alignas(RTA_CACHE_LINE) stream input;
     _Alignas(RTA_CACHE_LINE) stream output;
+    /* The detour; NULL: none. */
+    float *detour;
+    _Alignas(RTA_CACHE_LINE) rta_ring_writer detour_writer;
+    rta_ring_producer detour_producer;
+    _Alignas(RTA_CACHE_LINE) rta_ring_consumer detour_consumer;
+    rta_ring_reader detour_reader;
 };
 
 static void store(int64_t *figure, int64_t value) { __atomic_store_n(figure, value, __ATOMIC_RELAXED); }
@@ -54,7 +60,31 @@ rta_status rta_device_create(rta_device **device, rta_line *line, uint32_t input
 void rta_device_destroy(rta_device *d) {
     if (!d) return;
     rta_playout_detach(rta_port_consumer(d->line->port));
+    free(d->detour);
     free(d);
+}
+
+rta_status rta_device_detour(rta_device *d, uint32_t rate, uint64_t samples) {
+    if (d->detour) return RTA_BUSY;
+    if (samples < CHUNK_FRAMES || samples & (samples - 1) || samples > (uint64_t)1 << 28) return RTA_INVALID;
+    float *ring = aligned_alloc(RTA_CACHE_LINE, samples * sizeof(float));
+    if (!ring) return RTA_NOMEM;
+    memset(ring, 0, samples * sizeof(float));
+    rta_status status = rta_ring_writer_init(&d->detour_writer, &d->detour_producer, &d->detour_consumer, ring, samples,
+                                             sizeof(float), RTA_RING_DROP_NEWEST);
+    if (!status)
+        status = rta_ring_reader_init(&d->detour_reader, &d->detour_consumer, &d->detour_producer, ring, samples,
+                                      sizeof(float));
+    if (status) free(ring);
+    else d->detour = ring, d->input.rate = rate;
+    return status;
+}
+
+uint64_t rta_device_waiting(rta_device *d) { return d->detour ? rta_ring_available(&d->detour_reader) : 0; }
+
+uint64_t rta_device_take(rta_device *d, float *samples, uint64_t most) {
+    const uint64_t there = rta_device_waiting(d), count = there < most ? there : most;
+    return count && rta_ring_pull(&d->detour_reader, samples, count) == RTA_OK ? count : 0;
 }
 
 void rta_device_set_latency(rta_device *d, int64_t output_latency_ns, int64_t input_latency_ns) {
@@ -113,7 +143,9 @@ int rta_device_input(const void *input, void *output, unsigned long frames, cons
         const float *in = input ? (const float *)input + done * s->channels : NULL;
         if (!in) memset(s->mono, 0, count * sizeof(float));
         else if (s->channels > 1) mix_down(in, s->channels, s->mono, count);
-        rta_line_push(d->line, in && s->channels == 1 ? in : s->mono, count, &taken);
+        const float *mono = in && s->channels == 1 ? in : s->mono;
+        if (d->detour) rta_ring_push(&d->detour_writer, mono, count);
+        else rta_line_push(d->line, mono, count, &taken);
     }
     RTA_RT_LEAVE();
     return CONTINUE;
@@ -159,6 +191,7 @@ void rta_device_figures_read(const rta_device *d, rta_device_figures *figures) {
         .output_latency_ns = __atomic_load_n(&out->latency_ns, __ATOMIC_RELAXED),
         .input_latency_ns = __atomic_load_n(&in->latency_ns, __ATOMIC_RELAXED),
         .output_late_pulls = __atomic_load_n(&out->late, __ATOMIC_RELAXED),
+        .detour_dropped = __atomic_load_n(&d->detour_producer.dropped, __ATOMIC_RELAXED),
         .output_failed = __atomic_load_n(&out->failed, __ATOMIC_RELAXED),
     };
 }

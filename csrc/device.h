@@ -11,6 +11,9 @@
  * one block. Where the host API gives no time (the difference is not positive, or 10 s and more), it is now + the
  * latency the stream reported, with that latency as the bound: the device holds something between nothing and that.
  *
+ * Detour: where something in Python is to clean the microphone first, the input callback pushes into a ring of the device
+ * instead (drop-newest, counted), one other thread takes from it and pushes into the line (rtaudio.transports.feeder).
+ *
  * AUDIO PATH: both callbacks; they always return 0 (paContinue), and silence where there is nothing to put out. One
  * device has the consumer's role of its line's playout from create to destroy. Figures, set_latency: any thread.
  * PortAudio's header is not needed to build: the few types are declared here with the same layout (portaudio.h v19) and
@@ -48,12 +51,18 @@ typedef struct rta_device_figures {
     int64_t first_input_ns, first_output_ns;     /* monotonic time of the first sample of each stream; 0: none yet */
     int64_t output_latency_ns, input_latency_ns; /* last seen */
     uint64_t output_late_pulls;                  /* gaps of more than two periods between callbacks */
+    uint64_t detour_dropped;                     /* samples that found the detour's ring full */
     uint64_t output_failed;                      /* samples of silence because the playout refused the pull */
 } rta_device_figures;
 
 /* RTA_INVALID: not a device line, or channels not 1..RTA_DEVICE_CHANNELS; RTA_BUSY: the playout has a consumer. */
 rta_status rta_device_create(rta_device **device, rta_line *line, uint32_t input_channels, uint32_t output_channels,
                              int64_t output_latency_ns, int64_t input_latency_ns);
+/* Before the input stream runs; once. `rate`: of the input stream, which the line's no longer is. `samples`: bound of the ring, a power of two. RTA_INVALID, RTA_BUSY, RTA_NOMEM. */
+rta_status rta_device_detour(rta_device *device, uint32_t rate, uint64_t samples);
+/* The detour's one consumer; wait-free. Takes what is there, at most `most`, mono at the stream's rate. */
+uint64_t rta_device_take(rta_device *device, float *samples, uint64_t most);
+uint64_t rta_device_waiting(rta_device *device); /* its consumer */
 void rta_device_destroy(rta_device *device); /* after both streams are closed, before the line is freed */
 void rta_device_set_latency(rta_device *device, int64_t output_latency_ns, int64_t input_latency_ns);
 void rta_device_figures_read(const rta_device *device, rta_device_figures *figures);

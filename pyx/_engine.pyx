@@ -121,7 +121,7 @@ cdef class Line:
         cdef const float *data
         cdef cnp.ndarray array
         self._need_engine("push")
-        if self.device is not None and self.device() is not None:
+        if self.device is not None and not getattr(self.device(), "detoured", True):
             raise RuntimeError("push: the sound card's callback already pushes into this line")
         if isinstance(samples, cnp.ndarray) and samples.dtype == np.int16 and samples.ndim == 1:
             samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
@@ -465,10 +465,12 @@ cdef class DeviceCallbacks:
 
     cdef rta_device *device
     cdef readonly Line line
+    cdef readonly bint detoured
     cdef object __weakref__
 
     def __init__(self, Line line not None, *, uint32_t input_channels=1, uint32_t output_channels=1,
-                 double output_latency_s=0.0, double input_latency_s=0.0):
+                 double output_latency_s=0.0, double input_latency_s=0.0, object detour_rate=None):
+        cdef uint64_t detour = 1024
         cdef int64_t output_ns = nanoseconds(output_latency_s, "output_latency_s", 10)
         cdef int64_t input_ns = nanoseconds(input_latency_s, "input_latency_s", 10)
         cdef rta_status status = RTA_OK
@@ -486,6 +488,15 @@ cdef class DeviceCallbacks:
             raise SecondConsumer("somebody else already pulls this port's playout; detach it first")
         if status != RTA_OK:
             raise failure(status, "device callbacks")
+        if detour_rate is not None:
+            if not 1000 <= detour_rate <= 1000000:
+                raise ValueError(f"detour_rate must be a rate in Hz, not {detour_rate}")
+            while detour < 2 * <uint64_t>detour_rate:
+                detour *= 2
+            status = rta_device_detour(self.device, <uint32_t>detour_rate, detour)
+            if status != RTA_OK:
+                raise failure(status, "detour")
+            self.detoured = True
         self.line = line
         line.device = weakref.ref(self)
 
@@ -512,6 +523,13 @@ cdef class DeviceCallbacks:
         """Address to hand to both streams."""
         return <uintptr_t>self._open()
 
+    def take(self):
+        """Of the detour: what the microphone has brought since the last call."""
+        cdef rta_device *device = self._open()
+        cdef cnp.ndarray out = np.empty(rta_device_waiting(device), np.float32)
+        rta_device_take(device, <float *>cnp.PyArray_DATA(out), <uint64_t>out.shape[0])
+        return out
+
     def set_latency(self, double output_s, double input_s):
         """The streams' latencies as PortAudio reports them after opening."""
         rta_device_set_latency(self._open(), nanoseconds(output_s, "output_s", 10), nanoseconds(input_s, "input_s", 10))
@@ -532,6 +550,7 @@ cdef class DeviceCallbacks:
             "output_latency_ns": f.output_latency_ns,
             "input_latency_ns": f.input_latency_ns,
             "output_late_pulls": f.output_late_pulls,
+            "detour_dropped": f.detour_dropped,
             "output_failed": f.output_failed,
         }
 

@@ -291,9 +291,13 @@ cdef extern from "device.h" nogil:
         int64_t output_latency_ns
         int64_t input_latency_ns
         uint64_t output_late_pulls
+        uint64_t detour_dropped
         uint64_t output_failed
     rta_status rta_device_create(rta_device **device, rta_line *line, uint32_t input_channels, uint32_t output_channels,
                                  int64_t output_latency_ns, int64_t input_latency_ns)
+    rta_status rta_device_detour(rta_device *device, uint32_t rate, uint64_t samples)
+    uint64_t rta_device_take(rta_device *device, float *samples, uint64_t most)
+    uint64_t rta_device_waiting(rta_device *device)
     void rta_device_destroy(rta_device *device)
     void rta_device_set_latency(rta_device *device, int64_t output_latency_ns, int64_t input_latency_ns)
     void rta_device_figures_read(const rta_device *device, rta_device_figures *figures)

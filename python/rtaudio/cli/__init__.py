@@ -90,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ONNX",
         help="hear with this model, of Silero's interface, instead of the native VAD",
     )
+    agent.add_argument(
+        "--aec",
+        choices=["auto", "webrtc", "none"],
+        default="auto",
+        help="echo cancelling; default: webrtc at the sound card where it is installed (extra `echo`), none with --in",
+    )
     agent.add_argument("--tts", choices=["hibari", "espeak"], default="hibari", help="default: hibari")
 
     commands.add_parser("devices", help="list sound devices")

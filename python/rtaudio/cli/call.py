@@ -20,6 +20,7 @@ from typing import Final
 from rtaudio.cli.caller import Caller
 from rtaudio.cli.hearing import Hearing
 from rtaudio.core import MIC_RATE, AudioPort, Engine, Journal, Wake
+from rtaudio.transports.cancelling import Cancelling, Processor
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.clock import now_ns
 from rtaudio.voice.journaling import session_recorder
@@ -64,9 +65,10 @@ class Call:
         fast: bool,
         journal: Path | None = None,
         hearing: Hearing | None = None,
+        canceller: Processor | None = None,
     ) -> None:
         """`journal`: a file for the record of the call, from which it can be run again. `hearing`: default the native
-        VAD."""
+        VAD. `canceller`: cleans what the caller says; in real time it gets what was put out late, by the lead."""
         self._fast = fast
         self._wake = None if fast else Wake()
         self._hearing = hearing if hearing is not None else Hearing()
@@ -76,9 +78,16 @@ class Call:
         self._journal = (
             None if journal is None else Journal(journal, self.port, input_rate=MIC_RATE, outside_vad=outside)
         )
-        self.line = self.engine.add(self.port, kind="paced", input_rate=MIC_RATE, wake=self._wake, outside_vad=outside)
+        self.line = self.engine.add(
+            self.port,
+            kind="paced",
+            input_rate=MIC_RATE,
+            wake=self._wake,
+            outside_vad=outside,
+            upstream_delay_s=0.0 if canceller is None else Cancelling.delay_s(canceller),
+        )
         self._hearing.add(self.line)
-        self.caller = Caller(self.line)
+        self.caller = Caller(self.line, None if canceller is None else Cancelling(self.line, canceller))
         self.session = Session(
             self.port,
             agent,

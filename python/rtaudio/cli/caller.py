@@ -7,19 +7,30 @@ than the longest stall of the event loop that is to go unheard.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.core import MIC_RATE, Line
 
 
-class Caller:
-    """Feeds one line whose input is at 16 kHz. Positions count samples at 16 kHz from the line's first tick."""
+class Way(Protocol):
+    """What takes the caller's sound: the line, or a canceller before it."""
 
-    def __init__(self, line: Line) -> None:
+    @property
+    def room(self) -> int: ...
+    def push(self, samples: NDArray[np.float32], /) -> int: ...
+
+
+class Caller:
+    """Feeds one line whose input is at 16 kHz, or what stands before it (`through`). Positions count samples at
+    16 kHz from the line's first tick."""
+
+    def __init__(self, line: Line, through: Way | None = None) -> None:
         if line.input_rate != MIC_RATE:
             raise ValueError(f"the line's input is at {line.input_rate} Hz; a caller speaks at {MIC_RATE}")
-        self._line = line
+        self._line: Way = line if through is None else through
         self._clips: list[tuple[int, NDArray[np.float32]]] = []
         self.pushed = 0
 

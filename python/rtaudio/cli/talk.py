@@ -23,6 +23,7 @@ from rtaudio.cli.screen import Screen, open_screen
 from rtaudio.cli.take import Take
 from rtaudio.cli.wav import read_wav
 from rtaudio.core import MIC_RATE
+from rtaudio.transports.cancelling import CancellerUnavailable, Processor, WebrtcProcessor, webrtc_available
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.events import ProviderFailed, SessionClosed
 from rtaudio.voice.observe import EventStream
@@ -96,6 +97,16 @@ def providers_of(options: argparse.Namespace, screen: Screen) -> Providers:
     return Providers(PocketsphinxSTT(), llm, tts)
 
 
+def canceller_of(options: argparse.Namespace, *, live: bool) -> Processor | None:
+    """What --aec asks for; `live`: also where it asks for nothing and the package is there. CommandError: it is not."""
+    if options.aec == "none" or (options.aec == "auto" and not (live and webrtc_available())):
+        return None
+    try:
+        return WebrtcProcessor()
+    except CancellerUnavailable as error:
+        raise CommandError(f"--aec: {error}") from error
+
+
 def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
     clip = read_wav(options.input).mono(MIC_RATE)
     hearing = Hearing(options.vad)
@@ -110,6 +121,7 @@ def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
         fast=options.fast,
         journal=options.journal,
         hearing=hearing,
+        canceller=canceller_of(options, live=False),
     )
     take = run_call(conversation, fast=options.fast)
     screen.note(f"answer      {take.path}{'  (caller left, agent right)' if options.stereo else ''}")
@@ -133,9 +145,11 @@ async def answer(
     fast: bool,
     journal: Path | None = None,
     hearing: Hearing | None = None,
+    canceller: Processor | None = None,
 ) -> Take:
-    """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says. `hearing`: as in `Call`."""
-    call = Call(agent, providers, fast=fast, journal=journal, hearing=hearing)
+    """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says. `hearing`, `canceller`: as in
+    `Call`."""
+    call = Call(agent, providers, fast=fast, journal=journal, hearing=hearing, canceller=canceller)
     with Take(call.port, call.line, out, stereo=stereo) as take:
         call.collect, call.last = take.collect, take.close
         call.caller.say(clip, 0)

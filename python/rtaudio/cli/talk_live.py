@@ -11,15 +11,22 @@ from rtaudio.cli.errors import CommandError
 from rtaudio.cli.hearing import Hearing
 from rtaudio.cli.log import CallLog
 from rtaudio.cli.screen import Screen
-from rtaudio.cli.talk import follow
+from rtaudio.cli.talk import canceller_of, follow
 from rtaudio.core import Engine, Wake
 from rtaudio.transports.sound import SoundCard, SoundUnavailable
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.session import Session
 
+_ABOUT_ECHO = {
+    True: "The agent's voice is taken out of what the microphone hears (WebRTC); headphones are still better.",
+    False: "No echo canceller is at work: the agent knows its own voice by the echo guard alone; use headphones. "
+    'With one: pip install "rtaudio[echo]" and --aec webrtc.',
+}
+
 
 async def talk_live(agent: Agent, providers: Providers, options: argparse.Namespace, screen: Screen) -> None:
     """Runs the agent. Raises CommandError without a sound device, or when it is gone."""
+    canceller = canceller_of(options, live=True)
     try:
         with ExitStack() as stack:
             wake = Wake()
@@ -33,6 +40,8 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
                 output=_device(options.speaker),
                 wake=wake,
                 outside_vad=hearing.outside,
+                echo_cancel=canceller,
+                on_failure=lambda error: screen.note(f"The echo canceller is left out from here on: {error}"),
             )
             stack.enter_context(card)
             hearing.add(card.line)
@@ -44,7 +53,7 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
                 hearing.start()
                 engine.start()
                 screen.note(f"{card.input.name} → agent → {card.output.name}. Ctrl-C ends it.")
-                screen.note("There is no echo cancelling: use headphones, or the agent will hear itself.")
+                screen.note(_ABOUT_ECHO[canceller is not None])
                 watching = asyncio.create_task(card.watch(), name="sound card")
                 try:
                     done, _ = await asyncio.wait({following, watching}, return_when=asyncio.FIRST_COMPLETED)

@@ -21,10 +21,13 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, Literal, NoReturn, Self
 
-from rtaudio.core import AudioPort, DetectorConfig, Engine, Line, Wake, clock_ns
+from rtaudio.core import MIC_RATE, AudioPort, DetectorConfig, Engine, Line, Wake, clock_ns
+from rtaudio.transports.cancelling import CancellerUnavailable, Cancelling, Processor, WebrtcProcessor
+from rtaudio.transports.feeder import Feeder
 from rtaudio.transports.sound_devices import (
     SPOKEN,
     Kind,
@@ -35,7 +38,7 @@ from rtaudio.transports.sound_devices import (
 )
 from rtaudio.transports.sound_streams import Streams
 
-__all__ = ["SoundCard", "SoundDevice", "SoundUnavailable", "list_devices"]
+__all__ = ["CancellerUnavailable", "SoundCard", "SoundDevice", "SoundUnavailable", "list_devices"]
 
 State = Literal["new", "open", "running", "closed"]
 
@@ -65,6 +68,8 @@ class SoundCard:
         wake: Wake | int | None = None,
         detector: DetectorConfig | None = None,
         outside_vad: bool = False,
+        echo_cancel: Literal["webrtc"] | Processor | None = None,
+        on_failure: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         """Opens nothing yet.
 
@@ -73,6 +78,11 @@ class SoundCard:
         highest that it takes. The microphone runs at its own rate. `block_s`: time between callbacks, 2..200 ms:
         shorter is quicker, and less patient with a busy machine. `wake`, `detector`, `outside_vad`: as in
         Engine.add.
+
+        `echo_cancel`: takes the agent's voice out of what the microphone hears, "webrtc" (extra `echo`) or a processor
+        of one's own; None: the echo guard alone. It runs on a feeder thread (rtaudio.transports.feeder): what is heard
+        is then as late as Python may be, what is played is not. `on_failure` is told, on that thread, when it fails;
+        the microphone then passes through. CancellerUnavailable: its package is missing.
         """
         if not SHORTEST_BLOCK_S <= block_s <= LONGEST_BLOCK_S:  # false for NaN, too
             raise ValueError(f"block_s = {block_s}: must lie in {SHORTEST_BLOCK_S}..{LONGEST_BLOCK_S} seconds")
@@ -83,6 +93,10 @@ class SoundCard:
         self._wake = wake
         self._detector = detector
         self._outside_vad = outside_vad
+        self._processor = WebrtcProcessor() if echo_cancel == "webrtc" else echo_cancel
+        self._on_failure = on_failure
+        self._cancelling: Cancelling | None = None
+        self._feeder: Feeder | None = None
         self._state: State = "new"
         self._undo = ExitStack().close
         self._last_figures: dict[str, int] = {}
@@ -97,20 +111,26 @@ class SoundCard:
         self._expect("new")
         self._speaker = choose("output", self._wanted["output"], self._rate)
         self._mic = choose("input", self._wanted["input"])
+        processor, rate = self._processor, self._mic.rate
         with ExitStack() as undo:
             self._port = AudioPort(self._speaker.rate)
             undo.callback(self._port.close)
             self._line = self._engine.add(
                 self._port,
                 kind="device",
-                input_rate=self._mic.rate,
+                input_rate=rate if processor is None else MIC_RATE,
+                upstream_delay_s=0.0 if processor is None else Cancelling.delay_s(processor, rate),
                 detector=self._detector,
                 wake=self._wake,
                 outside_vad=self._outside_vad,
             )
             undo.callback(_remove, self._engine, self._line)
-            self._streams = Streams(self._line, self._mic, self._speaker, self._block_s)
+            self._streams = Streams(self._line, self._mic, self._speaker, self._block_s, detour=processor is not None)
             undo.callback(self._streams.close)
+            if processor is not None:
+                self._cancelling = Cancelling(self._line, processor, input_rate=rate, own_clocks=True)
+                self._feeder = Feeder(self._streams.callbacks.take, self._cancelling, on_failure=self._on_failure)
+                undo.callback(self._feeder.close)
             # Also where nobody closes the card: PortAudio must not call into memory that is gone.
             self._undo = weakref.finalize(self, undo.pop_all().close)
         self._state = "open"
@@ -125,6 +145,8 @@ class SoundCard:
         self._expect("open")
         try:
             self._streams.start()
+            if self._feeder is not None:
+                self._feeder.start()
         except BaseException:
             self.close()
             raise
@@ -201,13 +223,19 @@ class SoundCard:
             "input_channels": self._mic.channels,
             **self._streams.callbacks.figures(),
             **self._line.figures(),
+            **({f"cancel_{k}": v for k, v in self._cancelling.figures().items()} if self._cancelling else {}),
         }
 
     # ---- A device that goes away.
 
     def check(self) -> None:
-        """SoundUnavailable: a stream has ended by itself (unplugged, sound server gone)."""
+        """SoundUnavailable: a stream has ended by itself (unplugged, sound server gone), or the feeder thread has."""
         self._expect("open", "running")
+        if self._feeder is not None and self._feeder.died is not None:
+            raise SoundUnavailable(
+                f"the thread that feeds the microphone to the echo canceller ended: {self._feeder.died}; start again, "
+                f"or go without it (echo_cancel=None)"
+            ) from self._feeder.died
         kind = self._streams.ended.kind
         if kind is not None:
             raise _gone(kind, self._speaker.device if kind == "output" else self._mic.device, "its stream ended")

@@ -38,9 +38,14 @@ class Ended:
 class Streams:
     """Both streams of a device line, open. SoundUnavailable: a device refuses; nothing is left open then."""
 
-    def __init__(self, line: Line, mic: Setting, speaker: Setting, block_s: float) -> None:
+    def __init__(self, line: Line, mic: Setting, speaker: Setting, block_s: float, *, detour: bool = False) -> None:
         self.ended = Ended()
-        self.callbacks = DeviceCallbacks(line, input_channels=mic.channels, output_channels=speaker.channels)
+        self.callbacks = DeviceCallbacks(
+            line,
+            input_channels=mic.channels,
+            output_channels=speaker.channels,
+            detour_rate=mic.rate if detour else None,
+        )
         self._streams: list[Any] = []
         try:
             into = self._open("input", mic, block_s, self.callbacks.input_callback)
