@@ -33,7 +33,14 @@ LAYER = {
 }
 CONTRACTS = {f"rtaudio.voice.{name}" for name in ("protocols", "clock", "chat", "events")}
 # What the tools of the last layer may use of each other: everything is tried against simulated callers.
-LAST_LAYER = {("bench", "testing"), ("cli", "testing"), ("cli", "bench"), ("integrations", "testing"), ("web", "cli")}
+LAST_LAYER = {
+    ("bench", "testing"),
+    ("bench", "integrations"),
+    ("cli", "testing"),
+    ("cli", "bench"),
+    ("integrations", "testing"),
+    ("web", "cli"),
+}
 
 
 def modules() -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call | vad")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call | vad | peers")
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
     core.add_argument("--only", metavar="PART", action="append", help="only this part (may be given again)")
@@ -28,7 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     vad.add_argument("--audio", type=Path, metavar="DIR", help="folder with the WAVs that labels name")
     vad.add_argument("--labels", type=Path, metavar="FILE.rttm", help="who speaks when")
     vad.add_argument("--uem", type=Path, metavar="FILE", help="what is labelled at all; default everything")
-    for each in (core, call, vad):
+
+    peers = commands.add_parser("peers", help="LiveKit Agents and Pipecat with their parts and with ours: 10 minutes")
+    peers.add_argument("--data", type=Path, default=None, help="folder of recordings (default ../shared/data)")
+    peers.add_argument("--peers", type=Path, default=Path("build/peers"), help="what `make peers` made")
+    peers.add_argument("--framework", choices=("livekit", "pipecat"), action="append", help="only this one")
+    peers.add_argument("--rounds", type=int, default=3, help="runs of each contender (default 3)")
+    peers.add_argument("--utterances", type=int, default=4, help="utterances of a run (default 4)")
+    for each in (core, call, vad, peers):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -99,6 +106,14 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = vad_report.run(options, progress)
         except ValueError as error:
             progress(f"rtaudio-bench vad: {error}")
+            return 2
+    elif options.command == "peers":
+        from rtaudio.bench.peers import driver
+
+        try:
+            figures = driver.run(options, progress)
+        except driver.PeersMissing as error:
+            progress(f"rtaudio-bench peers: {error}")
             return 2
     else:
         from rtaudio.bench import call
