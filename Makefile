@@ -17,7 +17,7 @@ TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo wheel peers peers-test asan tsan trap debug bench clean distclean
+.PHONY: help setup lint test demo wheel peers peers-test asan tsan trap debug fuzz bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -89,6 +89,20 @@ trap: setup ## tests in which an allocation or a lock on the audio path aborts
 debug: setup ## an -O0 -g build beside the normal one; prints how to use it
 	$(call build_kind,debug)
 	@echo "use it: PYTHONPATH=$(abspath $(BUILD)/debug/lib) gdb --args $(PY) ..."
+
+# Each tests/c/*_fuzz.c for FUZZ_S seconds (hours: FUZZ_S=7200) under address and undefined-behaviour sanitizers; says how
+# many inputs it tried. Another FUZZ_SEED tries others.
+FUZZ_S    ?= 60
+FUZZ_SEED ?= 1
+FUZZERS   := $(wildcard tests/c/*_fuzz.c)
+
+$(BUILD)/fuzz/%: tests/c/%.c tests/c/fuzz.h tests/c/check.h $(CORE)
+	@mkdir -p $(@D)
+	$(or $(CC),cc) -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -ffp-contract=off \
+		-Icsrc -Itests/c $< $$(sed -n 's|^// sources: ||p' $<) -o $@ -lm
+
+fuzz: $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network, damaged in every way: a minute each
+	for program in $^; do $$program $(FUZZ_S) $(FUZZ_SEED) || exit 1; done
 
 # ---- Things to run and to hand out.
 

@@ -90,6 +90,7 @@ ENGINE = [
     "engine",
     "device",
 ]
+NETWORK = ["base", "rtp"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
 
 # module -> (language, binding source, core sources)
@@ -97,6 +98,7 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_ring": ("c", "pyx/_ring.pyx", [f"csrc/{name}.c" for name in RING]),
     "_dsp": ("c", "pyx/_dsp.pyx", ["csrc/base.c", "csrc/dsp.c", "csrc/g711.c", "csrc/framer.c"]),
     "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
+    "_network": ("c", "pyx/_network.pyx", [f"csrc/{name}.c" for name in NETWORK]),
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
     "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "port_measure"]]),

@@ -36,6 +36,8 @@ from rtaudio.core import PortClosed as PortClosed
 from rtaudio.core import Ramp as Ramp
 from rtaudio.core import Resampler as Resampler
 from rtaudio.core import Ring as Ring
+from rtaudio.core import RtpMalformed as RtpMalformed
+from rtaudio.core import RtpPacket as RtpPacket
 from rtaudio.core import SecondConsumer as SecondConsumer
 from rtaudio.core import Segment as Segment
 from rtaudio.core import SegmentCut as SegmentCut
@@ -63,6 +65,7 @@ from rtaudio.core import clock_ns as clock_ns
 from rtaudio.core import dbfs as dbfs
 from rtaudio.core import from_pcm16 as from_pcm16
 from rtaudio.core import gain as gain
+from rtaudio.core import is_rtcp as is_rtcp
 from rtaudio.core import post_turn_hint as post_turn_hint
 from rtaudio.core import read_journal as read_journal
 from rtaudio.core import resample as resample
