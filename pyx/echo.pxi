@@ -70,12 +70,15 @@ cdef class EchoGuard:
             done += min(<uint64_t>ECHO_PIECE, count - done)
 
     def heard(self, samples):
-        """What was heard next; the echo's share of what was heard since the call before."""
+        """What was heard next."""
         cdef uint64_t count, done = 0
         cdef const float *data = echo_samples(samples, "heard", &count)
         while done < count:
             rta_echo_guard_mic(self.guard, data + done, min(<uint64_t>ECHO_PIECE, count - done))
             done += min(<uint64_t>ECHO_PIECE, count - done)
+
+    def share(self):
+        """The echo's share of what was heard since the call before."""
         return rta_echo_guard_share(self.guard)
 
     def align(self):

@@ -183,6 +183,26 @@ class PulseServer:
             finally:
                 recording.close()
 
+    @contextmanager
+    def echo(self, decibels: float) -> Iterator[None]:
+        """A loudspeaker that the microphone hears, so much weaker than a person at it."""
+
+        def pactl(*what: str) -> str:
+            asked = subprocess.run(["pactl", *what], env=self.environment, capture_output=True, text=True, check=True)
+            return asked.stdout
+
+        before = set(pactl("list", "short", "sink-inputs").splitlines())
+        module = pactl(
+            *("load-module", "module-loopback", "source=speaker.monitor", "sink=mic_feed"),
+            *("latency_msec=30", "adjust_time=0", "source_dont_move=true", "sink_dont_move=true"),
+        ).strip()
+        try:
+            (own,) = set(pactl("list", "short", "sink-inputs").splitlines()) - before
+            pactl("set-sink-input-volume", own.split()[0], f"{decibels:g}dB")
+            yield
+        finally:
+            pactl("unload-module", module)
+
     def say(self, wav: Path) -> subprocess.Popen[bytes]:
         """Speaks a WAV file at the microphone, from about now on. The caller waits for it, or ends it with `end`."""
         return subprocess.Popen(

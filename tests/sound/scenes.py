@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from rtaudio import Engine, SileroVad, Wake, clock_ns
+from rtaudio import DetectorConfig, Engine, Journal, SileroVad, Wake, clock_ns
 from rtaudio.transports import sound, sound_streams
 from rtaudio.transports.sound import SoundCard, SoundUnavailable, list_devices
 
@@ -159,6 +159,38 @@ def listen(folder: Path, seconds: str, manner: str) -> None:
     wake.close()
 
 
+def echo(folder: Path, aec: str, alone: str, seconds: str) -> None:
+    """Speaks so many seconds, with a voice, into a room in which the microphone hears the loudspeaker; tells when
+    `alone` of them have passed. Without a canceller (`none`) it only listens, and cuts nothing; its journal is kept."""
+    from rtaudio.providers.hibari import RATE, HibariVoice
+
+    text = "The library is open from nine thirty in the morning until five, and the reading room closes earlier. "
+    voice = HibariVoice().say(text * 4).samples.astype(np.float32)
+    wake = Wake()
+    cancel: Any = None if aec == "none" else aec
+    detector = DetectorConfig(barge_in=cancel is not None)
+    with (
+        Engine(vad=SileroVad()) as engine,
+        SoundCard(engine, block_s=BLOCK_S, wake=wake, echo_cancel=cancel, detector=detector) as card,
+        Journal(folder / "call.rtaj", card.port, input_rate=card.line.input_rate, detector=detector),
+    ):
+        engine.start()
+        begin(card)
+        segment = write(card, np.resize(voice, round(float(seconds) * RATE)), RATE)
+        began, told = time.monotonic(), False
+        tell("speaks", mic=card.port.mic_written)
+        while time.monotonic() - began < float(seconds) and not segment.is_cut:
+            time.sleep(0.01)
+            wake.drain()
+            for event in card.port.events():
+                tell("event", **event._asdict())
+            if not told and time.monotonic() - began >= float(alone):
+                told = True
+                tell("alone", mic=card.port.mic_written, figures=card.figures())
+        tell("end", cut=segment.is_cut, after_s=time.monotonic() - began, figures=card.figures())
+    wake.close()
+
+
 def converse(folder: Path, replies: str) -> None:
     """The whole agent, until so many of its replies were heard to their end: what `rtaudio talk` does."""
     from rtaudio.providers import HibariTTS, PocketsphinxSTT, ScriptedLLM
@@ -268,7 +300,7 @@ def no_sounddevice(folder: Path) -> None:
     devices(folder)
 
 
-SCENES = (play, sing, stall, listen, converse, watch, reopen, devices, no_portaudio, no_sounddevice)
+SCENES = (play, sing, stall, listen, echo, converse, watch, reopen, devices, no_portaudio, no_sounddevice)
 
 if __name__ == "__main__":
     wanted, scratch, *arguments = sys.argv[1:]

@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call | vad | peers")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call | vad | echo | peers")
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
     core.add_argument("--only", metavar="PART", action="append", help="only this part (may be given again)")
@@ -28,14 +28,17 @@ def _parser() -> argparse.ArgumentParser:
     vad.add_argument("--audio", type=Path, metavar="DIR", help="folder with the WAVs that labels name")
     vad.add_argument("--labels", type=Path, metavar="FILE.rttm", help="who speaks when")
     vad.add_argument("--uem", type=Path, metavar="FILE", help="what is labelled at all; default everything")
-
+    echo = commands.add_parser("echo", help="echo guard and cancellers on real speech in real rooms: some minutes")
+    echo.add_argument("--audio", type=Path, metavar="DIR", default=Path("../shared/data"), help="with speech/, noise/")
+    echo.add_argument("--seconds", type=float, default=40.0, help="length of a scene (default 40)")
+    echo.add_argument("--plots", type=Path, metavar="DIR", help="also draw the pictures of docs/echo.md")
     peers = commands.add_parser("peers", help="LiveKit Agents and Pipecat with their parts and with ours: 10 minutes")
     peers.add_argument("--data", type=Path, default=None, help="folder of recordings (default ../shared/data)")
     peers.add_argument("--peers", type=Path, default=Path("build/peers"), help="what `make peers` made")
     peers.add_argument("--framework", choices=("livekit", "pipecat"), action="append", help="only this one")
     peers.add_argument("--rounds", type=int, default=3, help="runs of each contender (default 3)")
     peers.add_argument("--utterances", type=int, default=4, help="utterances of a run (default 4)")
-    for each in (core, call, vad, peers):
+    for each in (core, call, vad, echo, peers):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -114,6 +117,14 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = driver.run(options, progress)
         except driver.PeersMissing as error:
             progress(f"rtaudio-bench peers: {error}")
+            return 2
+    elif options.command == "echo":
+        from rtaudio.bench import echo
+
+        try:
+            figures = echo.measure(options.audio, seconds=options.seconds, progress=progress, plots=options.plots)
+        except ValueError as error:
+            progress(f"rtaudio-bench echo: {error}")
             return 2
     else:
         from rtaudio.bench import call

@@ -231,10 +231,12 @@ class EchoGuard:
     def put_out(self, samples: NDArray[np.float32]) -> None:
         """What was put out next, mono float32 at `ref_rate`, shape (n,). Give it before what is heard in the same time,
         at most 0.25 s ahead of it. TypeError, ValueError (what is no number)."""
-    def heard(self, samples: NDArray[np.float32]) -> float:
-        """What was heard next, mono float32 at 16 kHz, shape (n,). Gives the echo's share (0..1) of what was heard
-        since the last call: of the energy above the noise floor in 190..3940 Hz, the part that what was put out
-        explains. 0 while nothing is put out and until an echo was found. TypeError, ValueError."""
+    def heard(self, samples: NDArray[np.float32]) -> None:
+        """What was heard next, mono float32 at 16 kHz, shape (n,). TypeError, ValueError (what is no number)."""
+    def share(self) -> float:
+        """The echo's share (0..1) of what was heard since the last call: of the energy above the noise floor in
+        190..3940 Hz, the part that what was put out explains. 0 while nothing is put out and until an echo was
+        found."""
     def align(self) -> None:
         """Two clocks: keeps their counts together (between `put_out` and `heard`): what was put out is filled up with
         silence if it is more than 60 ms behind, what was heard if that is more than 250 ms behind."""
