@@ -16,7 +16,7 @@ from livekit.agents import Agent, AgentSession
 from rtaudio.bench.peers import livekit_session as peer
 from rtaudio.bench.peers import scenes
 from rtaudio.bench.peers.outcome import Told
-from rtaudio.integrations.livekit_agents import VAD
+from rtaudio.integrations.livekit_agents import VAD, TurnDetector, TurnDetectorStream
 
 RATE = 24000
 QUESTIONS = ["What did you say?", "Stop, I have another question."]
@@ -62,6 +62,20 @@ def check(call: scenes.Scene, heard: tuple[Any, peer.HearingSTT, peer.TellingLLM
     assert 0 < loudspeaker.finished[0][0] < 0.06 * len(LONG)
     spoken = [(m.role, m.interrupted) for m in session.history.items if m.type == "message"]
     assert spoken == [("user", False), ("assistant", True), ("user", False), ("assistant", False)]
+
+
+def test_a_conversation_whose_turns_we_end(call: scenes.Scene) -> None:
+    async def talk() -> None:
+        before = asyncio.all_tasks()
+        detector = TurnDetector()
+        streams: list[TurnDetectorStream] = []
+        detector.stream = lambda **options: streams.append(made := TurnDetector.stream(detector)) or made  # type: ignore
+        check(call, await converse(call, vad=VAD(), turn_handling={"turn_detection": detector}))
+        assert [stream.last is not None for stream in streams] == [True]
+        await asyncio.sleep(0)
+        assert not asyncio.all_tasks() - before
+
+    asyncio.run(talk())
 
 
 def test_a_conversation_heard_by_our_vad(call: scenes.Scene) -> None:

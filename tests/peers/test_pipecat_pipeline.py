@@ -28,6 +28,21 @@ def check(scene: scenes.Scene, told: Told) -> None:
     assert all(at >= began / scene.rate for at, (began, _) in zip(told.starts, scene.spoken, strict=False))
 
 
+def test_turns_that_we_end(scene: scenes.Scene) -> None:
+    async def talk() -> None:
+        before = asyncio.all_tasks()
+        parts = peer.CONTENDERS["rtaudio"]()
+        told = await peer.listen(scene, parts)
+        check(scene, told)
+        # All that the framework ended, it ended by our decision: its own fall-back is 5 s away.
+        assert parts.turn.last is not None
+        assert len(told.ends) == 2
+        await asyncio.sleep(0)
+        assert not asyncio.all_tasks() - before
+
+    asyncio.run(talk())
+
+
 def test_turns_heard_by_our_vad(scene: scenes.Scene) -> None:
     """Our VAD under the framework's Smart Turn."""
 

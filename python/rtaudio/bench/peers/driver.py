@@ -23,8 +23,8 @@ from typing import Any
 from rtaudio.bench.peers import scenes
 
 FRAMEWORKS = {
-    "livekit": ("livekit-agents", 24000, ("silero", "own", "rtaudio_vad")),
-    "pipecat": ("pipecat-ai", 16000, ("own", "rtaudio_vad")),
+    "livekit": ("livekit-agents", 24000, ("silero", "own", "rtaudio_vad", "rtaudio")),
+    "pipecat": ("pipecat-ai", 16000, ("own", "rtaudio_vad", "rtaudio")),
 }
 """Its package, the rate at which it hears by default, its contenders (see the session's module)."""
 

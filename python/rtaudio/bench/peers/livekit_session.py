@@ -210,10 +210,17 @@ def _our_vad() -> dict[str, Any]:
     return {"vad": VAD(), "turn_handling": {"turn_detection": "vad"}}
 
 
+def _ours() -> dict[str, Any]:
+    from rtaudio.integrations.livekit_agents import VAD, TurnDetector
+
+    return {"vad": VAD(), "turn_handling": {"turn_detection": TurnDetector()}}
+
+
 CONTENDERS: dict[str, Callable[[], dict[str, Any]]] = {
     "silero": _silero,  # livekit-plugins-silero, the framework's fixed delay after it
     "own": _defaults,  # what the framework takes by itself: its native VAD and its local turn detector
     "rtaudio_vad": _our_vad,  # in place of silero
+    "rtaudio": _ours,  # our VAD and our turn detector
 }
 
 

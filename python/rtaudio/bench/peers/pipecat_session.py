@@ -75,9 +75,16 @@ def _our_vad() -> Parts:
     return Parts(RtaudioVADAnalyzer(), LocalSmartTurnAnalyzerV3())
 
 
+def _ours() -> Parts:
+    from rtaudio.integrations.pipecat import RtaudioTurnAnalyzer, RtaudioVADAnalyzer
+
+    return Parts(RtaudioVADAnalyzer(), RtaudioTurnAnalyzer())
+
+
 CONTENDERS: dict[str, Callable[[], Parts]] = {
     "own": _defaults,  # the framework's Silero analyzer and Smart Turn v3.2
     "rtaudio_vad": _our_vad,  # our VAD, the framework's Smart Turn
+    "rtaudio": _ours,  # our VAD and our turn analyzer
 }
 
 
