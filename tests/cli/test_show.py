@@ -28,6 +28,8 @@ from rtaudio.voice.events import (
     TranscriptUpdated,
     TurnEnded,
     TurnMetrics,
+    TurnModelSilent,
+    TurnResumed,
 )
 
 CUT = AgentSpeechInterrupted(at_s=3, reply=1, heard="On Saturday, ", cut="from nine.", heard_for_s=0.8, bound_s=0.01)
@@ -51,6 +53,8 @@ CALL: list[SessionEvent] = [
     AgentSpeechHeard(at_s=4, reply=2, text="Goodbye!", spoken_for_s=0.5),
     ProviderFailed(at_s=4, kind="llm", provider="m", what="no connection"),
     InputStarved(at_s=4, missing_for_s=0.25),
+    TurnModelSilent(at_s=4, late=False),
+    TurnResumed(at_s=4, turn=1, began_s=3.9),
 ]
 
 
@@ -73,6 +77,8 @@ def test_plain_lines_tell_who_what_and_when() -> None:
     assert "caller stopped → turn decided 600 → first token 700 → first sample 800 → heard 800 ms" in text
     assert "llm m: no connection" in text
     assert "250 ms too little audio" in text
+    assert "no model is there to say whether a turn is complete: silence decides" in text
+    assert "the caller had not finished" in text
     assert "flushed" in text
     assert "Goodbye!" in text
 

@@ -24,6 +24,8 @@ from rtaudio.voice.events import (
     StateChanged,
     TranscriptUpdated,
     TurnMetrics,
+    TurnModelSilent,
+    TurnResumed,
     UserAway,
     UserBack,
 )
@@ -51,6 +53,11 @@ def plain_news(event: SessionEvent) -> tuple[str, str] | None:
             return "barge-in", _BARGE[state]
         case Backchannel(text=text):
             return "listens", f"“{text}” is kept as a backchannel: it asks for no answer"
+        case TurnResumed():
+            return "goes on", "the caller had not finished: what was begun as an answer is dropped"
+        case TurnModelSilent(late=late):
+            what = "answers too late" if late else "is there to say whether a turn is complete"
+            return "turns", f"{'the model' if late else 'no model'} {what}: silence decides"
         case UserAway(silent_for_s=silent_for_s):
             return "away", f"nothing was heard of the caller for {silent_for_s:.0f} s"
         case UserBack(away_for_s=away_for_s):
