@@ -86,6 +86,7 @@ ENGINE = [
     "mic_health",
     "detector",
     "line_echo",
+    "ear",
     "line",
     "engine",
     "device",

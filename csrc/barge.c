@@ -1,11 +1,61 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The shape of what was said, from two numbers of each 8 ms: power, and the power of the difference from sample to
+ * sample, whose ratio follows where in the spectrum the sound lies (its colour). A hum or one vowel keeps its colour
+ * and its level falls away; a sentence goes from consonant to vowel to consonant. So: how much the colour moved
+ * since the onset, weighed by how loud it was, and whether this window still stands near the loudest.
+ */
 #include "barge.h"
 
-static void count_evidence(rta_barge *b, const rta_span *w, rta_gate_state gate) {
+#include <string.h>
+
+enum { HOP = RTA_PEEK_SAMPLES };
+
+/* ---- What is heard */
+
+static void remember(rta_barge *b, float p, uint64_t end) {
+    memmove(b->past + 1, b->past, (RTA_BARGE_PAST - 1) * sizeof *b->past);
+    b->past[0] = p;
+    b->past_end = end;
+}
+
+/* Of looks that follow each other; where some were left out, the last that there was. */
+static bool early_onset(const rta_barge *b, const rta_barge_config *c, float p, uint64_t end) {
+    if (p > c->onset_sure) return true;
+    const bool gap = end - b->past_end > HOP;
+    const float before = gap ? b->past[0] : b->past[RTA_BARGE_PAST - 1];
+    return p > c->onset_from && p - before > c->onset_rise;
+}
+
+static void forget(rta_barge *b) {
+    b->speech = b->voiced = 0;
+    b->loudest = b->colour = b->change = 0.0f;
+    b->took_floor = false;
+}
+
+static void hear_shape(rta_barge *b, const rta_barge_config *c, const rta_window *w, bool first) {
+    float loudest = 0.0f;
+    for (int i = 0; i < RTA_WINDOW_HOPS; i++) loudest = w->power[i] > loudest ? w->power[i] : loudest;
+    b->loudest = loudest > b->loudest * 0.95f ? loudest : b->loudest * 0.95f;
+    const float floor = b->loudest * c->loud_share;
+    if (loudest >= floor) b->voiced += (uint64_t)RTA_WINDOW_HOPS * HOP;
+    for (int i = 0; i < RTA_WINDOW_HOPS; i++) {
+        if (!(w->power[i] > floor)) continue;
+        const float colour = w->edge[i] / w->power[i]; /* 0..4: 2 - 2 cos(frequency) of what carries the power */
+        const float moved = colour > b->colour ? colour - b->colour : b->colour - colour;
+        if (!first || i > 0) b->change += moved / (colour + b->colour + 0.01f);
+        b->colour = colour;
+        first = false;
+    }
+}
+
+static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
+                  rta_gate_state gate) {
     switch (gate) {
     case RTA_GATE_SPEECH: b->silence = 0; /* fall through */
     case RTA_GATE_RISING:
         if (b->speech == 0) b->onset = w->start;
+        hear_shape(b, c, window, b->speech == 0);
         b->speech += w->samples;
         break;
     case RTA_GATE_SILENCE:
@@ -13,57 +63,110 @@ static void count_evidence(rta_barge *b, const rta_span *w, rta_gate_state gate)
     }
 }
 
+/* ---- What it comes to */
+
+static bool takes_floor(const rta_barge *b, const rta_barge_config *c, const rta_span *w) {
+    if (b->listens) return b->speech >= c->confirm_by * 3;
+    if (c->min_words > 0) return b->words >= c->min_words || b->speech >= c->confirm_by * 3;
+    const uint64_t since = w->end - b->onset;
+    if (b->speech < c->confirm_after && since < c->confirm_by) return false;
+    if (b->speech >= c->confirm_by) return true;
+    return b->voiced >= c->confirm_after && b->change >= c->change_least;
+}
+
+static bool suspected(rta_barge_state state) { return state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY; }
+
+static rta_barge_state given_up(const rta_barge *b, const rta_barge_config *c) {
+    if (b->took_floor) return RTA_BARGE_KEPT;
+    return b->speech >= c->backchannel_least && b->speech > 0 ? RTA_BARGE_BACKCHANNEL : RTA_BARGE_FALSE;
+}
+
 /* Where the machine goes from `state` on this window; `state` itself when it stays. */
-static rta_barge_state next_state(const rta_barge *b, const rta_barge_config *c, const rta_span *w, float on,
-                                  rta_gate_state gate, rta_barge_state state) {
-    const bool suspected = state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY;
-    if (state == RTA_BARGE_QUIET) return w->speaking && w->p > on ? RTA_BARGE_SUSPECTED : state;
+static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
+                                  bool onset, rta_gate_state gate, rta_barge_state state) {
+    const bool off = window->policy == RTA_POLICY_OFF;
+    if (state == RTA_BARGE_QUIET) return w->speaking && !off && onset ? RTA_BARGE_SUSPECTED : state;
     if (state == RTA_BARGE_CONFIRMED) return w->speaking && w->segment == b->segment ? state : RTA_BARGE_QUIET;
-    if (suspected && !w->speaking) return RTA_BARGE_QUIET;
-    if (suspected && b->silence >= c->false_after && b->silence > 0) return RTA_BARGE_FALSE;
-    if (suspected && gate == RTA_GATE_SPEECH && b->speech >= c->confirm_after) return RTA_BARGE_CONFIRMED;
+    if (!w->speaking || off) return RTA_BARGE_QUIET;
+    if (state == RTA_BARGE_STOPPING) return window->sentences != b->sentences ? RTA_BARGE_CONFIRMED : state;
+    const uint64_t patience = b->speech ? c->false_after : c->doubt_after;
+    if (b->silence >= patience && b->silence > 0) return given_up(b, c);
+    if (gate == RTA_GATE_SPEECH && takes_floor(b, c, w)) {
+        if (window->policy == RTA_POLICY_IMMEDIATE) return RTA_BARGE_CONFIRMED;
+        if (window->policy == RTA_POLICY_AFTER_SENTENCE) return RTA_BARGE_STOPPING;
+        b->took_floor = true;
+    }
     if (state == RTA_BARGE_SUSPECTED && b->speech >= c->pause_after) return RTA_BARGE_LIKELY;
     return state;
 }
 
-/* What is set on the playout in each state; the wishes of a step are the difference between its two ends. */
-static bool ducked(const rta_barge_config *c, rta_barge_state state) {
-    return c->duck_gain < 1.0f && (state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY);
-}
-static bool paused(rta_barge_state state) { return state == RTA_BARGE_LIKELY; }
+/* ---- What is done about it */
 
-static uint32_t wishes(const rta_barge_config *c, rta_barge_state before, rta_barge_state now) {
-    uint32_t actions = 0;
-    if (now == RTA_BARGE_CONFIRMED) actions |= RTA_DO_FLUSH;
-    if (!ducked(c, before) && ducked(c, now)) actions |= RTA_DO_DUCK;
-    if (ducked(c, before) && !ducked(c, now)) actions |= RTA_DO_UNDUCK;
-    if (!paused(before) && paused(now)) actions |= RTA_DO_PAUSE;
-    if (paused(before) && !paused(now))
-        actions |= now == RTA_BARGE_FALSE && c->rewind_on_false ? RTA_DO_RESUME_REWIND : RTA_DO_RESUME;
+static uint32_t wishes(rta_barge *b, const rta_barge_config *c, uint32_t policy, bool confirmed, rta_barge_state now) {
+    const bool ducks = c->duck_gain < 1.0f && suspected(now) && policy != RTA_POLICY_AFTER_SENTENCE;
+    const bool pauses = now == RTA_BARGE_LIKELY && (policy == RTA_POLICY_IMMEDIATE || policy == RTA_POLICY_PAUSE);
+    uint32_t actions = confirmed ? RTA_DO_FLUSH : 0;
+    const bool again = now != RTA_BARGE_CONFIRMED && now != RTA_BARGE_QUIET && now != RTA_BARGE_LIKELY;
+    if (!b->ducks && ducks) actions |= RTA_DO_DUCK;
+    if (b->ducks && !ducks) actions |= RTA_DO_UNDUCK;
+    if (!b->pauses && pauses) actions |= RTA_DO_PAUSE;
+    if (b->pauses && !pauses) actions |= again && c->rewind_on_false ? RTA_DO_RESUME_REWIND : RTA_DO_RESUME;
+    b->ducks = ducks;
+    b->pauses = pauses;
     return actions;
 }
 
-rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const rta_span *w, float on,
-                                rta_gate_state gate, bool rose) {
+static bool passed_through(rta_barge_state state) {
+    return state == RTA_BARGE_FALSE || state == RTA_BARGE_BACKCHANNEL || state == RTA_BARGE_KEPT;
+}
+
+rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
+                                float on, rta_gate_state gate, bool rose) {
     if (!c->enabled) return (rta_barge_change){.before = RTA_BARGE_QUIET, .now = RTA_BARGE_QUIET};
-    if (rose && (b->state == RTA_BARGE_QUIET || b->state == RTA_BARGE_CONFIRMED)) b->speech = 0;
-    count_evidence(b, w, gate);
-    if (b->state == RTA_BARGE_CONFIRMED) b->state = next_state(b, c, w, on, gate, RTA_BARGE_CONFIRMED);
+    const bool onset = w->p > on || (c->early_onset && early_onset(b, c, w->p, w->end));
+    remember(b, w->p, w->end);
+    if (rose && (b->state == RTA_BARGE_QUIET || b->state == RTA_BARGE_CONFIRMED)) forget(b);
+    count(b, c, w, window, gate);
+    if (b->state == RTA_BARGE_CONFIRMED) b->state = next_state(b, c, w, window, onset, gate, RTA_BARGE_CONFIRMED);
     const rta_barge_state before = (rta_barge_state)b->state;
     rta_barge_state now = before;
     /* The states only go up until one is final for this window, so this ends. */
-    for (rta_barge_state next; (next = next_state(b, c, w, on, gate, now)) != now;) {
+    for (rta_barge_state next; (next = next_state(b, c, w, window, onset, gate, now)) != now;) {
         if (now == RTA_BARGE_QUIET) b->silence = 0;
         now = next;
-        if (now == RTA_BARGE_QUIET || now == RTA_BARGE_FALSE || now == RTA_BARGE_CONFIRMED) break;
+        if (now == RTA_BARGE_STOPPING) b->sentences = window->sentences;
+        if (now == RTA_BARGE_QUIET || now == RTA_BARGE_CONFIRMED || now == RTA_BARGE_STOPPING || passed_through(now))
+            break;
     }
     if (w->speaking && now != RTA_BARGE_QUIET) b->segment = w->segment;
+    const bool confirmed = now == RTA_BARGE_CONFIRMED && before != now;
     const rta_barge_change change = {
-        .told = now != before, .before = before, .now = now, .actions = now == before ? 0 : wishes(c, before, now)};
+        .told = now != before, .before = before, .now = now, .actions = wishes(b, c, window->policy, confirmed, now)};
     b->state = now;
-    if (now == RTA_BARGE_FALSE) {
-        b->speech = 0;
+    if (passed_through(now)) {
+        forget(b);
         b->state = RTA_BARGE_QUIET;
     }
+    return change;
+}
+
+rta_barge_change rta_barge_peek(rta_barge *b, const rta_barge_config *c, const rta_peek *peek, rta_gate_state gate) {
+    const rta_barge_state before = (rta_barge_state)b->state;
+    rta_barge_change change = {.before = before, .now = before};
+    const bool heard = peek->probability >= 0.0f && !(peek->echo > c->echo_most); /* NaN: not */
+    const float p = heard ? peek->probability : 0.0f;
+    const bool onset = early_onset(b, c, p, peek->position_end);
+    remember(b, p, peek->position_end);
+    if (!rta_barge_wants_peeks(b, c) || !peek->speaking || peek->policy == RTA_POLICY_OFF || !onset) return change;
+    if (gate == RTA_GATE_SILENCE) {
+        forget(b);
+        b->onset = peek->position_end - HOP;
+    }
+    b->silence = 0;
+    b->segment = peek->segment;
+    b->state = RTA_BARGE_SUSPECTED;
+    change.told = true;
+    change.now = RTA_BARGE_SUSPECTED;
+    change.actions = wishes(b, c, peek->policy, false, RTA_BARGE_SUSPECTED);
     return change;
 }

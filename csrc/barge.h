@@ -1,28 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * barge.h: the user speaks while the agent speaks: from a suspicion to a flush, or to a false alarm. Pure: windows, the
- * gate's state and whether the agent speaks go in, wishes for the playout come out. Stepped after the gate.
+ * barge.h: the user speaks while the agent speaks: from a suspicion to a flush, a backchannel or a false alarm. Pure:
+ * windows, peeks, the gate's state and whether the agent speaks go in, wishes for the playout come out. Stepped after the
+ * gate; between two windows also with peeks, early looks at the window under way, each 8 ms.
  *
- *   Evidence is the speech since its onset: samples of windows at whose end the gate was RISING or SPEECH (a window below
- *   `off` is never one). Silence is samples of windows at SILENCE or FALLING; SPEECH sets it to 0, RISING leaves it as
- *   it is, so that clicks shorter than min_speech cannot keep the agent ducked or paused for ever.
+ *   Speech is windows at whose end the gate was RISING or SPEECH (a window below `off` is never one). Silence is windows at
+ *   SILENCE or FALLING; SPEECH sets it to 0, RISING leaves it as it is, so that clicks shorter than min_speech cannot
+ *   keep the agent ducked or paused for ever. Onset is where speech began. The gate hears what is left without the agent's
+ *   echo (rta_window.near), and nothing where the guard explains more than echo_most of it.
  *
- *   state       condition                                          next        wishes
- *   QUIET       agent speaking and p > on                          SUSPECTED   DUCK
- *   SUSPECTED   evidence >= pause_after                            LIKELY      PAUSE
- *   SUSPECTED,  evidence >= confirm_after and gate SPEECH          CONFIRMED   FLUSH, then RESUME if LIKELY, UNDUCK
- *   LIKELY      silence >= false_after                             FALSE       UNDUCK; if LIKELY: RESUME (_REWIND)
- *               agent not speaking (it ended, the session          QUIET       UNDUCK; if LIKELY: RESUME
- *               flushed it or paused it by itself)
- *   CONFIRMED   agent not speaking, or another segment             QUIET       no event; QUIET is then looked at again
- *   FALSE       is passed through within the step: its event is followed by QUIET without another event.
+ *   state       condition                                              next          wishes
+ *   QUIET       agent speaking and a window p > on, or an early onset  SUSPECTED     DUCK
+ *   SUSPECTED   speech >= pause_after                                  LIKELY        PAUSE
+ *   SUSPECTED,  it is a floor-taking (below) and gate SPEECH           CONFIRMED     FLUSH, then RESUME if paused, UNDUCK
+ *   LIKELY        the same under AFTER_SENTENCE                        STOPPING      none
+ *                 the same under PAUSE, DUCK_ONLY                      (stays, and is remembered)
+ *               silence >= false_after                                 FALSE,        UNDUCK; if paused: RESUME (_REWIND)
+ *               (>= doubt_after if there was no speech at all)         BACKCHANNEL,
+ *                                                                      KEPT
+ *               agent not speaking (it ended, the session flushed      QUIET         UNDUCK; if paused: RESUME
+ *               it or paused it by itself), or the policy is OFF
+ *   STOPPING    a sentence of the agent has ended                      CONFIRMED     FLUSH
+ *               agent not speaking                                     QUIET         none
+ *   CONFIRMED   agent not speaking, or another segment                 QUIET         no event; QUIET is then looked at again
+ *   FALSE, BACKCHANNEL, KEPT are passed through within the step: their event is followed by QUIET without another.
+ *     FALSE: hardly any speech (< backchannel_least). KEPT: a floor-taking that the policy did not let through: the agent
+ *     goes on, and what was said is to be answered after it. BACKCHANNEL: anything between: said, and no claim to the floor.
  *
- *   Every other transition gives BARGE_IN(mic = onset, decided = end, a = state now, b = state before, segment). One
- *   step may pass several states; it then gives the last as its one event, with the wishes that lead there. So the user
- *   who already talks when the agent starts has all his evidence and interrupts at once. To confirm, the gate must be
- *   at SPEECH: who silences the agent has an open turn and gets an answer. In SUSPECTED and LIKELY the engine's duck is
- *   set, in LIKELY its pause, in every other state neither. The next segment of a reply does not change suspicion.
- *   FALSE spends the evidence; otherwise it begins anew when the gate leaves SILENCE in QUIET or CONFIRMED.
+ *   Early onset (peeks, and windows): p has risen by onset_rise within 24 ms and is above onset_from, or is above
+ *   onset_sure. Rule and figures: docs/vad.md. Peeks only ever suspect.
+ *
+ *   Floor-taking: at least confirm_after since the onset, and its shape (below) is none of a backchannel's; or confirm_by,
+ *   whatever its shape. Where min_words > 0 and an STT counts words: when it has counted that many, and not before,
+ *   except that confirm_by * 3 of speech is enough without words. That much it also takes while the session says that the
+ *   words so far are a backchannel's (RTA_HINT_BACKCHANNEL).
+ *
+ *   policy (of the segment being spoken)   SUSPECTED ducks   LIKELY pauses   a floor-taking
+ *   IMMEDIATE                              yes               yes             flushes
+ *   PAUSE                                  yes               yes             is kept
+ *   DUCK_ONLY                              yes               no              is kept
+ *   AFTER_SENTENCE                         no                no              flushes after the sentence
+ *   OFF                                    QUIET for ever
+ *
+ *   Every transition but those said to be without gives BARGE_IN(mic = onset, decided = end, a = state now, b = state
+ *   before, segment). One step may pass several states; it then gives the last as its one event, with the wishes that
+ *   lead there. So the user who already talks when the agent starts has all his speech and interrupts at once. The next
+ *   segment of a reply does not change suspicion, but its policy does what it says at once.
+ *   FALSE, BACKCHANNEL and KEPT spend the speech; otherwise it begins anew when the gate leaves SILENCE in QUIET or
+ *   CONFIRMED.
  */
 #ifndef RTA_BARGE_H
 #define RTA_BARGE_H
@@ -39,8 +64,18 @@ typedef struct rta_barge_config { /* durations in samples at 16 kHz */
     bool enabled;                 /* act on the playout at all; false: it stays QUIET */
     float duck_gain;              /* on suspicion, 1 = do not duck */
     uint32_t duck_ramp_ms;        /* 0..10000 */
-    uint64_t pause_after, confirm_after, false_after;
+    uint64_t pause_after, false_after;
+    uint64_t confirm_after; /* soonest */
+    uint64_t confirm_by;    /* latest; >= confirm_after */
+    uint64_t doubt_after, backchannel_least;
     bool rewind_on_false;
+    bool early_onset;                             /* let the engine peek */
+    float onset_rise, onset_from, onset_sure;     /* 0..1 */
+    float echo_clear; /* 0..1: the echo's share, lately, below which the mic's own probability counts beside `near` */
+    float echo_most;                              /* 0..1; 1: the guard's share never silences the gate */
+    float loud_share; /* of the power of the loudest so far; what lies under it is a decay */
+    float change_least; /* movement of the sound's colour that a sentence shows; see barge.c */
+    uint32_t min_words; /* 0: words do not count */
 } rta_barge_config;
 
 typedef enum rta_barge_state {
@@ -48,7 +83,10 @@ typedef enum rta_barge_state {
     RTA_BARGE_SUSPECTED = 1,
     RTA_BARGE_LIKELY = 2,
     RTA_BARGE_CONFIRMED = 3, /* until the segment it cut is gone */
-    RTA_BARGE_FALSE = 4,     /* passed through in one step */
+    RTA_BARGE_FALSE = 4, /* passed through in one step */
+    RTA_BARGE_BACKCHANNEL = 5, /* the same */
+    RTA_BARGE_STOPPING = 6,
+    RTA_BARGE_KEPT = 7, /* passed through in one step */
 } rta_barge_state;
 
 /* What the caller is to do to the playout now (bits, to be done in this order: a flush comes before the resume that
@@ -62,11 +100,24 @@ enum {
     RTA_DO_RESUME_REWIND = 32
 };
 
+enum { RTA_BARGE_PAST = 3 /* probabilities of earlier looks, 8 ms apart */ };
+
 typedef struct rta_barge { /* plain data: copy it to checkpoint it */
-    uint32_t state;        /* rta_barge_state, never FALSE */
-    uint32_t pad;
-    uint64_t onset, speech, silence; /* of the evidence: mic position, samples */
-    uint64_t segment;                /* that suspicion or confirmation is about */
+    uint32_t state; /* rta_barge_state, never one that is passed through */
+    bool ducks, pauses; /* what is set on the playout */
+    bool took_floor; /* PAUSE, DUCK_ONLY: kept from it by the policy */
+    uint64_t onset, speech, silence; /* mic position, samples */
+    uint64_t segment; /* that suspicion or confirmation is about */
+    uint64_t sentences; /* when it began STOPPING */
+    uint32_t words; /* of the STT in this turn, 0: none or unknown */
+    uint32_t listens; /* 1: its words are a backchannel's */
+    float echo_lately; /* share of echo, smoothed over some windows */
+    float echo_level; /* mean square of the loudest window that was echo, slowly falling */
+    float past[RTA_BARGE_PAST]; /* p of the looks before, the latest first */
+    uint64_t past_end; /* position of the latest */
+    float loudest; /* power, decaying */
+    float colour, change; /* of the sound, and how much it moved since the onset */
+    uint64_t voiced; /* samples of loud speech since the onset */
 } rta_barge;
 
 typedef struct rta_barge_change {
@@ -75,9 +126,17 @@ typedef struct rta_barge_change {
     uint32_t actions;
 } rta_barge_change;
 
-/* AUDIO PATH. `on` is the gate's threshold; gate: its state after this window; rose: it left SILENCE in it. */
-rta_barge_change rta_barge_step(rta_barge *barge, const rta_barge_config *config, const rta_span *w, float on,
-                                rta_gate_state gate, bool rose);
+/* AUDIO PATH. `on` is the gate's threshold; gate: its state after this window; rose: it left SILENCE in it; span.p is what
+ * the gate heard. */
+rta_barge_change rta_barge_step(rta_barge *barge, const rta_barge_config *config, const rta_span *w,
+                                const rta_window *window, float on, rta_gate_state gate, bool rose);
+/* AUDIO PATH. A look between two windows; it may suspect and does nothing else. */
+rta_barge_change rta_barge_peek(rta_barge *barge, const rta_barge_config *config, const rta_peek *peek,
+                                rta_gate_state gate);
+/* Would a peek now matter? AUDIO PATH. */
+static inline bool rta_barge_wants_peeks(const rta_barge *b, const rta_barge_config *c) {
+    return c->enabled && c->early_onset && b->state == RTA_BARGE_QUIET;
+}
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+/* Tuned on scenes (rtaudio-bench scenes); see docs/barge-in.md for how much each matters. */
+static const float ECHO_STEP = 0.4f;    /* of the share of echo lately, in each window */
+static const float ECHO_MOSTLY = 0.5f;  /* share from which a window shows how loud the echo is */
+static const float ECHO_KEEPS = 0.997f; /* of that level, in each window: -4 dB in 10 s */
+static const float ECHO_ABOVE = 2.0f;   /* 3 dB */
+
 void rta_detector_defaults(rta_detector_config *config) {
     *config = (rta_detector_config){
         .window_samples = 512,
@@ -18,19 +24,34 @@ void rta_detector_defaults(rta_detector_config *config) {
                 .enabled = true,
                 .duck_gain = 0.25118864f, /* -12 dB */
                 .duck_ramp_ms = 20,
-                .pause_after = 1536,   /* 96 ms: three windows */
-                .confirm_after = 3584, /* 224 ms: seven windows */
-                .false_after = 6400,   /* 0.4 s */
+                .pause_after = 1536,       /* 96 ms: three windows */
+                .false_after = 6400,       /* 0.4 s */
+                .confirm_after = 6144,     /* 384 ms */
+                .confirm_by = 10240,       /* 640 ms */
+                .doubt_after = 2560,       /* 160 ms */
+                .backchannel_least = 1536, /* 96 ms */
                 .rewind_on_false = true,
+                .early_onset = true,
+                .onset_rise = 0.3f, /* the rule of docs/vad.md, more eager: a duck costs little */
+                .onset_from = 0.4f,
+                .onset_sure = 0.95f,
+                .echo_most = 0.75f,
+                .echo_clear = 0.3f,
+                .loud_share = 0.0630957f, /* -12 dB */
+                .change_least = 0.0f,
+                .min_words = 0,
             },
     };
     rta_mic_health_defaults(&config->mic);
     rta_turn_defaults(&config->turn);
 }
 
+static bool share(float value) { return value >= 0.0f && value <= 1.0f; }
+
 rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
-    const uint64_t durations[] = {c->gate.min_speech, c->gate.min_silence, c->barge.pause_after, c->barge.confirm_after,
-                                  c->barge.false_after};
+    const uint64_t durations[] = {c->gate.min_speech,     c->gate.min_silence,       c->barge.pause_after,
+                                  c->barge.confirm_after, c->barge.false_after,      c->barge.confirm_by,
+                                  c->barge.doubt_after,   c->barge.backchannel_least};
     const char *wrong = NULL;
     /* Comparisons are written so that a NaN fails them. */
     if (!(c->gate.off > 0.0f && c->gate.off <= c->gate.on && c->gate.on < 1.0f))
@@ -38,6 +59,13 @@ rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     else if (c->window_samples < 1 || c->window_samples > 16000) wrong = "window must be 1..16000 samples";
     else if (!(c->barge.duck_gain >= 0.0f && c->barge.duck_gain <= 1.0f)) wrong = "duck gain must be 0..1";
     else if (c->barge.duck_ramp_ms > 10000) wrong = "duck ramp must be at most 10 s";
+    else if (c->barge.confirm_by < c->barge.confirm_after) wrong = "confirm_by must be at least confirm_after";
+    else if (!share(c->barge.onset_rise) || !share(c->barge.onset_from) || !share(c->barge.onset_sure))
+        wrong = "onset_rise, onset_from and onset_sure must be 0..1";
+    else if (!share(c->barge.echo_clear)) wrong = "echo_clear must be 0..1";
+    else if (!share(c->barge.echo_most) || !share(c->barge.loud_share)) wrong = "echo_most and loud_share must be 0..1";
+    else if (!(c->barge.change_least >= 0.0f && c->barge.change_least <= 1000.0f))
+        wrong = "change_least must be 0..1000";
     for (size_t i = 0; !wrong && i < sizeof durations / sizeof *durations; i++)
         if (durations[i] > RTA_DETECTOR_LONGEST) wrong = "durations must be at most an hour";
     if (!wrong) rta_turn_check(&c->turn, &wrong);
@@ -80,6 +108,32 @@ static void tell_turn(const rta_turn_output *turn, rta_detector_output *out) {
     out->event_count += turn->count;
 }
 
+/* What the machines take for the probability that the user speaks. NaN: 0. */
+static float heard(rta_barge *b, const rta_barge_config *c, const rta_window *w) {
+    const float p = w->probability >= 0.0f ? w->probability : 0.0f;
+    const float echo = w->echo >= 0.0f ? w->echo : 0.0f;
+    b->echo_lately += ECHO_STEP * (echo - b->echo_lately);
+    if (!w->speaking) return p;
+    if (echo > ECHO_MOSTLY && w->mean_square > b->echo_level) b->echo_level = w->mean_square;
+    else b->echo_level *= ECHO_KEEPS;
+    if (echo > c->echo_most) return 0.0f;
+    if (!(w->near >= 0.0f)) return p;
+    /* What is left after the echo was taken out may be spoilt. The mic's own p counts as well where there is hardly any echo, and
+     * what is heard is louder than the echo was: the guard misses some of an echo that is as weak as the noise. */
+    const bool clear = b->echo_lately < c->echo_clear && w->mean_square >= ECHO_ABOVE * b->echo_level;
+    return clear && p > w->near ? p : w->near;
+}
+
+void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output) {
+    output->actions = 0;
+    output->event_count = 0;
+    if (peek->position_end <= d->position) return;
+    const rta_span w = {
+        .start = d->position, .end = peek->position_end, .decided = peek->position_end, .p = peek->probability};
+    const rta_barge_change change = rta_barge_peek(&d->barge, &d->config.barge, peek, (rta_gate_state)d->gate.state);
+    tell_barge(&d->barge, &change, &w, output);
+}
+
 void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_output *output) {
     output->actions = 0;
     output->event_count = 0;
@@ -91,8 +145,8 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
         .end = window->position_end,
         .samples = gone < whole ? gone : whole,
         .decided = window->decided > window->position_end ? window->decided : window->position_end,
-        .p = window->probability >= 0.0f ? window->probability : 0.0f, /* NaN: 0 */
-        .echo = window->echo >= 0.0f ? window->echo : 0.0f,            /* the same */
+        .p = heard(&d->barge, &c->barge, window),
+        .echo = window->echo >= 0.0f ? window->echo : 0.0f, /* NaN: 0 */
         .speaking = window->speaking != 0,
         .segment = window->segment,
     };
@@ -103,8 +157,10 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
     if (happened & RTA_GATE_STARTED) emit(output, RTA_EV_SPEECH_STARTED, d->gate.rise_at, &w);
     if (happened & RTA_GATE_ENDED) emit(output, RTA_EV_SPEECH_ENDED, d->gate.fall_at, &w);
 
+    d->barge.words = d->turn.hints.words;
+    d->barge.listens = d->turn.hints.backchannel;
     const rta_barge_change change =
-        rta_barge_step(&d->barge, &c->barge, &w, c->gate.on, gate, (happened & RTA_GATE_ROSE) != 0);
+        rta_barge_step(&d->barge, &c->barge, &w, window, c->gate.on, gate, (happened & RTA_GATE_ROSE) != 0);
     tell_barge(&d->barge, &change, &w, output);
 
     rta_turn_output turn;

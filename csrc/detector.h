@@ -66,6 +66,9 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
 void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
                            rta_detector_output *output);
 void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output);
+/* AUDIO PATH. An early look between two windows (barge.h); it changes no gate and no turn. Ignored where it does not lie
+ * beyond the last window. */
+void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output);
 
 #ifdef __cplusplus
 }

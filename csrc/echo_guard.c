@@ -20,6 +20,7 @@ enum {
     RATE = 8000,
     CALL = 4096,              /* samples a call may bring */
     RING = 8192,              /* samples at 8 kHz of either side that may wait: 1 s */
+    REST = 8192,              /* samples at 16 kHz of what is left that may wait */
     HISTORY = 128,            /* spectra of the reference kept: lags, filter, slack */
     QUIET_HOPS = 80,          /* 0.64 s */
     PATIENCE = 4,             /* hops a mic hop waits for its reference */
@@ -31,6 +32,7 @@ enum {
     LOSE_AFTER = 250,         /* looks without any echo: 8 s */
     BEHIND = 60 * 8,          /* alignment, samples at 8 kHz */
     AHEAD = 250 * 8,
+    RECENT = 4,               /* hops: 32 ms */
     MOST_AHEAD = 40,          /* hops of reference before its mic: HISTORY less the lags and the filter */
 };
 static const float SILENT = 1e-9f;        /* mean square of a frame that counts as silence: -90 dBFS */
@@ -45,7 +47,9 @@ static const float NOISE_UP = 1.0020f, NOISE_DOWN = 0.3f, NOISE_FIRST = 1e-3f, N
 static const float UNSURE = 1.0f;
 
 struct rta_echo_guard {
-    rta_resampler *ref_down, *mic_down;
+    rta_resampler *ref_down, *mic_down, *rest_up;
+    float rest[REST]; /* what is left of the mic, 16 kHz */
+    uint64_t rest_written, rest_read;
     float *scratch; /* of the resamplers */
     uint64_t scratch_samples;
     float ref[RING], mic[RING];
@@ -66,6 +70,7 @@ struct rta_echo_guard {
     uint32_t learnt[BANDS];
     bool noise_known;
     float energy, foreign; /* since the last share */
+    float energies[RECENT], foreigns[RECENT]; /* of the last hops, the latest at heard % RECENT */
     float share;
     uint64_t moved, starved, realigned;
 };
@@ -78,6 +83,7 @@ rta_status rta_echo_guard_create(rta_echo_guard **guard, uint32_t ref_rate) {
     memset(g, 0, bytes);
     rta_status status = rta_resampler_create(&g->ref_down, ref_rate, RATE);
     if (!status) status = rta_resampler_create(&g->mic_down, 16000, RATE);
+    if (!status) status = rta_resampler_create(&g->rest_up, RATE, 16000);
     if (!status) {
         const uint64_t a = rta_resampler_max_out(g->ref_down, CALL), b = rta_resampler_max_out(g->mic_down, CALL);
         g->scratch_samples = a > b ? a : b;
@@ -89,6 +95,7 @@ rta_status rta_echo_guard_create(rta_echo_guard **guard, uint32_t ref_rate) {
         return status;
     }
     memset(g->scratch, 0, g->scratch_samples * sizeof(float));
+    g->rest_written = 2 * RTA_ECHO_HOP; /* so that what is asked for is there, however the hops fall */
     rta_echo_delay_reset(&g->delay);
     rta_echo_filter_reset(&g->filter);
     for (unsigned n = 0; n < RTA_ECHO_FRAME; n++) g->hann[n] = rta_echo_hann(n);
@@ -104,6 +111,7 @@ void rta_echo_guard_destroy(rta_echo_guard *g) {
     if (!g) return;
     rta_resampler_destroy(g->ref_down);
     rta_resampler_destroy(g->mic_down);
+    rta_resampler_destroy(g->rest_up);
     free(g->scratch);
     free(g);
 }
@@ -300,11 +308,33 @@ static void measure(rta_echo_guard *g, uint64_t hop, const float *frame, const r
     }
 }
 
+/* `hop`: RTA_ECHO_HOP samples at 8 kHz. */
+static void leave(rta_echo_guard *g, const float *hop) {
+    float up[4 * RTA_ECHO_HOP];
+    uint64_t count = 0;
+    rta_resampler_process(g->rest_up, hop, RTA_ECHO_HOP, up, &count);
+    for (uint64_t i = 0; i < count; i++) g->rest[(g->rest_written + i) % REST] = up[i];
+    g->rest_written += count;
+}
+
+void rta_echo_guard_rest(rta_echo_guard *g, float *out, uint64_t count) {
+    for (uint64_t i = 0; i < count; i++) {
+        const bool there = g->rest_read < g->rest_written && g->rest_written - g->rest_read <= REST;
+        out[i] = there ? g->rest[g->rest_read % REST] : 0.0f;
+        g->rest_read++;
+    }
+    /* What the guard waits for comes later by as much silence from now on; its patience is the bound. */
+    if (g->rest_read > g->rest_written) g->rest_written = g->rest_read;
+}
+
+bool rta_echo_guard_found(const rta_echo_guard *g) { return g->locked; }
+
 static void hear_hop(rta_echo_guard *g) {
     float frame[RTA_ECHO_FRAME];
     g->mic_heard += RTA_ECHO_HOP;
     const uint64_t hop = g->mic_heard / RTA_ECHO_HOP - 1;
     rta_echo_spectrum mic;
+    const float energy = g->energy, foreign = g->foreign;
     frame_of(g->mic, g->mic_heard, frame);
     windowed(g, frame, &mic);
     const bool overrun = g->ref_framed / RTA_ECHO_HOP > hop + 1 + MOST_AHEAD; /* what belongs here was overwritten */
@@ -315,6 +345,8 @@ static void hear_hop(rta_echo_guard *g) {
         bands_of(&mic, bands);
         follow_noise(g, bands);
         memset(g->error, 0, sizeof g->error);
+        g->energies[hop % RECENT] = g->foreigns[hop % RECENT] = 0.0f;
+        leave(g, frame + RTA_ECHO_HOP);
         return;
     }
     seek(g, hop, &mic);
@@ -324,6 +356,9 @@ static void hear_hop(rta_echo_guard *g) {
         bands_of(&mic, bands);
         follow_noise(g, bands);
     }
+    g->energies[hop % RECENT] = g->energy - energy;
+    g->foreigns[hop % RECENT] = g->foreign - foreign;
+    leave(g, g->locked ? g->error + RTA_ECHO_HOP : frame + RTA_ECHO_HOP);
 }
 
 void rta_echo_guard_mic(rta_echo_guard *g, const float *samples, uint64_t count) {
@@ -349,6 +384,16 @@ float rta_echo_guard_share(rta_echo_guard *g) {
     g->share = share < 0.0f ? 0.0f : share;
     g->energy = g->foreign = 0.0f;
     return g->share;
+}
+
+float rta_echo_guard_share_now(const rta_echo_guard *g) {
+    float energy = 0.0f, foreign = 0.0f;
+    for (int i = 0; i < RECENT; i++) {
+        energy += g->energies[i];
+        foreign += g->foreigns[i];
+    }
+    const float share = energy > 0.0f ? 1.0f - foreign / energy : 0.0f;
+    return share < 0.0f ? 0.0f : share;
 }
 
 void rta_echo_guard_figures(const rta_echo_guard *g, rta_echo_figures *f) {

@@ -36,6 +36,8 @@
 extern "C" {
 #endif
 
+enum { RTA_ECHO_REST_DELAY = 320 /* 20 ms: a hop, and the filters down to 8 kHz and back */ };
+
 typedef struct rta_echo_guard rta_echo_guard;
 
 typedef struct rta_echo_figures {
@@ -58,6 +60,14 @@ void rta_echo_guard_ref(rta_echo_guard *guard, const float *samples, uint64_t co
 void rta_echo_guard_mic(rta_echo_guard *guard, const float *samples, uint64_t count);
 /* The share of what was heard since the last call. */
 float rta_echo_guard_share(rta_echo_guard *guard);
+/* The share of the last 32 ms that were heard; changes nothing. */
+float rta_echo_guard_share_now(const rta_echo_guard *guard);
+/* What was heard, without the echo that is explained: the next `count` samples at 16 kHz, as many as were given to
+ * rta_echo_guard_mic in all. They come RTA_ECHO_REST_DELAY late at most, and later by what the guard had to wait for
+ * its reference (32 ms at most; silence stands in the gap), and hold nothing above 4 kHz. Where nothing is found it is the mic. For those who listen for somebody else (ear.h). */
+void rta_echo_guard_rest(rta_echo_guard *guard, float *out, uint64_t count);
+/* LOCKED? */
+bool rta_echo_guard_found(const rta_echo_guard *guard);
 /* For lines whose two directions have clocks of their own (sound cards): keeps the counts together. Reference that is
  * more than 60 ms behind the mic is filled up with silence (nothing was put out); more than 250 ms ahead of it, the oldest
  * is passed over. Call it after ref and before mic. */

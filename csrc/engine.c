@@ -169,20 +169,17 @@ static void run_batch(rta_engine *e, uint32_t count) {
     vad->run(vad->model, count, e->states, e->windows_of, e->probabilities, e->scratch);
     rta_count(&e->batches, 1);
     rta_count(&e->windows, count);
-    for (uint32_t i = 0; i < count; i++) rta_line_decide(e->batch[i], e->probabilities[i]);
+    for (uint32_t i = 0; i < count; i++) rta_line_looked(e->batch[i], e->probabilities[i]);
 }
 
-/* One window of each line that has one; false: none had. */
+/* One look of each line that has one; false: none had. */
 static bool hear(rta_engine *e, const table *t) {
     uint32_t count = 0;
     bool any = false;
     for (uint32_t i = 0; i < t->count; i++) {
-        const float *window = rta_line_window(t->lines[i]);
-        if (!window) continue;
+        if (!rta_line_look(t->lines[i], &e->states[count], &e->windows_of[count])) continue;
         any = true;
         e->batch[count] = t->lines[i];
-        e->states[count] = t->lines[i]->state;
-        e->windows_of[count] = window;
         if (++count < e->max_batch) continue;
         run_batch(e, count);
         count = 0;

@@ -88,6 +88,7 @@ typedef struct rta_line_config {
     int64_t device_bound_ns;
     int wake_fd; /* write end of the process's wake-up, or -1 */
     bool outside_vad; /* probabilities come through rta_line_probability() */
+    bool observe; /* what barge-in wishes is told and journalled, and not done to the playout */
     const rta_stage *stage; /* NULL: none; outlives the line */
     uint32_t
         upstream_delay_samples; /* declared, at 16 kHz: what stands before the line (a feeder thread's canceller) */
@@ -105,6 +106,7 @@ typedef struct rta_engine_figures {
 typedef struct rta_line_figures {
     uint64_t input_taken, input_starved, input_dropped, input_bad; /* samples at the input rate */
     uint64_t mic_written, windows, out_pulled;
+    uint64_t peeks; /* early looks (ear.h) */
     uint64_t answers_dropped, windows_skipped; /* outside VAD: dropped at a full ring; heard as the one before */
     rta_turn_counts turn; /* questions and answers */
     uint64_t evidence_dropped, hints_dropped; /* at a full ring */

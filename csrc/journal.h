@@ -31,6 +31,7 @@ typedef enum rta_journal_kind {
     /* engine, between the windows where they took effect; the stamp is the mic position by which they did */
     RTA_J_TURN_EVIDENCE = 8, /* u64 question, rta_turn_evidence */
     RTA_J_TURN_HINT = 9,     /* rta_hint */
+    RTA_J_PEEK = 16, /* engine: rta_journal_peek; the stamp is its position */
 } rta_journal_kind;
 
 typedef struct rta_journal_record {
@@ -46,6 +47,14 @@ typedef struct rta_journal_window {
     uint32_t pad;
     uint64_t mic; /* position by which it took effect */
 } rta_journal_window;
+
+/* Payload of a PEEK: what the detector was told early, and what it wished. */
+typedef struct rta_journal_peek {
+    rta_peek peek;
+    uint32_t actions;
+    uint32_t pad;
+    uint64_t mic; /* position by which it took effect */
+} rta_journal_peek;
 
 typedef struct rta_journal rta_journal; /* one producer thread, one consumer thread */
 rta_status rta_journal_create(rta_journal **journal, uint64_t ring_bytes); /* power of two */

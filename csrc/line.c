@@ -117,6 +117,11 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->measured_count = written / RTA_VAD_WINDOW;
     if ((l->hears || l->answers) && l->skip) rta_port_probability_write(port, 0.0f);
     l->news = rta_port_news(port);
+    if (l->hears) status = rta_ear_init(&l->ear, vad, written, mic_samples);
+    if (status) {
+        rta_line_free(l);
+        return status;
+    }
     *line = l;
     return RTA_OK;
 }
@@ -135,6 +140,7 @@ void rta_line_free(rta_line *l) {
     free(l->pending);
     free(l->out);
     free(l->state);
+    rta_ear_free(&l->ear);
     free(l);
 }
 
@@ -259,6 +265,7 @@ static void feed(rta_line *l, uint64_t count, bool starved) {
     rta_count(&l->mic_written, fresh_count);
     if (!l->hears) return;
     memcpy(l->pending + l->pending_count, fresh, fresh_count * sizeof(float));
+    rta_ear_feed(&l->ear, rta_line_echo_rest(l->echo, fresh, fresh_count), fresh_count);
     l->pending_count += fresh_count;
     const uint64_t skipped = l->skip < l->pending_count ? l->skip : l->pending_count;
     l->pending_heard += skipped;
@@ -281,14 +288,23 @@ bool rta_line_take(rta_line *l) {
     return !paced && there > taken;
 }
 
-const float *rta_line_window(const rta_line *l) {
-    return l->pending_count - l->pending_heard >= RTA_VAD_WINDOW ? l->pending + l->pending_heard : NULL;
+bool rta_line_look(rta_line *l, float **state, const float **window) {
+    if (!l->hears) return false;
+    const bool peeks = rta_barge_wants_peeks(&l->detector.barge, &l->config.detector.barge) &&
+                       rta_playout_speaking(rta_port_playout_state(l->port), NULL);
+    l->near_look = rta_ear_look(&l->ear, l->heard_to + RTA_VAD_WINDOW, peeks, state, window);
+    if (l->near_look) return true;
+    if (l->pending_count - l->pending_heard < RTA_VAD_WINDOW) return false;
+    *state = l->state;
+    *window = l->pending + l->pending_heard;
+    return true;
 }
 
 /* ---- Decisions */
 
 /* In the order of the bits: the flush stands before the pause is lifted, so that no stale sample slips out between. */
 static void carry_out(const rta_line *l, uint32_t actions) {
+    if (l->config.observe) return;
     const rta_barge_config *d = &l->config.detector.barge;
     rta_playout_controls *controls = rta_port_engine_controls(l->port);
     const uint32_t ramp = (uint32_t)((uint64_t)d->duck_ramp_ms * l->rate / 1000);
@@ -313,6 +329,7 @@ static void tell(rta_line *l, const rta_detector_output *output) {
 
 /* The next window's probability is known. */
 static void decide(rta_line *l, float probability) {
+    const rta_playout_engine *playout = rta_port_playout_state(l->port);
     rta_journal_window told = {.mic = rta_port_mic_written(l->port)};
     rta_detector_output output;
     l->heard_last = probability;
@@ -325,7 +342,10 @@ static void decide(rta_line *l, float probability) {
                                .starved = heard.starved};
     told.window.echo = rta_line_echo_share(l->echo, l->heard_to);
     if (l->answers) told.window.decided = told.mic;
-    told.window.speaking = rta_playout_speaking(rta_port_playout_state(l->port), &told.window.segment);
+    told.window.speaking = rta_playout_speaking(playout, &told.window.segment);
+    told.window.policy = rta_playout_policy(playout, &told.window.sentences);
+    told.window.near = NAN;
+    if (l->hears) rta_ear_tell(&l->ear, l->heard_to, &told.window);
     rta_detector_step(&l->detector, &told.window, &output);
     told.actions = output.actions;
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_WINDOW, l->heard_to, &told, sizeof told, NULL, 0);
@@ -333,11 +353,34 @@ static void decide(rta_line *l, float probability) {
     rta_port_probability_write(l->port, probability);
     tell(l, &output);
     rta_count(&l->windows, 1);
+    if (l->hears) rta_ear_listen(&l->ear, told.window.speaking, l->state, l->heard_to);
 }
 
-void rta_line_decide(rta_line *l, float probability) {
-    l->pending_heard += RTA_VAD_WINDOW;
-    decide(l, probability);
+static void peek(rta_line *l, uint64_t position, float probability) {
+    const rta_playout_engine *playout = rta_port_playout_state(l->port);
+    rta_journal_peek told = {.peek = {.position_end = position, .probability = probability},
+                             .mic = rta_port_mic_written(l->port)};
+    rta_detector_output output;
+    uint64_t sentences;
+    told.peek.speaking = rta_playout_speaking(playout, &told.peek.segment);
+    told.peek.policy = rta_playout_policy(playout, &sentences);
+    told.peek.echo = rta_line_echo_share_now(l->echo);
+    rta_detector_peek(&l->detector, &told.peek, &output);
+    told.actions = output.actions;
+    rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_PEEK, position, &told, sizeof told, NULL, 0);
+    if (output.actions) carry_out(l, output.actions);
+    for (uint32_t i = 0; i < output.event_count; i++) rta_port_event(l->port, &output.events[i]);
+    rta_count(&l->peeks, 1);
+}
+
+void rta_line_looked(rta_line *l, float probability) {
+    uint64_t position;
+    if (!l->near_look) {
+        l->pending_heard += RTA_VAD_WINDOW;
+        decide(l, probability);
+    } else if (rta_ear_looked(&l->ear, l->heard_to + RTA_VAD_WINDOW, probability, &position)) {
+        peek(l, position, probability);
+    }
 }
 
 void rta_line_take_answers(rta_line *l) {
@@ -401,6 +444,7 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
         .input_bad = __atomic_load_n(&l->input_bad, __ATOMIC_RELAXED),
         .mic_written = __atomic_load_n(&l->mic_written, __ATOMIC_RELAXED),
         .windows = __atomic_load_n(&l->windows, __ATOMIC_RELAXED),
+        .peeks = __atomic_load_n(&l->peeks, __ATOMIC_RELAXED),
         .answers_dropped = __atomic_load_n(&l->answers_dropped, __ATOMIC_RELAXED),
         .windows_skipped = __atomic_load_n(&l->windows_skipped, __ATOMIC_RELAXED),
         .turn =

@@ -7,6 +7,7 @@
 #ifndef RTA_LINE_H
 #define RTA_LINE_H
 
+#include "ear.h"
 #include "engine.h"
 #include "line_echo.h"
 #include "resample.h"
@@ -68,12 +69,14 @@ struct rta_line {
     rta_mic_meter meter;
     rta_mic_window *measured; /* of windows not yet decided: window k in k % measured_size */
     uint64_t measured_size, measured_count; /* power of two; windows measured, as a count of the mic clock */
+    rta_ear ear; /* without memory where no kernel hears */
     float *state;   /* of the VAD */
     float *chunk;   /* input of one tick */
     float *fresh;   /* the same at 16 kHz */
     float *pending; /* 16 kHz samples not yet heard: [heard, count) */
     float *out;     /* output of one tick */
     uint64_t chunk_samples, pending_heard, pending_count;
+    bool near_look; /* the look under way is the ear's */
     uint64_t skip; /* samples up to the first whole window of the mic clock */
     uint64_t ticks;
     uint64_t heard_to; /* mic position of the end of the last window */
@@ -81,7 +84,7 @@ struct rta_line {
     uint64_t starved_untold, starving_ticks;
     uint64_t news; /* as last signalled */
     rta_turn_counts turn_counts; /* the detector's, for those who read figures */
-    uint64_t input_taken, input_starved, input_bad, mic_written, windows, windows_skipped, out_pulled;
+    uint64_t input_taken, input_starved, input_bad, mic_written, windows, peeks, windows_skipped, out_pulled;
 };
 
 /* One tick is at most 100 ms. RTA_INVALID, RTA_NOMEM. */
@@ -90,10 +93,11 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
 
 /* AUDIO PATH, the step. Takes what is due (paced), or a part of what is there (device): true if there may be more. */
 bool rta_line_take(rta_line *line);
-/* The next whole window, in place until the next take; NULL: none. */
-const float *rta_line_window(const rta_line *line);
-/* That window's probability: steps the detector, carries out its wishes, tells the session. */
-void rta_line_decide(rta_line *line, float probability);
+/* The next look to be taken at what was heard: a peek, the near window (ear.h) or the mic's window, in this order; the
+ * samples stay in place until the next take, the state is to be run on. False: none. */
+bool rta_line_look(rta_line *line, float **state, const float **window);
+/* What that look gave: a window steps the detector, whose wishes are carried out, and the session is told. */
+void rta_line_looked(rta_line *line, float probability);
 /* The same for what an outside VAD has answered. */
 void rta_line_take_answers(rta_line *line);
 /* Evidence and hints that have come: they take effect now. */

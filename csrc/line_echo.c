@@ -7,8 +7,9 @@
 
 enum {
     PIECE = 2048,     /* samples of the tap at a time */
+    REST = 4096, /* samples of the mic that come at once, at most: a tick of 100 ms and a stage's frame are less */
     REFERENCE = 8192, /* 16 kHz samples of reference that may wait at a stage: 0.5 s */
-    BEHIND = 960,     /* a stage's reference on a device line, as in echo_guard.h: 60 ms, 250 ms */
+    BEHIND = 960, /* a stage's reference on a device line, as in echo_guard.h: 60 ms, 250 ms */
     AHEAD = 4000,
 };
 
@@ -18,6 +19,7 @@ struct rta_line_echo {
     rta_history_reader tap;
     uint64_t lost_told; /* of the tap's samples */
     float piece[PIECE];
+    float rest[REST];
     float shares[RTA_LINE_SHARES]; /* of the window that ends at 512 * (i + 1), i modulo the length */
     /* the stage's */
     const rta_stage *stage; /* NULL: none */
@@ -195,6 +197,14 @@ void rta_line_echo_heard(rta_line_echo *e, uint64_t position, const float *sampl
         tell(e);
     }
 }
+
+const float *rta_line_echo_rest(rta_line_echo *e, const float *samples, uint64_t count) {
+    if (!e->guard || count > REST) return samples;
+    rta_echo_guard_rest(e->guard, e->rest, count); /* always taken, so that it stays in step */
+    return rta_echo_guard_found(e->guard) ? e->rest : samples;
+}
+
+float rta_line_echo_share_now(const rta_line_echo *e) { return e->guard ? rta_echo_guard_share_now(e->guard) : 0.0f; }
 
 float rta_line_echo_share(const rta_line_echo *e, uint64_t position_end) {
     return e->guard && position_end ? e->shares[(position_end / RTA_VAD_WINDOW - 1) % RTA_LINE_SHARES] : 0.0f;

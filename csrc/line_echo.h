@@ -30,6 +30,11 @@ void rta_line_echo_take_reference(rta_line_echo *echo);
 const float *rta_line_echo_stage(rta_line_echo *echo, const float *samples, uint64_t count, uint64_t *given);
 /* `samples` enter the mic ring at `position`. */
 void rta_line_echo_heard(rta_line_echo *echo, uint64_t position, const float *samples, uint64_t count);
+/* What is left of `samples`, just given to rta_line_echo_heard, without the echo: as many, in place until the next call;
+ * the samples themselves where no echo is known. */
+const float *rta_line_echo_rest(rta_line_echo *echo, const float *samples, uint64_t count);
+/* Share of the last 32 ms. */
+float rta_line_echo_share_now(const rta_line_echo *echo);
 /* Share of the window that ends at `position_end`; 0 where there is none. */
 float rta_line_echo_share(const rta_line_echo *echo, uint64_t position_end);
 

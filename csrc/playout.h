@@ -60,6 +60,7 @@ enum {
     RTA_PLAYOUT_WORDS = 4096,    /* text entries per segment (session side); RTA_FULL beyond */
     RTA_PLAYOUT_CONSUMER_WORDS = 512, /* word starts per segment that a rewind can go to; later ones are not kept */
     RTA_PLAYOUT_MARKS = 32,      /* marks per segment; RTA_FULL beyond */
+    RTA_PLAYOUT_SENTENCES = 64,  /* sentence ends per segment; RTA_FULL beyond */
     RTA_PLAYOUT_REMEMBERED = 256, /* segments whose account the writer can still give */
 };
 
@@ -71,16 +72,18 @@ typedef struct rta_playout_config {
 } rta_playout_config;
 
 typedef enum rta_op_kind {
-    RTA_OP_OPEN = 1,  /* a, b = how often the session side, the engine side had flushed */
+    RTA_OP_OPEN = 1,  /* a, b = how often the session side, the engine side had flushed; policy */
     RTA_OP_WRITE = 2, /* a = samples, now in the sample ring */
     RTA_OP_END = 3,
     RTA_OP_WORD = 4, /* a = sample within the segment at which a word starts */
     RTA_OP_MARK = 5, /* a = sample within the segment, b = mark id */
+    RTA_OP_SENTENCE = 6, /* a = sample within the segment at which a sentence of the agent ends */
 } rta_op_kind;
 
 typedef struct rta_op {
     uint64_t segment, a, b;
-    uint32_t kind, pad;
+    uint32_t kind;
+    uint32_t policy; /* OPEN: rta_barge_policy; else 0 */
 } rta_op; /* 32 bytes */
 
 /* Control words of one side; any thread of that side may write them (atomic read-modify-write, lock-free). */
@@ -117,7 +120,8 @@ typedef struct rta_playout_slot { /* the consumer's account of segment `id`, in 
     uint64_t id, begin, received; /* received = samples of WRITE ops taken */
     uint64_t played, dropped, replayed;
     uint64_t high; /* furthest sample ever put out (count from begin) */
-    uint32_t state, pad;
+    uint32_t state;
+    uint32_t policy; /* rta_barge_policy */
 } rta_playout_slot;
 
 typedef struct rta_playout_pull_log { /* one pull, for positions as heard */
@@ -132,7 +136,9 @@ typedef struct rta_playout_engine { /* written by the consumer, `controls` by an
     rta_ring_consumer ops, samples; /* samples.read trails the read position by the history kept */
     uint64_t attached;              /* 1 while a consumer holds the role */
     uint64_t bound; /* token of the writer that this account and the two counters above are about */
-    uint64_t pad0[6];
+    uint64_t policy;    /* of the segment `speaking` */
+    uint64_t sentences; /* sentence ends played since the consumer was made; the end of a segment is one */
+    uint64_t pad0[4];
     uint32_t seq, paused; /* seqlock of all below; paused: 1 in HOLD */
     uint64_t read, high;  /* positions */
     uint64_t played, dropped, replayed, silence, concealed, pulled, underruns, faults, pulls;
@@ -162,7 +168,7 @@ typedef struct rta_playout_writer rta_playout_writer;
 rta_status rta_playout_writer_create(rta_playout_writer **w, const rta_playout_config *config, rta_playout_session *own,
                                      const rta_playout_engine *peer);
 void rta_playout_writer_destroy(rta_playout_writer *w);
-rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment);
+rta_status rta_playout_open(rta_playout_writer *w, rta_barge_policy policy, uint64_t *segment);
 /* Takes as much as there is room for; *accepted tells how much (RTA_FULL only if 0 of count > 0). */
 rta_status rta_playout_write(rta_playout_writer *w, uint64_t segment, const float *samples, uint64_t count,
                              uint64_t *accepted);
@@ -173,6 +179,9 @@ rta_status rta_playout_end(rta_playout_writer *w, uint64_t segment);
 rta_status rta_playout_add_text(rta_playout_writer *w, uint64_t segment, uint64_t sample, uint32_t text_offset,
                                 bool word_start);
 rta_status rta_playout_add_mark(rta_playout_writer *w, uint64_t segment, uint64_t sample, uint64_t mark);
+/* A sentence (or clause) of the agent ends at `sample`: where RTA_POLICY_AFTER_SENTENCE may cut. Before or after the audio;
+ * one that comes when it was already played counts when it comes. RTA_LOST: the segment is gone. */
+rta_status rta_playout_add_sentence_end(rta_playout_writer *w, uint64_t segment, uint64_t sample);
 /* Text offset of the last entry at or before `sample` (0 if none). */
 rta_status rta_playout_text_offset(const rta_playout_writer *w, uint64_t segment, uint64_t sample, uint32_t *offset);
 /* Loads looped background sound; RTA_BUSY while the consumer still uses the old one (switch it off, then try again). */
@@ -234,6 +243,8 @@ typedef struct rta_playout_inputs {
 void rta_playout_inputs_seen(const rta_playout_consumer *c, rta_playout_inputs *inputs);
 /* Is a segment sounding or waiting to (not paused by the session)? For the detector. AUDIO PATH, engine side. */
 bool rta_playout_speaking(const rta_playout_engine *engine, uint64_t *segment);
+/* How that segment may be interrupted, and how many sentence ends were played so far (it only grows). AUDIO PATH. */
+rta_barge_policy rta_playout_policy(const rta_playout_engine *engine, uint64_t *sentences);
 
 #ifdef __cplusplus
 }

@@ -38,7 +38,7 @@ static void reset_account(rta_playout_consumer *c) {
     for (int i = 0; i < SEGMENTS; i++) {
         segment *s = &c->segments[i];
         memset(&s->account, 0, sizeof s->account);
-        s->words = s->marks = s->fired = 0;
+        s->words = s->marks = s->fired = s->sentences = 0;
         s->ended = true;
     }
     c->ops_taken = 0;
@@ -216,6 +216,8 @@ static void publish(rta_playout_consumer *c, const rta_playout_pull_log *log) {
     bool speaking = s && !c->session_paused && c->stage != DIE && (s->account.received > s->consumed || !s->ended) &&
                     (s->account.received > 0);
     RTA_STORE(own->current, current);
+    RTA_STORE(own->policy, s ? s->account.policy : RTA_POLICY_IMMEDIATE);
+    RTA_STORE(own->sentences, c->sentences);
     RTA_STORE_REL(own->speaking, speaking ? current : 0);
     RTA_STORE(own->background_taken, c->background_envelope ? 1 : c->background_word);
     for (uint64_t dirty = c->dirty; dirty; dirty &= dirty - 1) {

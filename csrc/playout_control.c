@@ -58,6 +58,12 @@ bool rta_playout_speaking(const rta_playout_engine *engine, uint64_t *segment) {
     return id != 0;
 }
 
+rta_barge_policy rta_playout_policy(const rta_playout_engine *engine, uint64_t *sentences) {
+    const uint64_t policy = RTA_LOAD(engine->policy);
+    *sentences = RTA_LOAD(engine->sentences);
+    return policy <= RTA_POLICY_OFF ? (rta_barge_policy)policy : RTA_POLICY_IMMEDIATE;
+}
+
 bool rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket) {
     return RTA_LOAD_ACQ(engine->flush_taken_engine) >= ticket;
 }

@@ -31,9 +31,10 @@ static bool earlier_all_ended(rta_playout_consumer *c, uint64_t id) {
 
 static void op_open(rta_playout_consumer *c, const rta_op *op) {
     segment *s = segment_of(c, op->segment);
+    const bool possible = op->policy <= RTA_POLICY_OFF && op->b <= RTA_LOAD(c->own->controls.flush);
     bool reusable = s->account.id == 0 || (s->account.id < c->head && s->ended) ||
                     (s->account.state == RTA_SEGMENT_CUT && s->ended);
-    if (op->segment != c->next || !reusable || op->b > RTA_LOAD(c->own->controls.flush)) {
+    if (op->segment != c->next || !reusable || !possible) {
         fault(c);
         return;
     }
@@ -41,10 +42,12 @@ static void op_open(rta_playout_consumer *c, const rta_op *op) {
     s->account.id = op->segment;
     s->account.begin = c->position_end;
     s->account.state = RTA_SEGMENT_QUEUED;
+    s->account.policy = op->policy;
     s->epoch = (epoch){op->a, op->b};
     s->consumed = 0;
     s->ended = false;
-    s->words = s->marks = s->fired = 0;
+    s->words = s->marks = s->fired = s->sentences = 0;
+    s->sentences_played = 0;
     c->next++;
     touch(c, s);
 }
@@ -95,6 +98,15 @@ static void take_op(rta_playout_consumer *c, const rta_op *op) {
         }
         s->mark_at[s->marks] = op->a;
         s->mark_id[s->marks++] = op->b;
+        c->marks_came = true;
+        break;
+    case RTA_OP_SENTENCE:
+        s = known(c, op->segment);
+        if (!s || s->sentences == SENTENCES) {
+            fault(c);
+            break;
+        }
+        s->sentence_at[s->sentences++] = op->a;
         c->marks_came = true;
         break;
     default: fault(c); break;

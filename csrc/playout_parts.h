@@ -9,7 +9,12 @@
 #include "event.h"
 #include "playout_shared.h"
 
-enum { SEGMENTS = RTA_PLAYOUT_SEGMENTS, MARKS = RTA_PLAYOUT_MARKS, WORDS = RTA_PLAYOUT_CONSUMER_WORDS };
+enum {
+    SEGMENTS = RTA_PLAYOUT_SEGMENTS,
+    MARKS = RTA_PLAYOUT_MARKS,
+    SENTENCES = RTA_PLAYOUT_SENTENCES,
+    WORDS = RTA_PLAYOUT_CONSUMER_WORDS
+};
 enum { MAX_PULL = 65536 };
 
 typedef enum stage { PLAY, PARK, HOLD, DIE } stage;
@@ -27,6 +32,9 @@ typedef struct segment {
     uint32_t words, marks, fired;
     uint64_t word[WORDS];
     uint64_t mark_at[MARKS], mark_id[MARKS];
+    uint32_t sentences; /* ends that are known, and in bits which of them were played */
+    uint64_t sentences_played;
+    uint64_t sentence_at[SENTENCES];
 } segment;
 
 /* A gain that moves linearly from one value to another over a number of output samples; value by position, not by
@@ -58,6 +66,7 @@ struct rta_playout_consumer {
     uint64_t read, low, high, played, dropped, replayed, silence, concealed, pulled, underruns, faults, pulls;
     uint64_t flush_taken_session, flush_taken_engine, pull_log_count;
     uint64_t out; /* samples put out since the consumer was made; the tap's clock */
+    uint64_t sentences; /* ends played since the consumer was made */
     uint64_t dirty; /* slots to publish */
 
     /* segments: ids [head, next) are live */
@@ -103,7 +112,7 @@ static inline bool steady(const ramp *r) { return r->at >= r->length; }
 void rta_consumer_emit(rta_playout_consumer *c, uint32_t kind, uint64_t id, uint64_t offset, uint64_t a, uint64_t b,
                        uint64_t high, uint32_t flags, float value);
 void rta_consumer_take_ops(rta_playout_consumer *c);
-/* Fires what has been played; whole: the segment is done, so also marks at its end. */
+/* Fires what has been played, marks and sentence ends; whole: the segment is done, so also those at its end. */
 void rta_consumer_fire_marks(rta_playout_consumer *c, segment *s, uint64_t offset, bool whole);
 /* Drops what is left of the head, which is cut. */
 void rta_consumer_drop_rest(rta_playout_consumer *c, segment *s, uint64_t offset);

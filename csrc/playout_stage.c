@@ -18,6 +18,11 @@ void rta_consumer_fire_marks(rta_playout_consumer *c, segment *s, uint64_t offse
         rta_consumer_emit(c, RTA_EV_MARK, s->account.id, ago < offset ? offset - ago : 0, s->mark_id[i], s->mark_at[i],
                           0, 0, 0);
     }
+    for (uint32_t i = 0; i < s->sentences; i++) {
+        if (s->sentences_played >> i & 1 || !(s->sentence_at[i] <= s->account.high || whole)) continue;
+        s->sentences_played |= 1ull << i;
+        c->sentences++;
+    }
 }
 
 /* ---- The output stage */
@@ -40,6 +45,7 @@ void rta_consumer_drop_rest(rta_playout_consumer *c, segment *s, uint64_t offset
 
 static void finish(rta_playout_consumer *c, segment *s, uint64_t offset) {
     s->account.state = RTA_SEGMENT_DONE;
+    c->sentences++;
     rta_consumer_fire_marks(c, s, offset, true);
     rta_consumer_emit(c, RTA_EV_SEGMENT_DONE, s->account.id, offset, s->account.played, s->account.replayed,
                       s->account.high, 0, 0);

@@ -18,7 +18,7 @@ typedef struct text_entry {
 
 typedef struct remembered {
     uint64_t id, epoch_session, epoch_engine, begin, written, refused, heard_now;
-    uint32_t marks, text_count, text_room;
+    uint32_t marks, sentences, text_count, text_room;
     bool ended, placed, final; /* placed: begin is known; final: `last` is the consumer's closed account */
     rta_playout_slot last;
     text_entry *text; /* sorted by sample */
@@ -177,7 +177,8 @@ static bool end_what_was_cut(rta_playout_writer *w) {
     return true;
 }
 
-rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment) {
+rta_status rta_playout_open(rta_playout_writer *w, rta_barge_policy policy, uint64_t *segment) {
+    if ((uint32_t)policy > RTA_POLICY_OFF) return RTA_INVALID;
     end_what_was_cut(w);
     if (w->next > RTA_PLAYOUT_SEGMENTS) {
         remembered *before = recall(w, w->next - RTA_PLAYOUT_SEGMENTS);
@@ -185,6 +186,7 @@ rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment) {
     }
     rta_op op = {.segment = w->next,
                  .kind = RTA_OP_OPEN,
+                 .policy = policy,
                  .a = __atomic_load_n(&w->own->controls.flush, __ATOMIC_SEQ_CST),
                  .b = __atomic_load_n(&w->peer->controls.flush, __ATOMIC_SEQ_CST)};
     if (!push_op(w, &op, NULL)) return RTA_FULL;
@@ -293,6 +295,16 @@ rta_status rta_playout_add_mark(rta_playout_writer *w, uint64_t segment, uint64_
     rta_op op = {.segment = segment, .a = sample, .b = mark, .kind = RTA_OP_MARK};
     if (!push_op(w, &op, NULL)) return RTA_FULL;
     s->marks++;
+    return RTA_OK;
+}
+
+rta_status rta_playout_add_sentence_end(rta_playout_writer *w, uint64_t segment, uint64_t sample) {
+    remembered *s = recall(w, segment);
+    if (!s || s->final) return RTA_LOST;
+    if (s->sentences == RTA_PLAYOUT_SENTENCES) return RTA_FULL;
+    rta_op op = {.segment = segment, .a = sample, .kind = RTA_OP_SENTENCE};
+    if (!push_op(w, &op, NULL)) return RTA_FULL;
+    s->sentences++;
     return RTA_OK;
 }
 

@@ -66,7 +66,7 @@ static rta_status measure(rta_port_measurement *result, rta_port_engine *engine,
     if (!batch) return RTA_NOMEM;
     rta_status status = rta_playout_attach(rta_port_consumer(engine));
     if (status == RTA_OK) {
-        status = rta_playout_open(rta_port_writer(session), &segment);
+        status = rta_playout_open(rta_port_writer(session), RTA_POLICY_IMMEDIATE, &segment);
         for (uint64_t b = 0; status == RTA_OK && b < batches; b++) {
             status = run_batch(engine, session, segment, batch, batch_samples, frame, &position, &batch_ns[b],
                                &result->mismatches);

@@ -166,8 +166,9 @@ void rta_turn_step(rta_turn *t, const rta_turn_config *c, const rta_span *w, con
     t->segment = w->speaking ? w->segment : 0;
     t->barge = barge;
     if (happened & RTA_GATE_STARTED) speech_started(t, c, w, gate, out);
-    if (change->told &&
-        (change->now == RTA_BARGE_CONFIRMED || (change->now == RTA_BARGE_FALSE && t->outcome != RTA_BARGE_CONFIRMED)))
+    const bool final =
+        change->now == RTA_BARGE_FALSE || change->now == RTA_BARGE_BACKCHANNEL || change->now == RTA_BARGE_KEPT;
+    if (change->told && (change->now == RTA_BARGE_CONFIRMED || (final && t->outcome != RTA_BARGE_CONFIRMED)))
         t->outcome = change->now;
     switch ((rta_turn_state)t->state) {
     case RTA_TURN_IDLE: break;

@@ -24,6 +24,8 @@ typedef struct rta_vad_kernel {
      * window_samples floats; probabilities[i] out. A row's result never depends on its batch (law 5). */
     void (*run)(const void *model, uint32_t batch, float *const *states, const float *const *windows,
                 float *probabilities, void *scratch);
+    /* The last so many floats of a state are the last samples before the window to come; 0: no peeks (ear.h). */
+    uint32_t context_samples;
 } rta_vad_kernel;
 
 #ifdef __cplusplus

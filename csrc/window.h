@@ -14,6 +14,17 @@
 extern "C" {
 #endif
 
+enum { RTA_WINDOW_HOPS = 4, RTA_PEEK_SAMPLES = 128 };
+
+/* How the segment being spoken may be interrupted; barge.h says what each means. */
+typedef enum rta_barge_policy {
+    RTA_POLICY_IMMEDIATE = 0,
+    RTA_POLICY_PAUSE = 1,
+    RTA_POLICY_DUCK_ONLY = 2,
+    RTA_POLICY_AFTER_SENTENCE = 3,
+    RTA_POLICY_OFF = 4,
+} rta_barge_policy;
+
 typedef struct rta_window {
     uint64_t position_end; /* mic samples at 16 kHz, just after the window */
     uint64_t segment;      /* id of the segment being spoken, 0: none */
@@ -25,7 +36,23 @@ typedef struct rta_window {
     uint32_t clipped;  /* samples */
     uint32_t starved;  /* samples that are silence of our own; the whole window where nothing was measured */
     uint64_t decided;  /* mic position by which the probability was there, not before position_end; 0: that */
+    uint32_t policy;       /* rta_barge_policy of the segment */
+    float near; /* while the agent speaks: of speech in what is left without its echo; NaN: nobody listened there */
+    uint64_t sentences; /* sentence ends of the agent's that were played so far: rta_playout_policy() */
+    /* Of each 8 ms of what was heard there (else of the mic): mean square, and that of the difference from sample to sample. */
+    float power[RTA_WINDOW_HOPS], edge[RTA_WINDOW_HOPS];
 } rta_window;
+
+/* A look at the window under way, 8, 16 or 24 ms into it: the same model on the last 512 samples, from the state of the
+ * last whole window; nothing of it is kept. Only while the agent speaks. */
+typedef struct rta_peek {
+    uint64_t position_end;
+    uint64_t segment;
+    uint32_t speaking;
+    uint32_t policy;
+    float probability; /* of speech in what is left without the agent's echo */
+    float echo; /* as in a window, of the last 32 ms */
+} rta_peek;
 
 /* A window as the machines see it: checked, with its length. */
 typedef struct rta_span {

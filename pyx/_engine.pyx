@@ -13,8 +13,9 @@ import weakref
 cimport cython
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
-from libc.math cimport pow
+from libc.math cimport NAN, pow
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memset
 
 import numpy as np
 
@@ -45,6 +46,7 @@ cdef int64_t nanoseconds(double seconds, str name, double longest_s) except -1:
     return <int64_t>(seconds * 1e9 + 0.5)
 
 
+include "barge.pxi"
 include "mic_health.pxi"
 include "detector.pxi"
 include "echo.pxi"
@@ -198,6 +200,7 @@ cdef class Line:
             "input_bad": f.input_bad,
             "mic_written": f.mic_written,
             "windows": f.windows,
+            "peeks": f.peeks,
             "out_pulled": f.out_pulled,
             "answers_dropped": f.answers_dropped,
             "windows_skipped": f.windows_skipped,
@@ -294,7 +297,7 @@ cdef class Engine:
 
     def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
-            bint outside_vad=False, object stage=None, double upstream_delay_s=0.0):
+            bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -318,6 +321,7 @@ cdef class Engine:
         config.kind = RTA_LINE_DEVICE if kind == "device" else RTA_LINE_PACED
         config.input_rate = input_rate
         config.outside_vad = outside_vad
+        config.observe = observe
         config.stage = stage_of(stage)
         if not 0 <= upstream_delay_s <= 1:
             raise ValueError(f"upstream_delay_s must be 0..1 seconds, not {upstream_delay_s}")

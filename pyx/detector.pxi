@@ -12,13 +12,8 @@ cdef dict HINTS = {
     "asked": RTA_HINT_ASKED,
     "thinking": RTA_HINT_THINKING,
 }
-cdef tuple BARGES = ("quiet", "suspected", "likely", "confirmed", "false")
+cdef tuple BARGES = ("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept")
 
-
-cdef uint64_t mic_samples(double seconds, str name) except? 0xffffffffffffffff:
-    if not (0 <= seconds <= 3600):
-        raise ValueError(f"{name} must be 0..3600 seconds, not {seconds}")
-    return <uint64_t>(seconds * RTA_MIC_RATE + 0.5)
 
 
 cdef int evidence_of(object values, rta_turn_evidence *evidence) except -1:
@@ -109,20 +104,24 @@ cdef class DetectorConfig:
 
     cdef rta_detector_config config
     cdef readonly TurnConfig turn
+    cdef readonly BargeConfig barge
     cdef readonly double on, off, min_speech_s, min_silence_s
-    cdef readonly bint barge_in
-    cdef readonly double duck_db, duck_ramp_s, pause_after_s, confirm_after_s, false_after_s
-    cdef readonly bint rewind_on_false
     cdef readonly MicConfig mic
 
     def __init__(self, *, double on=0.5, double off=0.35, double min_speech_s=0.064, double min_silence_s=0.1,
-                 object endpoint_silence_s=None, bint barge_in=True, double duck_db=-12.0, double duck_ramp_s=0.02,
-                 double pause_after_s=0.096, double confirm_after_s=0.224, double false_after_s=0.4,
-                 bint rewind_on_false=True, MicConfig mic=None, TurnConfig turn=None):
+                 object endpoint_silence_s=None, BargeConfig barge=None, object barge_in=None, object duck_db=None,
+                 object duck_ramp_s=None, object pause_after_s=None, object confirm_after_s=None,
+                 object false_after_s=None, object rewind_on_false=None, MicConfig mic=None, TurnConfig turn=None):
         cdef rta_detector_config c
         cdef const char *why = NULL
-        if duck_db != duck_db or duck_db > 0:
-            raise ValueError(f"duck_db must be 0 (do not duck) or less, not {duck_db}")
+        cdef dict shortcuts = dict(
+            enabled=barge_in, duck_db=duck_db, duck_ramp_s=duck_ramp_s, pause_after_s=pause_after_s,
+            confirm_after_s=confirm_after_s, false_after_s=false_after_s, rewind_on_false=rewind_on_false,
+        )
+        shortcuts = {name: value for name, value in shortcuts.items() if value is not None}
+        self.barge = barge if barge is not None else BargeConfig()
+        if shortcuts:
+            self.barge = BargeConfig(**{**self.barge.to_dict(), **shortcuts})
         rta_detector_defaults(&c)
         c.gate.on, c.gate.off = on, off
         c.window_samples = RTA_VAD_WINDOW
@@ -136,22 +135,13 @@ cdef class DetectorConfig:
             turn = TurnConfig(**{**settings, "silence_s": endpoint_silence_s})
         self.turn = turn if turn is not None else TurnConfig()
         c.turn = self.turn.config
-        c.barge.enabled = barge_in
-        c.barge.duck_gain = <float>pow(10.0, duck_db / 20.0)
-        c.barge.duck_ramp_ms = <uint32_t>(nanoseconds(duck_ramp_s, "duck_ramp_s", 10) // 1000000)
-        c.barge.pause_after = mic_samples(pause_after_s, "pause_after_s")
-        c.barge.confirm_after = mic_samples(confirm_after_s, "confirm_after_s")
-        c.barge.false_after = mic_samples(false_after_s, "false_after_s")
-        c.barge.rewind_on_false = rewind_on_false
+        c.barge = self.barge.config
         self.mic = mic if mic is not None else MicConfig()
         c.mic = self.mic.config
         if rta_detector_check(&c, &why) != RTA_OK:
             raise ValueError(f"these detector settings cannot be: {why.decode()} (on={on}, off={off})")
         self.config = c
         self.on, self.off, self.min_speech_s, self.min_silence_s = on, off, min_speech_s, min_silence_s
-        self.barge_in = barge_in
-        self.duck_db, self.duck_ramp_s, self.pause_after_s = duck_db, duck_ramp_s, pause_after_s
-        self.confirm_after_s, self.false_after_s, self.rewind_on_false = confirm_after_s, false_after_s, rewind_on_false
 
     @property
     def endpoint_silence_s(self):
@@ -165,13 +155,7 @@ cdef class DetectorConfig:
             "off": self.off,
             "min_speech_s": self.min_speech_s,
             "min_silence_s": self.min_silence_s,
-            "barge_in": bool(self.barge_in),
-            "duck_db": self.duck_db,
-            "duck_ramp_s": self.duck_ramp_s,
-            "pause_after_s": self.pause_after_s,
-            "confirm_after_s": self.confirm_after_s,
-            "false_after_s": self.false_after_s,
-            "rewind_on_false": bool(self.rewind_on_false),
+            "barge": self.barge.to_dict(),
             "mic": self.mic.to_dict(),
             "turn": self.turn.to_dict(),
         }
@@ -179,11 +163,15 @@ cdef class DetectorConfig:
     @staticmethod
     def from_dict(settings):
         """From what `to_dict` gave."""
-        sections = {"mic": MicConfig(**settings.get("mic", {})), "turn": TurnConfig(**settings.get("turn", {}))}
+        sections = {
+            "barge": BargeConfig(**settings.get("barge", {})),
+            "mic": MicConfig(**settings.get("mic", {})),
+            "turn": TurnConfig(**settings.get("turn", {})),
+        }
         return DetectorConfig(**{**settings, **sections})
 
     def __repr__(self):
-        settings = {**self.to_dict(), "mic": self.mic, "turn": self.turn}
+        settings = {**self.to_dict(), "barge": self.barge, "mic": self.mic, "turn": self.turn}
         return f"DetectorConfig({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
@@ -242,18 +230,35 @@ cdef class Detector:
         return self._told(&output)
 
     def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0,
-             float echo=0.0, uint64_t decided=0, *, mic=None):
+             float echo=0.0, uint64_t decided=0, *, mic=None, float near=NAN, int policy=0, uint64_t sentences=0,
+             power=(0.0,) * 4, edge=(0.0,) * 4):
         """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
         cdef rta_window window
         cdef rta_detector_output output
         if position_end <= self.detector.position:
             raise ValueError(f"position_end must grow: {position_end} after {self.detector.position}")
+        memset(&window, 0, sizeof(window))
         window.position_end, window.segment = position_end, segment
-        window.speaking, window.probability, window.echo = speaking, probability, echo
+        window.speaking, window.probability = speaking, probability
+        window.near, window.echo, window.policy, window.sentences = near, echo, policy, sentences
+        for i in range(4):
+            window.power[i], window.edge[i] = power[i], edge[i]
         window.mean_square, window.clipped, window.starved = mic if mic is not None else (0.0, 0, RTA_VAD_WINDOW)
         window.decided = decided
         rta_detector_step(&self.detector, &window, &output)
         return output.actions, self._told(&output)
+
+    def peek(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0, *,
+             float echo=0.0, int policy=0):
+        """An early look that ends at `position_end`, between two windows."""
+        cdef rta_peek peek
+        cdef rta_detector_output output
+        cdef uint32_t i
+        memset(&peek, 0, sizeof(peek))
+        peek.position_end, peek.segment, peek.speaking = position_end, segment, speaking
+        peek.policy, peek.probability, peek.echo = policy, probability, echo
+        rta_detector_peek(&self.detector, &peek, &output)
+        return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
 
     @property
     def mic(self):
@@ -291,5 +296,5 @@ cdef class Detector:
 
     @property
     def barge(self):
-        """'quiet', 'suspected', 'likely' or 'confirmed' (until the segment it cut is gone)."""
+        """'quiet', 'suspected', 'likely', 'stopping' or 'confirmed' (until the segment it cut is gone)."""
         return BARGES[self.detector.barge.state]

@@ -50,6 +50,18 @@ cdef extern from "window.h" nogil:
         uint32_t clipped
         uint32_t starved
         uint64_t decided
+        uint32_t policy
+        float near
+        uint64_t sentences
+        float power[4]
+        float edge[4]
+    ctypedef struct rta_peek:
+        uint64_t position_end
+        uint64_t segment
+        uint32_t speaking
+        uint32_t policy
+        float probability
+        float echo
 
 cdef extern from "dsp.h" nogil:
     uint64_t rta_first_nonfinite(const float *samples, uint64_t count)
@@ -123,7 +135,19 @@ cdef extern from "detector.h" nogil:
         uint64_t pause_after
         uint64_t confirm_after
         uint64_t false_after
+        uint64_t confirm_by
+        uint64_t doubt_after
+        uint64_t backchannel_least
         bint rewind_on_false
+        bint early_onset
+        float onset_rise
+        float onset_from
+        float onset_sure
+        float echo_clear
+        float echo_most
+        float loud_share
+        float change_least
+        uint32_t min_words
     ctypedef struct rta_barge:
         uint32_t state
     ctypedef struct rta_turn_policy:
@@ -197,6 +221,7 @@ cdef extern from "detector.h" nogil:
     void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
                                rta_detector_output *output)
     void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output)
+    void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output)
 
 cdef extern from "engine.h" nogil:
     enum:
@@ -222,6 +247,7 @@ cdef extern from "engine.h" nogil:
         int64_t device_bound_ns
         int wake_fd
         bint outside_vad
+        bint observe
         const rta_stage *stage
         uint32_t upstream_delay_samples
     ctypedef struct rta_engine_figures:
@@ -241,6 +267,7 @@ cdef extern from "engine.h" nogil:
         uint64_t input_bad
         uint64_t mic_written
         uint64_t windows
+        uint64_t peeks
         uint64_t out_pulled
         uint64_t answers_dropped
         uint64_t windows_skipped

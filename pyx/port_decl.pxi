@@ -88,7 +88,9 @@ cdef extern from "playout.h" nogil:
     void rta_playout_resume(rta_playout_controls *own, bint rewind_to_word)
     rta_status rta_playout_duck(rta_playout_controls *own, float gain, uint32_t ramp_samples)
     rta_status rta_playout_volume(rta_playout_controls *own, float gain, uint32_t ramp_samples)
-    rta_status rta_playout_open(rta_playout_writer *w, uint64_t *segment)
+    ctypedef enum rta_barge_policy:
+        RTA_POLICY_IMMEDIATE
+    rta_status rta_playout_open(rta_playout_writer *w, rta_barge_policy policy, uint64_t *segment)
     rta_status rta_playout_write(rta_playout_writer *w, uint64_t segment, const float *samples, uint64_t count,
                                  uint64_t *accepted)
     uint64_t rta_playout_room(rta_playout_writer *w)
@@ -96,6 +98,7 @@ cdef extern from "playout.h" nogil:
     rta_status rta_playout_add_text(rta_playout_writer *w, uint64_t segment, uint64_t sample, uint32_t text_offset,
                                     bint word_start)
     rta_status rta_playout_add_mark(rta_playout_writer *w, uint64_t segment, uint64_t sample, uint64_t mark)
+    rta_status rta_playout_add_sentence_end(rta_playout_writer *w, uint64_t segment, uint64_t sample)
     rta_status rta_playout_text_offset(const rta_playout_writer *w, uint64_t segment, uint64_t sample,
                                        uint32_t *offset)
     rta_status rta_playout_background(rta_playout_writer *w, const float *samples, uint64_t count)

@@ -1,10 +1,14 @@
 # Segments and the playout; part of _port.pyx.
 
+# In the order of rta_barge_policy (csrc/window.h).
+cdef tuple POLICIES = ("immediate", "pause", "duck_only", "after_sentence", "off")
+
 cdef class Segment:
     """One utterance of the agent; made by Playout.open_segment."""
 
     cdef AudioPort port
     cdef readonly uint64_t id
+    cdef readonly str policy
     cdef rta_resampler *resampler
     cdef uint32_t source_rate
     cdef uint64_t skip  # resampler delay still to be taken off the front
@@ -177,6 +181,17 @@ cdef class Segment:
         if status != RTA_OK:
             raise self._failure(status, "add_mark")
 
+    def add_sentence_end(self, sample):
+        """A sentence of the agent ends at `sample`: where the policy "after_sentence" may cut."""
+        cdef rta_playout_writer *w = self.port._writer()
+        cdef rta_status status
+        try:
+            status = rta_playout_add_sentence_end(w, self.id, sample)
+        finally:
+            self.port._leave()
+        if status != RTA_OK:
+            raise self._failure(status, "add_sentence_end")
+
     def text_offset(self, sample):
         """Text offset of the last entry at or before `sample`; 0 before the first."""
         cdef rta_playout_writer *w = self.port._writer()
@@ -256,14 +271,16 @@ cdef class Playout:
         finally:
             self.port._leave()
 
-    def open_segment(self):
+    def open_segment(self, policy="immediate"):
         """A new segment, to be played after those opened before. BlockingIOError when too many are waiting."""
         cdef Segment segment = Segment.__new__(Segment)
         cdef uint64_t id = 0
         cdef rta_playout_writer *w = self.port._writer()
         cdef rta_status status
         try:
-            status = rta_playout_open(w, &id)
+            if policy not in POLICIES:
+                raise ValueError(f"policy must be one of {', '.join(map(repr, POLICIES))}, not {policy!r}")
+            status = rta_playout_open(w, <rta_barge_policy><int>POLICIES.index(policy), &id)
         finally:
             self.port._leave()
         if status == RTA_FULL:
@@ -272,6 +289,7 @@ cdef class Playout:
             raise failure(status, "opening a segment")
         segment.port = self.port
         segment.id = id
+        segment.policy = policy
         return segment
 
     def flush(self):

@@ -105,6 +105,7 @@ void fill(SileroPacked<S> &packed, rta_vad_kernel &kernel, const rta_silero_weig
     kernel.max_batch = RTA_SILERO_BATCH;
     kernel.scratch_bytes = sizeof(SileroScratch<S>);
     kernel.run = run;
+    kernel.context_samples = S::context;
 }
 
 } // namespace

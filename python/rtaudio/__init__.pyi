@@ -3,6 +3,7 @@
 from rtaudio.core import MIC_RATE as MIC_RATE
 from rtaudio.core import VAD_WINDOW as VAD_WINDOW
 from rtaudio.core import AudioPort as AudioPort
+from rtaudio.core import BargeConfig as BargeConfig
 from rtaudio.core import CoreJournal as CoreJournal
 from rtaudio.core import Cut as Cut
 from rtaudio.core import Detector as Detector

@@ -39,7 +39,7 @@ static uint64_t write_speech(rta_port_session *session, int64_t until_ns) {
     uint64_t cuts = 0;
     while (rta_clock_ns() < until_ns) {
         uint64_t id, accepted;
-        if (rta_playout_open(writer, &id) != RTA_OK) continue;
+        if (rta_playout_open(writer, RTA_POLICY_IMMEDIATE, &id) != RTA_OK) continue;
         for (int i = 0; i < PERIOD; i++) block[i] = (float)id;
         for (int n = 0; n < 12; n++) {
             rta_status status = rta_playout_write(writer, id, block, PERIOD, &accepted);

@@ -5,16 +5,36 @@ Questions, evidence, hints and the grace time of a turn: test_turn.py."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio import Detector, DetectorConfig, Event, TurnConfig
+from rtaudio import BargeConfig, Detector, DetectorConfig, Event, TurnConfig
 
 W = 512
 ENDS_IN_SILENCE = [0.1] * 40
+# What these tests are about is the order of things: no early onsets, no backchannels (test_barge.py has those).
 # Two windows to speech, four of silence to its end, three of evidence to LIKELY, seven to CONFIRMED, thirteen to FALSE.
+
+
+def plain(
+    *, confirm_after_s: float = 0.224, false_after_s: float = 0.4, barge_in: bool = True, **settings: Any
+) -> DetectorConfig:
+    """Barge-in by durations alone."""
+    names = ("duck_db", "pause_after_s", "rewind_on_false")
+    barge = BargeConfig(
+        enabled=barge_in,
+        confirm_after_s=confirm_after_s,
+        confirm_by_s=confirm_after_s,
+        false_after_s=false_after_s,
+        doubt_after_s=false_after_s,
+        backchannel_least_s=3600.0,
+        early_onset=False,
+        **{name: settings.pop(name) for name in names if name in settings},
+    )
+    return DetectorConfig(barge=barge, **settings)
 
 
 @dataclass
@@ -43,7 +63,7 @@ def run(
     segments: list[int] | None = None,
     config: DetectorConfig | None = None,
 ) -> Run:
-    detector = Detector(config)
+    detector = Detector(config if config is not None else plain())
     out = Run()
     for i, p in enumerate(probabilities):
         now = speaking if isinstance(speaking, bool) else speaking[i]
@@ -161,7 +181,7 @@ def test_a_cough_ducks_and_is_undone() -> None:
 
 @pytest.mark.parametrize("rewind", [True, False])
 def test_false_barge_in_resumes_what_was_paused(rewind: bool) -> None:
-    out = run([0.9] * 4 + [0.1] * 20, speaking=True, config=DetectorConfig(rewind_on_false=rewind))
+    out = run([0.9] * 4 + [0.1] * 20, speaking=True, config=plain(rewind_on_false=rewind))
     assert out.barge == [(QUIET, SUSPECTED, 0), (SUSPECTED, LIKELY, 2), (LIKELY, FALSE, 16)]
     resume = Detector.RESUME_REWIND if rewind else Detector.RESUME
     assert out.actions[16] == Detector.UNDUCK | resume
@@ -173,7 +193,7 @@ def test_the_turn_says_how_its_barge_in_went() -> None:
     assert [e.b for e in run(uh_huh, speaking=True).of("turn_ended")] == [FALSE]
     assert [e.b for e in run([0.9] * 9 + ENDS_IN_SILENCE, speaking=True).of("turn_ended")] == [CONFIRMED]
     assert [e.b for e in run(uh_huh, speaking=False).of("turn_ended")] == [QUIET]
-    slow = DetectorConfig(false_after_s=3.0)
+    slow = plain(false_after_s=3.0)
     assert [e.b for e in run(uh_huh, speaking=True, config=slow).of("turn_ended")] == [LIKELY]
 
 
@@ -247,7 +267,7 @@ def test_clicks_never_keep_the_agent_down() -> None:
 
 def test_who_silences_the_agent_has_an_open_turn() -> None:
     """Evidence without speech (min_speech not reached) pauses but does not flush."""
-    config = DetectorConfig(min_speech_s=0.5)
+    config = plain(min_speech_s=0.5)
     out = run([0.9] * 15, speaking=True, config=config)
     assert out.barge[:2] == [(QUIET, SUSPECTED, 0), (SUSPECTED, LIKELY, 2)]
     assert out.of("speech_started") == []
@@ -262,14 +282,14 @@ def test_hovering_after_a_click_is_silence() -> None:
 
 
 def test_without_barge_in_the_playout_is_left_alone() -> None:
-    out = run([0.9] * 20, speaking=True, config=DetectorConfig(barge_in=False))
+    out = run([0.9] * 20, speaking=True, config=plain(barge_in=False))
     assert out.of("barge_in") == []
     assert out.actions == {}
     assert len(out.of("speech_started")) == 1
 
 
 def test_zero_db_does_not_duck() -> None:
-    out = run([0.9] * 8, speaking=True, config=DetectorConfig(duck_db=0.0))
+    out = run([0.9] * 8, speaking=True, config=plain(duck_db=0.0))
     assert out.actions == {2: Detector.PAUSE, 6: Detector.FLUSH | Detector.RESUME}
 
 
@@ -320,8 +340,8 @@ class Model:
         self.min_speech, self.min_silence = samples(c.min_speech_s), samples(c.min_silence_s)
         self.late, self.grace = samples(c.turn.late_after_s), samples(c.turn.grace_s)
         self.asks = [samples(s) for s in c.turn.ask_after_s]
-        self.pause, self.confirm = samples(c.pause_after_s), samples(c.confirm_after_s)
-        self.false = samples(c.false_after_s)
+        self.pause, self.confirm = samples(c.barge.pause_after_s), samples(c.barge.confirm_after_s)
+        self.false = samples(c.barge.false_after_s)
         self.gate, self.turn, self.barge, self.outcome = "silence", "idle", QUIET, QUIET
         self.rise = self.fall = self.evidence = self.silence = self.segment = self.onset = 0
         self.started = self.fell = self.over = self.over_segment = self.questions = 0
@@ -373,7 +393,7 @@ class Model:
 
         # barge
         actions = 0
-        if self.c.barge_in:
+        if self.c.barge.enabled:
             if self.gate in ("rising", "speech"):
                 self.onset = start if self.evidence == 0 else self.onset
                 self.evidence += W
@@ -399,12 +419,12 @@ class Model:
                 self.segment = segment
             if now != before:
                 down = (SUSPECTED, LIKELY)
-                if self.c.duck_db < 0 and (before in down) != (now in down):
+                if self.c.barge.duck_db < 0 and (before in down) != (now in down):
                     actions |= Detector.UNDUCK if before in down else Detector.DUCK
                 if (before == LIKELY) != (now == LIKELY):
                     if now == LIKELY:
                         actions |= Detector.PAUSE
-                    elif now == FALSE and self.c.rewind_on_false:
+                    elif now == FALSE and self.c.barge.rewind_on_false:
                         actions |= Detector.RESUME_REWIND
                     else:
                         actions |= Detector.RESUME
@@ -446,7 +466,7 @@ class Model:
 
 seconds = st.sampled_from([0.0, 0.032, 0.064, 0.1, 0.224, 0.4, 0.6])
 configs = st.builds(
-    DetectorConfig,
+    plain,
     min_speech_s=seconds,
     min_silence_s=seconds,
     endpoint_silence_s=seconds,
@@ -498,7 +518,7 @@ def test_the_detector_is_its_tables(config: DetectorConfig, windows: list[tuple[
                 Detector.RESUME | Detector.RESUME_REWIND
             )
             assert paused == (detector.barge == "likely")
-            assert ducked == (config.duck_db < 0 and detector.barge in ("suspected", "likely"))
+            assert ducked == (config.barge.duck_db < 0 and detector.barge in ("suspected", "likely"))
             # Law 10: whoever silenced the agent has a turn, and every turn opens and ends in turn.
             if actions & Detector.FLUSH:
                 assert detector.turn == "open"

@@ -233,7 +233,7 @@ def test_law3_a_false_alarm_resumes_with_the_very_next_sample() -> None:
     (pause,) = [e for e in events if e.kind == "paused"]
     (resume,) = [e for e in events if e.kind == "resumed"]
     assert pause.a == resume.a == paused
-    assert [(e.b, e.a) for e in events if e.kind == "barge_in"] == [(0, 1), (1, 2), (2, 4)]
+    assert [(e.b, e.a) for e in events if e.kind == "barge_in"] == [(0, 1), (1, 2), (2, 5)]  # a backchannel
 
 
 def test_a_false_alarm_rewinds_to_the_word_where_so_configured() -> None:
@@ -411,7 +411,7 @@ def test_the_journal_holds_what_came_in_and_what_the_detector_was_told() -> None
     """Law 5: input as it entered the chain and the facts beside it are all a replay needs."""
     rig = Rig()
     journal = CoreJournal(rig.port)
-    samples = windows((10, 0.0), (10, 0.9), (10, 0.0))
+    samples = windows((10, 0.0), (16, 0.9), (4, 0.0))
     samples[5] = np.nan
     rig.speak(1.0)
     rig.hear(samples)

@@ -159,7 +159,8 @@ def test_a_live_call_under_load_replays_alone_in_another_batch(
         for process in busy:
             process.kill()
             process.wait()
-    assert figures["windows"] > 3 * figures["batches"], "it was heard in batches"
+    # The first line's second stream and peeks run alone: the others' agents are silent.
+    assert figures["windows"] > 1.5 * figures["batches"], "it was heard in batches"
     journal = read_journal(path)
     assert journal.complete
     assert check_replay(journal, vad).found == []

@@ -250,7 +250,7 @@ def test_the_agent_who_spoke_on_has_not_answered() -> None:
 
 def test_a_resumed_turn_remembers_that_it_interrupted_the_agent() -> None:
     call = Call()
-    call.hear(SPEECH, 10, speaking=True)
+    call.hear(SPEECH, 14, speaking=True)
     call.hear(SILENCE, 25)
     call.hear(SPEECH, 5)
     call.hear(SILENCE, 40)

@@ -15,7 +15,8 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(dest="command", required=True, metavar="core | call | vad | echo | peers")
+    names = "core | call | vad | echo | peers | scenes | bargein"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
     core.add_argument("--only", metavar="PART", action="append", help="only this part (may be given again)")
@@ -38,7 +39,17 @@ def _parser() -> argparse.ArgumentParser:
     peers.add_argument("--framework", choices=("livekit", "pipecat"), action="append", help="only this one")
     peers.add_argument("--rounds", type=int, default=3, help="runs of each contender (default 3)")
     peers.add_argument("--utterances", type=int, default=4, help="utterances of a run (default 4)")
-    for each in (core, call, vad, echo, peers):
+
+    scenes = commands.add_parser("scenes", help="makes scenes for bargein: callers, agents, echo, noise, from a seed")
+    scenes.add_argument("--out", type=Path, required=True, help="folder for the scenes")
+    scenes.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with recordings")
+    scenes.add_argument("--seed", type=int, default=1)
+    scenes.add_argument("--minutes", type=float, default=32.0)
+
+    bargein = commands.add_parser("bargein", help="on scenes: how soon the agent falls silent, how often for nothing")
+    bargein.add_argument("--scenes", type=Path, required=True, help="folder of scenes (mic.wav, ref.wav, truth.json)")
+    bargein.add_argument("--aec", choices=("none", "webrtc"), default="none", help="a canceller before the line")
+    for each in (core, call, vad, echo, peers, scenes, bargein):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -90,6 +101,18 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _on_scenes(options: argparse.Namespace) -> dict[str, Any]:
+    if options.command == "scenes":
+        from rtaudio.bench import scenes
+
+        return scenes.write_scenes(
+            options.out, options.data, seed=options.seed, minutes=options.minutes, progress=progress
+        )
+    from rtaudio.bench import bargein
+
+    return bargein.measure(options.scenes, aec=options.aec, progress=progress)
+
+
 def run(arguments: Sequence[str] | None) -> int:
     """Parses, measures, prints; gives the exit code."""
     options = _parser().parse_args(arguments)
@@ -125,6 +148,12 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = echo.measure(options.audio, seconds=options.seconds, progress=progress, plots=options.plots)
         except ValueError as error:
             progress(f"rtaudio-bench echo: {error}")
+            return 2
+    elif options.command in ("scenes", "bargein"):
+        try:
+            figures = _on_scenes(options)
+        except (ValueError, OSError, ImportError) as error:
+            progress(f"rtaudio-bench {options.command}: {error}")
             return 2
     else:
         from rtaudio.bench import call

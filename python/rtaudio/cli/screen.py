@@ -37,6 +37,7 @@ _BARGE = {
     "false": "it was nothing: the agent goes on",
     "backchannel": "the caller only listens: the agent goes on",
     "stopping": "the caller has the floor: the agent will stop at the end of the sentence",
+    "kept": "the caller has spoken: the agent goes on and answers later",
 }
 _MIC = {
     "silent": "the microphone is silent: is it muted, or another one chosen?",

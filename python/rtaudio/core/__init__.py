@@ -37,6 +37,7 @@ _HOME = {
     "read_journal": "journal",
     "check_replay": "replay",
     "Detector": "_engine",
+    "BargeConfig": "_engine",
     "DetectorConfig": "_engine",
     "DeviceCallbacks": "_engine",
     "EchoGuard": "_engine",

@@ -12,6 +12,7 @@ from rtaudio.core._dsp import to_float32 as to_float32
 from rtaudio.core._dsp import to_int16 as to_int16
 from rtaudio.core._dsp import ulaw_decode as ulaw_decode
 from rtaudio.core._dsp import ulaw_encode as ulaw_encode
+from rtaudio.core._engine import BargeConfig as BargeConfig
 from rtaudio.core._engine import Detector as Detector
 from rtaudio.core._engine import DetectorConfig as DetectorConfig
 from rtaudio.core._engine import DeviceCallbacks as DeviceCallbacks

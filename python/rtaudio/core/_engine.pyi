@@ -109,6 +109,51 @@ class TurnConfig:
     def to_dict(self) -> dict[str, Any]:
         """The settings by name: `TurnConfig(**config.to_dict())` is the same again."""
 
+class BargeConfig:
+    """What the engine does by itself when the user speaks while the agent speaks (csrc/barge.h). Immutable.
+
+    enabled                     act on the playout at all
+    duck_db, duck_ramp_s        on suspicion; 0 dB: do not duck
+    pause_after_s               speech after which the agent is paused
+    confirm_after_s, confirm_by_s   speech after which it is flushed: soonest, and whatever it sounds like
+    false_after_s               silence after which the agent goes on; doubt_after_s: where there was no speech at all
+    backchannel_least_s         speech that makes it a backchannel rather than a false alarm
+    rewind_on_false             the agent goes on from the start of the word
+    early_onset, onset_rise, onset_from, onset_sure   looks each 8 ms: p rose so much in 24 ms and is above; or is above
+    echo_most                   share of what is heard that may be the agent's echo; 1: the echo guard never holds back
+    echo_clear                  share of echo, lately, below which the mic's own VAD counts beside the one without echo
+    loud_db                     what lies so far below the loudest so far is a decay
+    change_least                movement of the sound's colour that a sentence shows before confirm_by_s
+    min_words                   of the speech recognition, before the agent is flushed; 0: words do not count
+
+    Raises ValueError for what cannot be."""
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        duck_db: float = -12.0,
+        duck_ramp_s: float = 0.02,
+        pause_after_s: float = 0.096,
+        confirm_after_s: float = 0.384,
+        confirm_by_s: float = 0.64,
+        false_after_s: float = 0.4,
+        doubt_after_s: float = 0.16,
+        backchannel_least_s: float = 0.096,
+        rewind_on_false: bool = True,
+        early_onset: bool = True,
+        onset_rise: float = 0.3,
+        onset_from: float = 0.4,
+        onset_sure: float = 0.95,
+        echo_most: float = 0.75,
+        echo_clear: float = 0.3,
+        loud_db: float = -12.0,
+        change_least: float = 0.0,
+        min_words: int = 0,
+    ) -> None: ...
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name: `BargeConfig(**config.to_dict())` is the same again. Each is also an attribute."""
+    def __getattr__(self, name: str) -> Any: ...
+
 class DetectorConfig:
     """Settings of hearing and barge-in; seconds here, samples in the core. Immutable. See csrc/detector.h.
 
@@ -123,16 +168,20 @@ class DetectorConfig:
         min_speech_s: float = 0.064,
         min_silence_s: float = 0.1,
         endpoint_silence_s: float | None = None,
-        barge_in: bool = True,
-        duck_db: float = -12.0,
-        duck_ramp_s: float = 0.02,
-        pause_after_s: float = 0.096,
-        confirm_after_s: float = 0.224,
-        false_after_s: float = 0.4,
-        rewind_on_false: bool = True,
+        barge: BargeConfig | None = None,
+        barge_in: bool | None = None,
+        duck_db: float | None = None,
+        duck_ramp_s: float | None = None,
+        pause_after_s: float | None = None,
+        confirm_after_s: float | None = None,
+        false_after_s: float | None = None,
+        rewind_on_false: bool | None = None,
         mic: MicConfig | None = None,
         turn: TurnConfig | None = None,
-    ) -> None: ...
+    ) -> None:
+        """`barge_in` (BargeConfig.enabled) and what follows it are short for settings of `barge`."""
+    @property
+    def barge(self) -> BargeConfig: ...
     @property
     def on(self) -> float: ...
     @property
@@ -144,20 +193,6 @@ class DetectorConfig:
     @property
     def endpoint_silence_s(self) -> float:
         """The silence that ends a turn where there is no evidence."""
-    @property
-    def barge_in(self) -> bool: ...
-    @property
-    def duck_db(self) -> float: ...
-    @property
-    def duck_ramp_s(self) -> float: ...
-    @property
-    def pause_after_s(self) -> float: ...
-    @property
-    def confirm_after_s(self) -> float: ...
-    @property
-    def false_after_s(self) -> float: ...
-    @property
-    def rewind_on_false(self) -> bool: ...
     @property
     def mic(self) -> MicConfig: ...
     @property
@@ -190,12 +225,18 @@ class Detector:
         decided: int = 0,
         *,
         mic: tuple[float, int, int] | None = None,
+        near: float = ...,
+        policy: int = 0,
+        sentences: int = 0,
+        power: Sequence[float] = ...,
+        edge: Sequence[float] = ...,
     ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
         `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how much of the window is the agent's
         own voice, 0..1. `decided`: mic position by which the probability was there, for what is stamped; 0:
         `position_end`. `mic`: its level as a MicMeter gave it; None: not measured, and nothing is said about the
-        microphone. Gives wishes and events of this window."""
+        microphone. The rest as in csrc/window.h; `near` is NaN where nobody listened without the echo. Gives
+        wishes and events of this window."""
     def evidence(self, question: int, evidence: Sequence[float], at: int | None = None) -> list[Event]:
         """What a model says to question `question` (``a`` of the event "turn_asked"): the numbers of
         `rtaudio.TurnEvidence` in its order, NaN or missing: unknown. It takes effect at mic sample `at` (None: the last
@@ -203,6 +244,17 @@ class Detector:
         """
     def hint(self, kind: HintKind, value: int, turn: int = 0, at: int | None = None) -> list[Event]:
         """What a session knows, as `Line.post_turn_hint` has it. `at`: as in `evidence`."""
+    def peek(
+        self,
+        probability: float,
+        position_end: int,
+        speaking: bool = False,
+        segment: int = 0,
+        *,
+        echo: float = 0.0,
+        policy: int = 0,
+    ) -> tuple[int, list[Event]]:
+        """An early look at the window under way that ends at `position_end`: 128, 256 or 384 samples into it."""
     @property
     def mic(self) -> Literal["good", "silent", "quiet", "loud"]: ...
     @property
@@ -220,7 +272,7 @@ class Detector:
     def figures(self) -> dict[str, int]:
         """turn_asked, turn_answered, turn_late, turn_stale, turn_unanswered, turn_resumed: rta_turn_counts."""
     @property
-    def barge(self) -> Literal["quiet", "suspected", "likely", "confirmed"]: ...
+    def barge(self) -> Literal["quiet", "suspected", "likely", "confirmed", "stopping"]: ...
 
 class EchoGuard:
     """The echo guard of csrc/echo_guard.h for those who drive it by themselves; every line of an engine that hears has
@@ -338,6 +390,7 @@ class Engine:
         wake: Wake | int | None = None,
         journal: Any = None,
         outside_vad: bool = False,
+        observe: bool = False,
         stage: object | None = None,
         upstream_delay_s: float = 0.0,
     ) -> Line:

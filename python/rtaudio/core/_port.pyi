@@ -109,6 +109,9 @@ class Segment:
     @property
     def id(self) -> int: ...
     @property
+    def policy(self) -> str:
+        """How it may be interrupted, as given to open_segment()."""
+    @property
     def rate(self) -> int: ...
     @property
     def written(self) -> int: ...
@@ -127,6 +130,10 @@ class Segment:
     def add_words(self, words: Sequence[tuple[int, int]]) -> None:
         """(sample, text offset) of word starts."""
     def add_mark(self, sample: int, mark: int) -> None: ...
+    def add_sentence_end(self, sample: int) -> None:
+        """A sentence (or clause) of the agent ends at `sample` of the segment, port rate: where the policy
+        "after_sentence" may cut. Before or after the audio; at most 64 in a segment. The end of a segment is always
+        one."""
     def text_offset(self, sample: int) -> int: ...
     def ledger(self) -> Ledger: ...
     def heard(self, now_ns: int | None = None) -> Heard: ...
@@ -141,8 +148,12 @@ class Playout:
     def rate(self) -> int: ...
     @property
     def room(self) -> int: ...
-    def open_segment(self) -> Segment:
-        """Raises BlockingIOError when 64 segments are waiting."""
+    def open_segment(self, policy: str = "immediate") -> Segment:
+        """A segment to be played after those opened before. `policy` says what the engine does by itself when the user
+        speaks while it sounds (csrc/barge.h): "immediate" ducks, pauses, flushes; "pause" ducks and pauses but leaves
+        the flush to the session; "duck_only"; "after_sentence" flushes at the next sentence end
+        (Segment.add_sentence_end); "off": nothing. Raises BlockingIOError when 64 segments are waiting, ValueError for
+        another policy."""
     def flush(self) -> Flush:
         """Lock-free. Takes effect at the consumer's next pull. The ticket it returns may be awaited for the cuts."""
     def cuts(self, ticket: int) -> list[Cut]:

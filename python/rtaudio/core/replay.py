@@ -1,8 +1,9 @@
 """A session's core run again from its journal: the same samples, events and decisions bit for bit (law 5).
 
 Hearing (input chain, VAD, detector) and playout are each a function of their own records; what crosses between them
-while live (is the agent speaking? which control words?) was recorded where it took effect. So were the answers of an
-outside VAD, the evidence on turns and the session's hints: they came when they came, and are taken from the record.
+while live (is the agent speaking? which control words? how much of the mic is its echo, and what is heard without it?)
+was recorded where it took effect. So were the answers of an outside VAD, the evidence on turns and the session's hints:
+they came when they came, and are taken from the record.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from rtaudio.core._engine import HintKind
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
-_WINDOW: Final = struct.Struct("<QQIfffIIQIxxxxQ")  # rta_journal_window
+_WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxQ")  # rta_journal_window
+PEEK: Final = 16
+_PEEK: Final = struct.Struct("<QQIIffIxxxxQ")  # rta_journal_peek
 _EVIDENCE: Final = struct.Struct("<Q16f")
 _HINT: Final = struct.Struct("<IIQ")
 _HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking")  # rta_hint_kind, from 1
@@ -45,12 +48,35 @@ class Window(NamedTuple):
     clipped: int
     starved: int
     decided: int
+    policy: int
+    near: float
+    sentences: int
+    power: tuple[float, ...]
+    edge: tuple[float, ...]
     actions: int
     mic: int
 
     @classmethod
     def of(cls, payload: bytes) -> Window:
-        return cls(*_WINDOW.unpack(payload))
+        told = _WINDOW.unpack(payload)
+        return cls._make([*told[:12], told[12:16], told[16:20], *told[20:]])
+
+
+class Peek(NamedTuple):
+    """A PEEK record: what the detector was told early (csrc/window.h), what it wished, when that took effect."""
+
+    position_end: int
+    segment: int
+    speaking: int
+    policy: int
+    probability: float
+    echo: float
+    actions: int
+    mic: int
+
+    @classmethod
+    def of(cls, payload: bytes) -> Peek:
+        return cls(*_PEEK.unpack(payload))
 
 
 def windows_of(records: list[Record]) -> list[Window]:
@@ -66,6 +92,7 @@ class HearingReplay:
     mic: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     actions: list[int]
+    peek_actions: list[int]
     events: list[Event]
 
 
@@ -110,6 +137,7 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     detector = Detector(DetectorConfig.from_dict(journal.header["detector"]))
     measured = MicMeter().process(mic)
     actions: list[int] = []
+    peek_actions: list[int] = []
     events: list[Event] = []
     for record in _of(journal.engine):
         if record.kind == TURN_EVIDENCE:
@@ -118,6 +146,14 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
         elif record.kind == TURN_HINT:
             kind, value, turn = _HINT.unpack(record.payload)
             events += detector.hint(_HINTS[kind - 1], value, turn, record.stamp)
+        elif record.kind == PEEK:
+            peek = Peek.of(record.payload)
+            speaking = bool(peek.speaking)
+            done, told = detector.peek(
+                peek.probability, peek.position_end, speaking, peek.segment, echo=peek.echo, policy=peek.policy
+            )
+            peek_actions.append(done)
+            events += told
         elif record.kind == WINDOW and len(actions) < len(probabilities):
             window, probability = windows[len(actions)], float(probabilities[len(actions)])
             end = window.position_end if outside else (len(actions) + 1) * VAD_WINDOW
@@ -125,11 +161,22 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
             level = (*measured[end // VAD_WINDOW - 1][:2], window.starved)
             speaking = bool(window.speaking)
             done, told = detector.step(
-                probability, end, speaking, window.segment, window.echo, window.decided, mic=level
+                probability,
+                end,
+                speaking,
+                window.segment,
+                window.echo,
+                window.decided,
+                mic=level,
+                near=window.near,
+                policy=window.policy,
+                sentences=window.sentences,
+                power=window.power,
+                edge=window.edge,
             )
             actions.append(done)
             events += told
-    return HearingReplay(mic, probabilities[: len(windows)], actions, events)
+    return HearingReplay(mic, probabilities[: len(windows)], actions, peek_actions, events)
 
 
 def _heard(mic: NDArray[np.float32], vad: SileroVad, chunk: int | None) -> NDArray[np.float32]:
@@ -191,6 +238,8 @@ def check_replay(journal: JournalFile, vad: SileroVad | None = None) -> Differen
     told = windows_of(journal.engine)
     differences.compare("probability", hearing.probabilities.tolist(), [window.probability for window in told])
     differences.compare("wishes", hearing.actions, [window.actions for window in told])
+    peeks = [Peek.of(record.payload).actions for record in _of(journal.engine, PEEK)]
+    differences.compare("wishes of a peek", hearing.peek_actions, peeks)
     for name, events in (("playout", playout.events), ("hearing", hearing.events)):
         recorded = [Event(*check[name]) for check in journal.check if name in check]
         # That a line starved is a fact about what came in, as is its silence in the record; nobody decided it.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rtaudio.core._port import Event, Segment
 
 BARGE_STATES: Final[tuple[BargeState, ...]] = (
-    *("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping"),
+    *("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"),
 )
 MIC_STATES: Final[tuple[MicState, ...]] = ("good", "silent", "quiet", "loud")
 CONFIRMED: Final = BARGE_STATES.index("confirmed")

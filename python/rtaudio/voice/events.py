@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rtaudio.core import TurnReasons
 
 State = Literal["listening", "thinking", "speaking"]
-BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping"]
+BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"]
 MicState = Literal["good", "silent", "quiet", "loud"]
 
 
