@@ -21,6 +21,7 @@ from rtaudio import (
     TurnEvidence,
     TurnReasons,
     check_replay,
+    post_turn_hint,
     read_journal,
 )
 from rtaudio.core.replay import replay_hearing
@@ -88,6 +89,18 @@ def test_hints_come_through() -> None:
     (end,) = (event for event in rig.events() if event.kind == "turn_ended")
     assert "stt" in TurnReasons.of(end).why
     assert rig.line.figures()["turn_stale"] == 1
+
+
+def test_who_has_the_port_alone_reaches_the_line_that_drives_it() -> None:
+    rig = Rig()
+    assert post_turn_hint(rig.port, "asked", 2)
+    with pytest.raises(ValueError, match="cannot be 9"):
+        post_turn_hint(rig.port, "asked", 9)
+    rig.engine.remove(rig.line)
+    assert not post_turn_hint(rig.port, "asked", 1), "nobody drives it"
+    assert not post_turn_hint(AudioPort(24000), "asked", 1)
+    rig.port.close()
+    assert not post_turn_hint(rig.port, "asked", 1)
 
 
 def test_law8_what_waits_is_bounded_and_what_is_dropped_is_counted() -> None:
