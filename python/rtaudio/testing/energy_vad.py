@@ -33,6 +33,7 @@ class _Kernel(ctypes.Structure):
         ("max_batch", ctypes.c_uint32),
         ("scratch_bytes", ctypes.c_size_t),
         ("run", _RUN),
+        ("context_samples", ctypes.c_uint32),
     )
 
 
@@ -47,7 +48,7 @@ class EnergyVad:
                 window = np.ctypeslib.as_array(windows[row], (_WINDOW,))
                 probabilities[row] = speech if float(window @ window) > limit else silence
 
-        self._table = _Kernel(None, 16000, _WINDOW, 1, 8, 64, _RUN(run))
+        self._table = _Kernel(None, 16000, _WINDOW, 1, 8, 64, _RUN(run), 0)
         new = ctypes.pythonapi.PyCapsule_New
         new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
         self._capsule: object = new(ctypes.addressof(self._table), _CAPSULE_NAME, None)
