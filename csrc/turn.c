@@ -144,6 +144,7 @@ static void speech_started(rta_turn *t, const rta_turn_config *c, const rta_span
     if (t->state == RTA_TURN_WAITING || resumes) learn_pause(t, gate->rise_at);
     if (resumes) {
         t->resumed = 1;
+        if (t->outcome != RTA_BARGE_CONFIRMED) t->outcome = RTA_BARGE_QUIET; /* a "mhm" before says nothing of this */
         t->counts.resumed++;
         rta_event *e = emit(out, RTA_EV_TURN_RESUMED, gate->rise_at, w->decided);
         e->a = t->started_at;

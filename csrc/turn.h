@@ -24,8 +24,8 @@
  *   decides by silence alone; the first question of a line that found none in time is told of by TURN_UNANSWERED.
  *
  *   While the gate is RISING the decision waits (at most min_speech): if it is speech, the turn goes on. A turn that is
- *   resumed keeps its start, its words and what its barge-in came to. "The agent began to speak" means another segment
- *   than the one, if any, that was spoken when the turn ended: what the user says to an answer is a new turn.
+ *   resumed keeps its start, its words, and that it interrupted the agent. "The agent began to speak" means another
+ *   segment than the one, if any, that was spoken when the turn ended: what the user says to an answer is a new turn.
  *
  *   TURN_ENDED tells how barge-in went: it is CONFIRMED if this turn interrupted the agent, else FALSE if it tried to,
  *   else SUSPECTED or LIKELY if that is still open, else QUIET: so a session can tell an answer from an "uh-huh".

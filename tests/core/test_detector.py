@@ -388,6 +388,8 @@ class Model:
         resumed = began and self.turn == "grace" and self.rise < self.over + self.grace
         if began and not resumed and self.turn != "waiting":
             self.started, self.outcome = self.rise, QUIET
+        if resumed and self.outcome != CONFIRMED:
+            self.outcome = QUIET
         if began or (self.turn == "waiting" and before_gate == "falling" and self.gate == "speech"):
             self.turn = "open"
 

@@ -258,6 +258,19 @@ def test_a_resumed_turn_remembers_that_it_interrupted_the_agent() -> None:
     assert len(call.of("turn_resumed")) == 1
 
 
+def test_a_false_alarm_says_nothing_of_the_speech_that_resumes_its_turn() -> None:
+    call = Call()
+    call.hear(SPEECH, 4, speaking=True)  # "mhm"
+    call.hear(SILENCE, 25, speaking=True)
+    call.hear(SILENCE, 2)  # the agent has come to its end
+    call.hear(SPEECH, 10)
+    call.hear(SILENCE, 40)
+    first, second = (e.b for e in call.of("turn_ended"))
+    assert first not in (0, 3), "neither quiet nor confirmed"
+    assert second == 0
+    assert len(call.of("turn_resumed")) == 1
+
+
 def test_who_was_cut_off_is_waited_for() -> None:
     """The caller's own pauses count, those after which a turn was resumed included."""
     call = waiting(19)
