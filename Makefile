@@ -90,8 +90,8 @@ debug: setup ## an -O0 -g build beside the normal one; prints how to use it
 	$(call build_kind,debug)
 	@echo "use it: PYTHONPATH=$(abspath $(BUILD)/debug/lib) gdb --args $(PY) ..."
 
-# Each tests/c/*_fuzz.c for FUZZ_S seconds (hours: FUZZ_S=7200) under address and undefined-behaviour sanitizers; says how
-# many inputs it tried. Another FUZZ_SEED tries others.
+# Each tests/c/*_fuzz.c for FUZZ_S seconds (hours: FUZZ_S=7200) under address and undefined-behaviour sanitizers, then each
+# target of tests/fuzz/targets.py; says how many inputs it tried. Another FUZZ_SEED tries others.
 FUZZ_S    ?= 60
 FUZZ_SEED ?= 1
 FUZZERS   := $(wildcard tests/c/*_fuzz.c)
@@ -101,8 +101,9 @@ $(BUILD)/fuzz/%: tests/c/%.c tests/c/fuzz.h tests/c/check.h $(CORE)
 	$(or $(CC),cc) -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -ffp-contract=off \
 		-Icsrc -Itests/c $< $$(sed -n 's|^// sources: ||p' $<) -o $@ -lm
 
-fuzz: $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network, damaged in every way: a minute each
-	for program in $^; do $$program $(FUZZ_S) $(FUZZ_SEED) || exit 1; done
+fuzz: setup $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network or a file, damaged in every way: a minute each
+	for program in $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%); do $$program $(FUZZ_S) $(FUZZ_SEED) || exit 1; done
+	$(PY) -m tests.fuzz --seconds $(FUZZ_S) --seed $(FUZZ_SEED)
 
 # ---- Things to run and to hand out.
 

@@ -2,9 +2,11 @@
  *
  * panel_gemm.h: C += A * W for small A: rows are streams (and frames of theirs), W lies in panels of 16 outputs.
  *
- * Each output is one chain of fused multiply-adds over k = 0, 1, ... K-1, begun at what C holds. That chain is the
- * same for every tile shape, vector width and number of rows: hence the same bits for a row alone or in a batch, on
- * every instruction set (law 5). Lanes are outputs; an input is broadcast to all of them.
+ * Each output is one chain of fused multiply-adds over k = 0, 1, ... K-1, begun at 0 and then added to what C holds: a
+ * chain begun there would round each step to the size of the sum so far, at three times the error of the probability
+ * (docs/decisions/vad-kernel.md). That chain is the same for every tile shape, vector width and number of rows: hence
+ * the same bits for a row alone or in a batch, on every instruction set (law 5). Lanes are outputs; an input is broadcast
+ * to all of them.
  *
  *   A  [rows][K]         row stride LDA floats
  *   W  [panel][K][16]    read once per tile of at most max_rows rows, a panel at a time so that it stays in L1
@@ -26,7 +28,7 @@ inline void gemm_tile(const float *a, const float *w, float *c) {
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 16
-        for (int j = 0; j < columns; ++j) sum[r][j] = V::load(c + r * LDC + j * V::lanes);
+        for (int j = 0; j < columns; ++j) sum[r][j] = V::set(0.0f);
 #pragma GCC unroll 1
     for (int k = 0; k < K; ++k) {
         V weight[columns];
@@ -43,7 +45,10 @@ inline void gemm_tile(const float *a, const float *w, float *c) {
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 16
-        for (int j = 0; j < columns; ++j) sum[r][j].store(c + r * LDC + j * V::lanes);
+        for (int j = 0; j < columns; ++j) {
+            float *const total = c + r * LDC + j * V::lanes;
+            (V::load(total) + sum[r][j]).store(total);
+        }
 }
 
 template <class V, int K, int LDA, int LDC, int ROWS>

@@ -12,7 +12,7 @@
 #include "kernels/silero.h"
 
 enum { STREAMS = 11, WINDOWS = 3, GUARD = 64 };
-static const uint32_t GOLDEN[2] = {0x275e8b67u, 0x0a907830u}; /* at 16 and at 8 kHz */
+static const uint32_t GOLDEN[2] = {0x828802a8u, 0xff55d8a2u}; /* at 16 and at 8 kHz */
 
 static uint64_t seed = 7;
 

@@ -29,6 +29,10 @@ def _parser() -> argparse.ArgumentParser:
     vad.add_argument("--audio", type=Path, metavar="DIR", help="folder with the WAVs that labels name")
     vad.add_argument("--labels", type=Path, metavar="FILE.rttm", help="who speaks when")
     vad.add_argument("--uem", type=Path, metavar="FILE", help="what is labelled at all; default everything")
+    vad.add_argument("--drift", type=float, metavar="HOURS", help="free-running against onnxruntime: a minute an hour")
+    vad.add_argument("--onset", action="store_true", help="how soon speech may be suspected: the curve; a minute")
+    vad.add_argument("--plot", type=Path, metavar="DIR", help="pictures of what was measured, into this folder")
+
     echo = commands.add_parser("echo", help="echo guard and cancellers on real speech in real rooms: some minutes")
     echo.add_argument("--audio", type=Path, metavar="DIR", default=Path("../shared/data"), help="with speech/, noise/")
     echo.add_argument("--seconds", type=float, default=40.0, help="length of a scene (default 40)")

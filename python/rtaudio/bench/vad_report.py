@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rtaudio.bench import vad_drift, vad_onset, vad_plots
 from rtaudio.bench.labels import Labelled, labelled_files, overlap
 from rtaudio.bench.vad import Reference, differences, read_wav, speed
+from rtaudio.bench.vad_material import read_material
 from rtaudio.bench.vad_quality import Heard, score
 from rtaudio.core.vad import SileroVad, SpeechStarted, Vad
 
@@ -57,6 +59,29 @@ def measure(audio: Path, rttm: Path, uem: Path | None, progress: Callable[[str],
 
 def run(options: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """What the command's options ask for. Raises ValueError for what does not fit together or cannot be used."""
-    if options.audio is None or options.labels is None:
-        raise ValueError("give --audio DIR and --labels FILE.rttm")
-    return measure(options.audio, options.labels, options.uem, progress)
+    if options.audio is None:
+        raise ValueError("give --audio DIR, a folder with recordings")
+    if not options.audio.is_dir():
+        raise ValueError(f"--audio {options.audio}: no such folder")
+    study = options.drift is not None or options.onset
+    if options.labels is None and not (study or options.plot):
+        raise ValueError("give --audio DIR and --labels FILE.rttm, or ask for --drift, --onset or --plot")
+    if options.drift is not None and not 0 < options.drift < 1000:
+        raise ValueError(f"--drift {options.drift}: a number of hours is wanted")
+    figures: dict[str, Any] = {}
+    if options.labels is not None:
+        figures |= measure(options.audio, options.labels, options.uem, progress)
+    material = read_material(options.audio) if study or options.plot else None
+    if material is not None and options.onset:
+        figures |= vad_onset.measure(material, progress)
+    if material is not None and options.drift is not None:
+        figures |= vad_drift.measure(material, options.drift, progress)
+    if material is not None and options.plot:
+        options.plot.mkdir(parents=True, exist_ok=True)
+        name, samples = material.speech[0]
+        vad_plots.probabilities(samples[: 12 * 16000], name, options.plot / "vad-probability.png")
+        if options.onset:
+            vad_plots.onset_curve(figures["onset_rules"], figures["onset_chosen"], options.plot / "vad-onset.png")
+        if options.drift is not None:
+            vad_plots.drift(figures, options.plot / "vad-drift.png")
+    return figures
