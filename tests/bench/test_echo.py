@@ -36,12 +36,15 @@ def test_auc_is_one_for_what_is_apart_and_a_half_for_what_is_equal() -> None:
 def test_erle_and_the_loss_of_a_voice_are_what_was_done_to_them() -> None:
     rng = np.random.default_rng(1)
     signal = rng.normal(size=4 * RATE).astype(np.float32) * 0.1
+    long = np.tile(signal, 4)
     erle = echo.erle_db(signal, 0.1 * signal)
     assert np.allclose(erle, 20, atol=0.01)
     every = np.ones(len(signal) // echo.WINDOW, np.bool_)
     assert echo.loss_db(signal, 0.5 * signal, every) == pytest.approx(6.02, abs=0.1)
-    assert echo.convergence_ms(np.array([0.0] * 10 + [20.0] * 400)) == pytest.approx(320)
-    assert echo.convergence_ms(np.zeros(400)) is None
+    gain = np.where(np.arange(len(long)) < 3 * RATE, 1.0, 0.1).astype(np.float32)
+    assert echo.convergence_s(long, long * gain) == pytest.approx(3, abs=1)
+    assert echo.convergence_s(long, 0.1 * long) == 0
+    assert echo.convergence_s(long[: 2 * RATE], long[: 2 * RATE]) is None
 
 
 def test_the_guard_tells_the_caller_from_the_agent(given: Material) -> None:

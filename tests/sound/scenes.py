@@ -159,16 +159,16 @@ def listen(folder: Path, seconds: str, manner: str) -> None:
     wake.close()
 
 
-def echo(folder: Path, aec: str, alone: str, seconds: str) -> None:
+def echo(folder: Path, aec: str, manner: str, alone: str, seconds: str) -> None:
     """Speaks so many seconds, with a voice, into a room in which the microphone hears the loudspeaker; tells when
-    `alone` of them have passed. Without a canceller (`none`) it only listens, and cuts nothing; its journal is kept."""
+    `alone` of them have passed. `acting` it lets itself be interrupted, `listening` not. Its journal is kept."""
     from rtaudio.providers.hibari import RATE, HibariVoice
 
     text = "The library is open from nine thirty in the morning until five, and the reading room closes earlier. "
     voice = HibariVoice().say(text * 4).samples.astype(np.float32)
     wake = Wake()
     cancel: Any = None if aec == "none" else aec
-    detector = DetectorConfig(barge_in=cancel is not None)
+    detector = DetectorConfig(barge_in=manner == "acting")
     with (
         Engine(vad=SileroVad()) as engine,
         SoundCard(engine, block_s=BLOCK_S, wake=wake, echo_cancel=cancel, detector=detector) as card,

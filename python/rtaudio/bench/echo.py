@@ -91,7 +91,7 @@ def guarded(mic: Audio, ref: Audio) -> tuple[Floats, int | None, float | None, f
     shares: list[float] = []
     found_at: float | None = None
     took = 0.0
-    loud = int(np.argmax(np.abs(ref) > 0.01))
+    loud = int(np.argmax(np.abs(ref) > 0.001))
     for end in range(TICK, len(mic) + 1, TICK):
         begin = end - TICK
         ends = end // WINDOW * WINDOW  # of a window, if it lies within this tick
@@ -210,7 +210,7 @@ def canceller_figures(
         "level_db": way.level_db,
         "path": "wire" if way.room is None else f"room{way.room}" + ("_distorted" if way.distorted else ""),
         "erle_db": steady,
-        "convergence_ms": convergence_ms(erle[begins:]),
+        "converged_after_s": convergence_s(alone.echo + alone.noise, left),
         "double_talk_loss_db": loss_db(full.user, both, during),
         "agent_taken_for_user_pct": _percent(p[: len(heard.alone)][heard.alone] > _SPEECH),
         "agent_taken_for_user_pct_guarded": _percent(evidence[heard.alone[:count]] > _SPEECH),
@@ -231,11 +231,19 @@ def erle_db(before: Audio, after: Audio) -> Floats:
     return ratio
 
 
-def convergence_ms(erle: Floats, least_db: float = 10.0, within_s: float = 10.0) -> float | None:
-    """When it was below `least_db` for the last time in the first `within_s`; None: still in their last second."""
-    below = np.flatnonzero(erle[: round(within_s * RATE / WINDOW)] < least_db)
-    last_s = (float(below[-1]) + 1) * WINDOW / RATE if len(below) else 0.0
-    return 1000 * last_s if last_s < within_s - 1 else None
+def convergence_s(before: Audio, after: Audio, below_steady_db: float = 6.0) -> float | None:
+    """Seconds of echo after which the ERLE of every further second, up to the tenth, is at most `below_steady_db` under
+    the median of those from the sixth on. Windows below −50 dBFS count for nothing. None: not within ten seconds."""
+    loud = _windows_db(before) > -50
+    energy = [(10 ** (_windows_db(each) / 10))[loud] for each in (before, after)]
+    second = RATE // WINDOW
+    count = min(len(energy[0]) // second, 20)
+    if count < 8:
+        return None
+    blocks = [each[: count * second].reshape(count, second).sum(axis=1) for each in energy]
+    erle = 10 * np.log10(blocks[0] / blocks[1])
+    low = np.flatnonzero(erle[:10] < np.median(erle[5:]) - below_steady_db)
+    return float(low[-1]) + 1 if len(low) and low[-1] < 9 else None if len(low) else 0.0
 
 
 def loss_db(voice: Audio, after: Audio, which: Flags) -> float:

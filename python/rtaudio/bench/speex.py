@@ -25,7 +25,7 @@ class SpeexProcessor:
     """Adaptive filter (MDF) with the preprocessor's residual suppression, 16 kHz. OSError without the library."""
 
     name = "speex"
-    delay_samples = 0
+    delay_samples = 160  # of the preprocessor, which overlaps frames: measured by where an impulse comes out
 
     def __init__(self) -> None:
         path = find_library("speexdsp")
