@@ -13,6 +13,7 @@ from rtaudio.cli.demo import perform
 from rtaudio.cli.screen import PlainScreen
 from rtaudio.core.journal import JournalFile, read_journal
 from rtaudio.core.replay import check_replay, replay_hearing, replay_playout
+from rtaudio.voice.events import TurnEnded
 from rtaudio.voice.journaling import replay_session, session_differences
 
 from .conftest import Demo
@@ -31,7 +32,8 @@ def test_the_demonstration_replays_to_the_same_events_and_output(demo: Demo) -> 
     out = replay_playout(journal).out[: len(demo.agent)]
     assert np.abs(out - demo.agent[: len(out)]).max() <= 0.51 / 32768, "the recording, but for its 16 bits"
     hearing = replay_hearing(journal)
-    assert [event.kind for event in hearing.events].count("turn_ended") == 4
+    ends = sum(isinstance(event, TurnEnded) for event in demo.take.log.events)
+    assert [event.kind for event in hearing.events].count("turn_ended") == ends >= 5
 
 
 def test_a_call_in_real_time_replays_too(clips: list[NDArray[np.float32]], tmp_path: Path) -> None:

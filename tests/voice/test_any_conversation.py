@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, SimulatedCaller, run, speech
-from rtaudio.voice import Agent, AgentSpeechStarted, SessionOptions, TranscriptUpdated
+from rtaudio.voice import (
+    Agent,
+    AgentSpeechInterrupted,
+    AgentSpeechStarted,
+    Backchannel,
+    Interruption,
+    SessionOptions,
+    TranscriptUpdated,
+    UserAway,
+)
+from rtaudio.voice.policies import INTERRUPTIONS
 from tests.voice.conversations import LONG, Cast, conversation
 
 QUICK = SessionOptions(
@@ -114,5 +124,60 @@ def test_whatever_fails_the_session_listens_again_and_leaves_nothing(
                 assert not sim.caller.done
             assert sim.session.state == "listening"
             assert not np.flatnonzero(sim.sink.agent[-2400:]).any()
+
+    run(main())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cues=CUES,
+    words=st.lists(st.sampled_from(["mhm", "yeah", "stop", "when", "and why"]), min_size=8, max_size=8),
+    policy=st.sampled_from(INTERRUPTIONS),
+    greeting=st.sampled_from([None, *INTERRUPTIONS]),
+    stt_s=WAITS,
+    tts_s=WAITS,
+)
+def test_under_every_policy_each_turn_is_answered_or_was_no_more_than_listening(
+    cues: list[tuple[float, str, float]],
+    words: list[str],
+    policy: Interruption,
+    greeting: Interruption | None,
+    stt_s: float,
+    tts_s: float,
+) -> None:
+    """Law 10: whatever may not be interrupted is heard whole, and what was said meanwhile is not lost."""
+
+    async def main() -> None:
+        cast = Cast(
+            stt=FakeSTT([f"{word} {number}" if word == "when" else word for number, word in enumerate(words)] * 3),
+            llm=FakeLLM([LONG, "Short."]),
+            tts=FakeTTS(char_s=0.03, first_after_s=tts_s),
+        )
+        cast.stt.final_after_s = stt_s
+        agent = Agent(greeting="Hello there. It is good of you to call.", greeting_interruption=greeting)
+        options = SessionOptions(interruption=policy, away_s=1.0)
+        async with conversation(cast, script(cues), agent=agent, options=options) as sim:
+            try:
+                await sim.finish(limit_s=90)
+            except TimeoutError:  # a cue that waits for an agent who has nothing more to say
+                assert not sim.caller.done
+            history = sim.session.history
+            assert sim.session.state == "listening"
+        finals = {event.turn: event.text for event in sim.told(TranscriptUpdated) if event.final}
+        said = " ".join(message.text for message in history if message.role == "user")
+        assert said == " ".join(text for _, text in sorted(finals.items()) if text)
+        marked = [message.text for message in history if message.backchannel]
+        assert marked == [event.text for event in sim.told(Backchannel)]
+        assert not [text for text in marked if "stop" in text]
+        # One of which nothing was heard was given up for a turn that went on.
+        cut = {event.reply for event in sim.told(AgentSpeechInterrupted) if event.heard}
+        uncut = {"off", "duck_only", "pause"}
+        if policy in uncut:
+            assert cut <= {1}, "only the greeting, by its own policy"
+        if (greeting or policy) in uncut:
+            assert 1 not in cut
+            assert history[0].text == agent.greeting
+        for away in sim.told(UserAway):
+            assert away.silent_for_s >= 0.99
 
     run(main())

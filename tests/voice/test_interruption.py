@@ -98,6 +98,17 @@ def test_two_turns_of_it_are_one_question() -> None:
     assert len(world.answered) == 1
 
 
+def test_a_backchannel_is_joined_to_no_question() -> None:
+    world = speaking_world("off", "This call is recorded. It is the law.")
+    user_says(world, "When are you open?")
+    user_says(world, "Mhm.")
+    user_says(world, "And on Sundays?")
+    world.settle()
+    said = [(m.text, m.backchannel) for m in world.machine.history if m.role == "user"]
+    assert said == [("When are you open?", False), ("Mhm.", True), ("And on Sundays?", False)]
+    assert len(world.answered) == 1
+
+
 def test_who_still_talks_at_its_end_is_heard_out_first() -> None:
     world = speaking_world("off", "This call is recorded. It is the law.")
     world.words[1] = "When are you open?"

@@ -1,7 +1,8 @@
 """The command `rtaudio`: a demonstration, an agent at the microphone or between files, the list of sound devices.
 
     rtaudio demo [--fast] [--out FOLDER]
-    rtaudio talk [--in caller.wav --out answer.wav [--fast] [--stereo]] [--llm-url URL --model NAME]
+    rtaudio talk [--in caller.wav --out answer.wav [--fast] [--stereo]] [--profile patient|default|quick]
+                 [--aec auto|none|webrtc] [--llm-url URL --model NAME]
     rtaudio devices
 
 Exit status: 0 done, 1 it could not be done (the message says why and what to do), 2 wrong usage, 130 interrupted.
@@ -62,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
     demo.add_argument("--fast", action="store_true", help="virtual time: as fast as it computes, the same each time")
 
+    demo.add_argument(
+        "--profile",
+        choices=["patient", "default", "quick"],
+        default="default",
+        help="how long the caller may pause before the agent answers",
+    )
+
     talk = commands.add_parser(
         "talk",
         help="an agent at the microphone and loudspeaker, or from file to file",
@@ -80,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--mic", metavar="NAME", help="microphone: index or part of its name (rtaudio devices)")
     card.add_argument("--speaker", metavar="NAME", help="loudspeaker: index or part of its name")
     agent = talk.add_argument_group("the agent")
+    agent.add_argument(
+        "--profile",
+        choices=["patient", "default", "quick"],
+        default="default",
+        help="how long the caller may pause before the agent answers; default: default",
+    )
     agent.add_argument("--llm-url", metavar="URL", help="an OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1")
     agent.add_argument("--model", metavar="NAME", help="the model's name there; key: environment OPENAI_API_KEY")
     agent.add_argument("--instructions", metavar="TEXT", help="what the model is told to be")

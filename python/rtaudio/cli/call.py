@@ -19,6 +19,7 @@ from typing import Final
 
 from rtaudio.cli.caller import Caller
 from rtaudio.cli.hearing import Hearing
+from rtaudio.cli.turning import Turning
 from rtaudio.core import MIC_RATE, AudioPort, Engine, Journal, Wake
 from rtaudio.transports.cancelling import Cancelling, Processor
 from rtaudio.voice.agent import Agent
@@ -66,27 +67,35 @@ class Call:
         journal: Path | None = None,
         hearing: Hearing | None = None,
         canceller: Processor | None = None,
+        turning: Turning | None = None,
     ) -> None:
         """`journal`: a file for the record of the call, from which it can be run again. `hearing`: default the native
-        VAD. `canceller`: cleans what the caller says; in real time it gets what was put out late, by the lead."""
+        VAD. `canceller`: cleans what the caller says; in real time it gets what was put out late, by the lead.
+        `turning`: default the turn model where it is installed, profile "default"."""
         self._fast = fast
         self._wake = None if fast else Wake()
         self._hearing = hearing if hearing is not None else Hearing()
+        self._turning = turning if turning is not None else Turning()
         self.engine = Engine(tick_s=TICK_S, vad=self._hearing.kernel)
         self.port = AudioPort(PORT_RATE)
         outside = self._hearing.outside
+        detector = self._turning.detector
         self._journal = (
-            None if journal is None else Journal(journal, self.port, input_rate=MIC_RATE, outside_vad=outside)
+            None
+            if journal is None
+            else Journal(journal, self.port, input_rate=MIC_RATE, detector=detector, outside_vad=outside)
         )
         self.line = self.engine.add(
             self.port,
             kind="paced",
             input_rate=MIC_RATE,
+            detector=detector,
             wake=self._wake,
             outside_vad=outside,
             upstream_delay_s=0.0 if canceller is None else Cancelling.delay_s(canceller),
         )
         self._hearing.add(self.line)
+        self._turning.add(self.line)
         self.caller = Caller(self.line, None if canceller is None else Cancelling(self.line, canceller))
         self.session = Session(
             self.port,
@@ -129,6 +138,7 @@ class Call:
             if not self._fast:
                 self.caller.feed(int(LEAD_S * MIC_RATE))
                 self._hearing.start()
+                self._turning.start()
                 self.engine.start()
             drive = self._step if self._fast else self._fill
             self._driving = asyncio.create_task(drive(), name="caller's line")
@@ -155,6 +165,7 @@ class Call:
             last()
         finally:
             self._hearing.close()
+            self._turning.close()
             self.engine.close()
             if self._journal is not None:
                 self._journal.close()
@@ -190,6 +201,7 @@ class Call:
             self.caller.feed(ticks * tick_samples)
             self.engine.step(at_ns)
             self._hearing.take()
+            self._turning.take()
             self.session.take()
             if ticks % round(_COLLECT_S / TICK_S) == 0:
                 self.collect()

@@ -11,6 +11,7 @@ from rtaudio.voice.events import (
     AgentSpeechHeard,
     AgentSpeechInterrupted,
     AgentSpeechStarted,
+    Backchannel,
     BargeIn,
     ReplyText,
     SessionEvent,
@@ -19,7 +20,9 @@ from rtaudio.voice.events import (
     TranscriptUpdated,
     TurnEnded,
     TurnMetrics,
+    TurnResumed,
 )
+from rtaudio.voice.policies import Interruption
 
 
 @dataclass(slots=True)
@@ -30,6 +33,9 @@ class CallerTurn:
     text: str = ""
     ended_s: float | None = None
     decided_s: float | None = None
+    backchannel: bool = False
+    why: list[str] = field(default_factory=list)  # for each time it was taken to be over
+    resumed_s: list[float] = field(default_factory=list)  # when the caller went on after that
 
 
 @dataclass(slots=True)
@@ -43,6 +49,7 @@ class Reply:
     heard: str = ""
     cut: str = ""
     interrupted: bool = False
+    interruption: Interruption = "immediate"
 
 
 @dataclass(slots=True)
@@ -64,15 +71,21 @@ class CallLog:
                 self.speech.append((began_s, began_s))
             case SpeechEnded(ended_s=ended_s) if self.speech:
                 self.speech[-1] = (self.speech[-1][0], ended_s)
-            case TurnEnded(turn=turn, ended_s=ended_s, decided_s=decided_s):
-                self._turn(turn).ended_s, self._turn(turn).decided_s = ended_s, decided_s
+            case TurnEnded(turn=turn, ended_s=ended_s, decided_s=decided_s, reasons=reasons):
+                known_turn = self._turn(turn)
+                known_turn.ended_s, known_turn.decided_s = ended_s, decided_s
+                known_turn.why.append(str(reasons) if reasons is not None else "")
+            case TurnResumed(turn=turn, began_s=began_s):
+                self._turn(turn).resumed_s.append(began_s)
             case TranscriptUpdated(turn=turn, text=text, final=True):
                 self._turn(turn).text = text
             case ReplyText(reply=reply, text=text, text_offset=offset):
                 known = self._reply(reply)
                 known.text = known.text[:offset].ljust(offset) + text
-            case AgentSpeechStarted(reply=reply):
-                self._reply(reply).started_s = event.at_s
+            case AgentSpeechStarted(reply=reply, interruption=interruption):
+                self._reply(reply).started_s, self._reply(reply).interruption = event.at_s, interruption
+            case Backchannel(turn=turn):
+                self._turn(turn).backchannel = True
             case AgentSpeechHeard(reply=reply, text=text):
                 self._reply(reply).ended_s, self._reply(reply).heard = event.at_s, text
             case AgentSpeechInterrupted(reply=reply, heard=heard, cut=cut):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from rtaudio.cli.log import latencies
 from rtaudio.providers.packages import MissingPackageError, load
@@ -23,12 +23,16 @@ from rtaudio.voice.events import (
     SessionEvent,
     StateChanged,
     TranscriptUpdated,
+    TurnEnded,
     TurnMetrics,
     TurnModelSilent,
     TurnResumed,
     UserAway,
     UserBack,
 )
+
+if TYPE_CHECKING:
+    from rtaudio.core import TurnReasons
 
 _BARGE = {
     "suspected": "the caller may be speaking: the agent is ducked",
@@ -52,6 +56,8 @@ def plain_news(event: SessionEvent) -> tuple[str, str] | None:
     match event:
         case BargeIn(state=state) if state in _BARGE:
             return "barge-in", _BARGE[state]
+        case TurnEnded(ended_s=ended_s, decided_s=decided_s, reasons=reasons):
+            return "turn", f"over {decided_s - ended_s:.2f} s after the caller's last sound{_because(reasons)}"
         case Backchannel(text=text):
             return "listens", f"“{text}” is kept as a backchannel: it asks for no answer"
         case TurnResumed():
@@ -75,6 +81,14 @@ def plain_news(event: SessionEvent) -> tuple[str, str] | None:
             return "problem", f"the line brought {missing_for_s * 1000:.0f} ms too little audio"
         case _:
             return None
+
+
+def _because(reasons: TurnReasons | None) -> str:
+    """Why a turn ended, in a few words; `str(reasons)` says it in full."""
+    if reasons is None:
+        return ""
+    sure = "" if reasons.probability is None else f", complete with {reasons.probability * 100:.0f} %"
+    return f": {reasons.delay_s:.2f} s wanted{sure} ({', '.join(reasons.why) or 'no reason of its own'})"
 
 
 class Screen(Protocol):

@@ -21,6 +21,7 @@ from rtaudio.cli.log import CallLog
 from rtaudio.cli.running import run_call
 from rtaudio.cli.screen import Screen, open_screen
 from rtaudio.cli.take import Take
+from rtaudio.cli.turning import Turning
 from rtaudio.cli.wav import read_wav
 from rtaudio.core import MIC_RATE
 from rtaudio.transports.cancelling import CancellerUnavailable, Processor, WebrtcProcessor, webrtc_available
@@ -29,8 +30,8 @@ from rtaudio.voice.events import ProviderFailed, SessionClosed
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.protocols import LLM, TTS
 
-# After the last word of the file: long enough for a turn to be decided (0.6 s), thought about and answered.
-_IDLE_S: Final = 2.0
+# After the last word of the file: long enough for a turn to be decided (2 s at most), thought about and answered.
+_IDLE_S: Final = 3.0
 _DEFAULT_INSTRUCTIONS: Final = (
     "You are a voice agent on the phone. Answer in one or two short spoken sentences, without lists or markup."
 )
@@ -110,6 +111,7 @@ def canceller_of(options: argparse.Namespace, *, live: bool) -> Processor | None
 def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
     clip = read_wav(options.input).mono(MIC_RATE)
     hearing = Hearing(options.vad)
+    turning = Turning(options.profile, screen.note)
     providers = providers_of(options, screen)
     conversation = answer(
         clip,
@@ -122,6 +124,7 @@ def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
         journal=options.journal,
         hearing=hearing,
         canceller=canceller_of(options, live=False),
+        turning=turning,
     )
     take = run_call(conversation, fast=options.fast)
     screen.note(f"answer      {take.path}{'  (caller left, agent right)' if options.stereo else ''}")
@@ -146,10 +149,11 @@ async def answer(
     journal: Path | None = None,
     hearing: Hearing | None = None,
     canceller: Processor | None = None,
+    turning: Turning | None = None,
 ) -> Take:
-    """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says. `hearing`, `canceller`: as in
-    `Call`."""
-    call = Call(agent, providers, fast=fast, journal=journal, hearing=hearing, canceller=canceller)
+    """Plays a clip (float32 mono at 16 kHz) to the agent and records what it says. `hearing`, `canceller`, `turning`:
+    as in `Call`."""
+    call = Call(agent, providers, fast=fast, journal=journal, hearing=hearing, canceller=canceller, turning=turning)
     with Take(call.port, call.line, out, stereo=stereo) as take:
         call.collect, call.last = take.collect, take.close
         call.caller.say(clip, 0)

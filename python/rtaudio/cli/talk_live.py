@@ -12,6 +12,7 @@ from rtaudio.cli.hearing import Hearing
 from rtaudio.cli.log import CallLog
 from rtaudio.cli.screen import Screen
 from rtaudio.cli.talk import canceller_of, follow
+from rtaudio.cli.turning import Turning
 from rtaudio.core import Engine, Wake
 from rtaudio.transports.sound import SoundCard, SoundUnavailable
 from rtaudio.voice.agent import Agent
@@ -33,6 +34,8 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
             stack.callback(wake.close)
             hearing = Hearing(options.vad)
             stack.callback(hearing.close)
+            turning = Turning(options.profile, screen.note)
+            stack.callback(turning.close)
             engine = stack.enter_context(Engine(tick_s=TICK_S, vad=hearing.kernel))
             card = SoundCard(
                 engine,
@@ -40,17 +43,20 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
                 output=_device(options.speaker),
                 wake=wake,
                 outside_vad=hearing.outside,
+                detector=turning.detector,
                 echo_cancel=canceller,
                 on_failure=lambda error: screen.note(f"The echo canceller is left out from here on: {error}"),
             )
             stack.enter_context(card)
             hearing.add(card.line)
+            turning.add(card.line)
             async with Session(
                 card.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=wake
             ) as session:
                 following = asyncio.create_task(follow(session.events(), CallLog(), screen), name="transcript")
                 card.start()
                 hearing.start()
+                turning.start()
                 engine.start()
                 screen.note(f"{card.input.name} → agent → {card.output.name}. Ctrl-C ends it.")
                 screen.note(_ABOUT_ECHO[canceller is not None])

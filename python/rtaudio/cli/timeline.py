@@ -20,11 +20,18 @@ from numpy.typing import NDArray
 from rtaudio.cli.log import CallerTurn, CallLog, Reply
 from rtaudio.core import MIC_RATE, VAD_WINDOW
 from rtaudio.providers.packages import load
-from rtaudio.voice.events import StateChanged, TurnMetrics
+from rtaudio.voice.events import StateChanged, TurnEnded, TurnMetrics
 
 _CALLER, _AGENT, _CUT, _PROBABILITY, _TURN = "#2a7f4f", "#1f6f9f", "#b03030", "#6b5b95", "#333333"
+_LISTENS: Final = "#6f8f7c"
 _BARGE: Final = {"suspected": "#fff0b3", "likely": "#ffcf8f"}
 _BARGE_MEANS: Final = {"suspected": "speech suspected: agent ducked", "likely": "speech likely: agent paused"}
+_POLICY: Final = {
+    "off": "may not be interrupted",
+    "duck_only": "may not be interrupted, but ducked",
+    "pause": "waits while the caller speaks",
+    "after_sentence": "is stopped at the end of a sentence",
+}
 _STATES: Final = {"listening": "#d9efe1", "thinking": "#fdf3cf", "speaking": "#d4e6f1"}
 # Of a system: the longest it may be, and its size. At nearly an inch for a second, words take as much room as speech.
 _LONGEST_S: Final = 18.0
@@ -108,6 +115,7 @@ def _system(timeline: Timeline, axes: Sequence[Any], begin: float, end: float, r
     _probabilities(probability, timeline, begin, end)
     for metrics in log.metrics:
         _latency(probability, metrics, log, begin, end)
+    _turn_ends(probability, log, begin, end)
     _states(state, log, timeline.duration_s, begin, end)
     for axis in axes:
         axis.set_xlim(begin, right)
@@ -139,6 +147,9 @@ def _turn(axis: Any, turn: CallerTurn, log: CallLog, begin: float, end: float) -
     )
     began = min((at for at, _ in log.speech if before <= at < turn.ended_s), default=turn.ended_s)
     text = turn.text or "(nothing understood)"
+    if turn.backchannel:  # said into the agent's speech, and not much: it stands by itself
+        axis.text(began, 1.25, f"“{text}”\nlistens on", fontsize=8.5, color=_LISTENS, style="italic", va="bottom")
+        return
     width = max(int((turn.ended_s - began) * _CHARACTERS_PER_S), 26)
     lines = "\n".join(textwrap.wrap(f"“{text}”", width))
     axis.text(max(began, begin), 1.25, lines, fontsize=9.5, color=_CALLER, va="bottom")
@@ -151,6 +162,12 @@ def _reply(axis: Any, reply: Reply, log: CallLog, begin: float, end: float, righ
         other.started_s for other in log.replies.values() if other.started_s and other.started_s > reply.started_s
     ]
     room_s = min([*following, right]) - reply.started_s
+    if reply.interruption != "immediate":
+        until = min(reply.ended_s if reply.ended_s is not None else end, end)
+        axis.plot([reply.started_s, until], [-1.05, -1.05], color=_AGENT, linewidth=2, linestyle=(0, (4, 2)))
+        axis.text(
+            reply.started_s, -0.98, _POLICY[reply.interruption], fontsize=7.5, color=_AGENT, style="italic", va="bottom"
+        )
     width = max(int(room_s * _CHARACTERS_PER_S), 24)
     heard = textwrap.wrap(f"“{reply.heard.strip()}" + ("…" if reply.interrupted else "”"), width)
     if not reply.interrupted:
@@ -207,9 +224,24 @@ def _latency(axis: Any, metrics: TurnMetrics, log: CallLog, begin: float, end: f
     first = turn.ended_s + metrics.first_sample_s
     axis.annotate("", (first, 0.62), (turn.ended_s, 0.62), arrowprops={"arrowstyle": "<->", "color": _TURN, "lw": 1})
     axis.text(first + 0.06, 0.62, f"{metrics.first_sample_s * 1000:.0f} ms", fontsize=8.5, color=_TURN, va="center")
-    if turn.decided_s is not None:
-        axis.plot([turn.decided_s] * 2, [0.47, 0.77], color=_TURN, linewidth=1.4)
-        axis.text(turn.decided_s, 0.38, "decided", fontsize=7.5, color=_TURN, ha="center", va="top")
+
+
+def _turn_ends(axis: Any, log: CallLog, begin: float, end: float) -> None:
+    """Each time a turn was taken to be over, and why; also where the caller went on."""
+    for event in log.events:
+        if not isinstance(event, TurnEnded) or not begin <= event.decided_s < end:
+            continue
+        went_on = any(at > event.ended_s for at in log.turns[event.turn].resumed_s)
+        colour = _CUT if went_on else _TURN
+        axis.plot([event.decided_s] * 2, [0.47, 0.77], color=colour, linewidth=1.4)
+        why = f"{_why(event)},\nbut went on" if went_on else f"over: {_why(event)}"
+        axis.text(event.decided_s, 0.38, why, fontsize=6.5 if went_on else 7.5, color=colour, ha="center", va="top")
+
+
+def _why(event: TurnEnded) -> str:
+    if event.reasons is not None and event.reasons.probability is not None:
+        return f"{event.reasons.probability * 100:.0f} % sure"
+    return f"{event.decided_s - event.ended_s:.1f} s silent"
 
 
 def _states(axis: Any, log: CallLog, duration_s: float, begin: float, end: float) -> None:
@@ -229,7 +261,7 @@ def _states(axis: Any, log: CallLog, duration_s: float, begin: float, end: float
 def _heading(figure: Any, timeline: Timeline) -> None:
     lines = load("matplotlib.lines", extra="plot", wanted_by="a picture of the timeline")
     patches = load("matplotlib.patches", extra="plot", wanted_by="a picture of the timeline")
-    cuts = sum(reply.interrupted for reply in timeline.log.replies.values())
+    cuts = sum(reply.interrupted and reply.started_s is not None for reply in timeline.log.replies.values())
     turns = len(timeline.log.turns)
     figure.suptitle(
         f"A call of {timeline.duration_s:.1f} s: {turns} turn{'s' * (turns != 1)} of the caller, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import ProviderKind
 
 if TYPE_CHECKING:
@@ -141,9 +142,10 @@ class ReplyText(SessionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSpeechStarted(SessionEvent):
-    """The first sample of a reply was put out."""
+    """The first sample of a reply was put out. `interruption`: what the user's speech does to it."""
 
     reply: int
+    interruption: Interruption = "immediate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,8 @@ class AgentSpeechInterrupted(SessionEvent):
 class BargeIn(SessionEvent):
     """The core's view of a user who speaks while the agent does; it has already acted: suspected (ducked), likely
     (paused), confirmed (flushed), false (resumed), backchannel (resumed: it was an "mhm"), stopping (the agent will be
-    flushed at the end of its sentence), quiet (the agent stopped by itself)."""
+    flushed at the end of its sentence), kept (resumed: its policy lets nobody in; what was said is answered after it),
+    quiet (the agent stopped by itself)."""
 
     state: BargeState
     before: BargeState

@@ -13,7 +13,8 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       reply that is SPEAKING is the core's business: it ducks, pauses, flushes or resumes.
     went on           the core took the turn to be over, and the user goes on with it: an answer of which nothing was
                       heard yet is given up, and flushed if it was written; the turn goes on as its next part, and is
-                      answered once, whole. If something was heard of it, it is an interruption like any other.
+                      answered once, whole. If something was heard of it, it is an interruption like any other; and
+                      after an "mhm" that left the floor to the agent, it is a turn of its own.
     cut               the message ends at the last word heard (law 9). No word heard: as if it had not begun; its turn
                       is unanswered again if the user is talking, and not if `interrupt` stopped it.
     taken while       after a false barge-in ("uh-huh") it goes into the history, behind the agent's message, and asks
@@ -46,7 +47,7 @@ from rtaudio.voice.reply import Milestones, Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, ending, metrics, take_all, take_audio, take_tokens
 from rtaudio.voice.turns import Hearing, Turn, Turns
 
-OUTCOMES: Final = ("confirmed", "false", "backchannel")
+OUTCOMES: Final = ("confirmed", "false", "backchannel", "kept")
 LET_GO_ON: Final = ("false", "backchannel")
 STT_COMPLETE: Final = 1
 STT_OPEN: Final = 2
@@ -190,14 +191,16 @@ class Machine:
             turn.barge = state
 
     def _went_on(self, item: it.TurnWentOn) -> Iterator[do.Effect]:
-        turn = self.turns.resume(item.turn)
+        before, reply = self.turns.over, self.reply
+        if before is None or (reply is not None and (reply.answers is None or reply.answers.turn != before.turn)):
+            reply = None
+        heard = reply is not None and ((reply.number == item.reply and item.heard) or reply.times.heard is not None)
+        listened = before is not None and before.barge in LET_GO_ON
+        turn = self.turns.resume(item.turn, joins=not heard and not listened)
         if turn is None:
             return
         yield do.Emit(ev.TurnResumed(at_s=self._now_s, turn=turn.turn, began_s=turn.begin / MIC_RATE))
-        reply = self.reply
-        if reply is None or reply.answers is None or reply.answers.turn != turn.turn:
-            return
-        if not (reply.number == item.reply and item.heard) and reply.times.heard is None:
+        if reply is not None:
             yield from self._stop(reply)
 
     def _turn_over(self, item: it.TurnOver) -> Iterator[do.Effect]:
@@ -369,7 +372,9 @@ class Machine:
                 reply.began_mic = item.at.mic
                 if reply.phase is Phase.THINKING:
                     reply.phase = Phase.SPEAKING
-                yield do.Emit(ev.AgentSpeechStarted(at_s=self._now_s, reply=reply.number))
+                yield do.Emit(
+                    ev.AgentSpeechStarted(at_s=self._now_s, reply=reply.number, interruption=reply.interruption)
+                )
             case it.ReplyAudible():
                 heard_ns = item.at.time_ns - item.samples * 1_000_000_000 // self._port_rate
                 reply.times.heard = max(heard_ns, reply.times.first_sample or 0)  # that was stamped when it was learned

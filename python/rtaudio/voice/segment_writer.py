@@ -53,7 +53,7 @@ class SegmentWriter:
         if self._over:
             return
         if self.segment is None:
-            self.segment = self._port.playout.open_segment()
+            self.segment = self._port.playout.open_segment(policy=self.interruption)
         samples, rate = self._held.pop((clause, number))
         self._queue.append((clause, samples, rate))
         self.write()
@@ -96,6 +96,9 @@ class SegmentWriter:
         while self._words:
             segment.add_text(*self._words[0])
             self._words.popleft()
+        while self._sentence_ends:
+            segment.add_sentence_end(self._sentence_ends[0])
+            self._sentence_ends.popleft()
         while self._queue:
             clause, samples, rate = self._queue[0]
             taken = segment.write(samples, rate)

@@ -92,11 +92,19 @@ class Turns:
         self._turns.append(turn)
         return turn
 
-    def resume(self, core: int) -> Turn | None:
-        """The turn that is being spoken goes on with the one before, which the core knows as `core`. None: that is not
-        known here, as after lost events; it then stays a turn of its own."""
+    @property
+    def over(self) -> Turn | None:
+        """The last one that ended."""
+        return self._over
+
+    def resume(self, core: int, joins: bool) -> Turn | None:
+        """The turn that is being spoken goes on with the one before, which the core knows as `core`. None: it stays a
+        turn of its own, because `joins` says so, or because that one is not known here, as after lost events."""
         turn, before = self.talking, self._over
         if turn is None or before is None or before.core != core or turn.before is not None:
+            return None
+        if not joins:
+            turn.core = core
             return None
         self._seen -= 1
         turn.turn, turn.core, turn.before = before.turn, core, before
