@@ -91,7 +91,7 @@ ENGINE = [
     "engine",
     "device",
 ]
-NETWORK = ["base", "rtp"]
+NETWORK = ["base", "rtp", "g711", "conceal", "jitter_window", "jitter"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
 
 # module -> (language, binding source, core sources)

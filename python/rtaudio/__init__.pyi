@@ -17,6 +17,8 @@ from rtaudio.core import Flush as Flush
 from rtaudio.core import Framer as Framer
 from rtaudio.core import Heard as Heard
 from rtaudio.core import History as History
+from rtaudio.core import JitterBuffer as JitterBuffer
+from rtaudio.core import JitterFrame as JitterFrame
 from rtaudio.core import Journal as Journal
 from rtaudio.core import JournalError as JournalError
 from rtaudio.core import JournalFile as JournalFile

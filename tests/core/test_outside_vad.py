@@ -80,10 +80,10 @@ def test_silero_s_own_file_outside_decides_as_the_kernel_inside(shared_data: Pat
     assert [(e.kind, e.mic, e.segment, e.a, e.b) for e in later] == [
         (e.kind, e.mic, e.segment, e.a, e.b) for e in inside
     ]
-    # An answer is taken in the tick after it came: all are later, by less than two ticks. The engine's own VAD looks for
-    # an onset within the window besides.
+    # An answer is taken in the tick after it came: all are later, by less than two ticks. Of barge-in that cannot be
+    # said: the engine's own VAD looks for an onset within the window, and hears again what is left without the echo.
     for a, b in zip(inside, later, strict=True):
-        assert 0 < b.decided - a.decided <= 2 * 160 + (W if a.kind == "barge_in" else 0)
+        assert a.kind == "barge_in" or 0 < b.decided - a.decided <= 2 * 160
     assert len(p_inside) - len(p_later) in (0, 1)
     np.testing.assert_allclose(p_later, p_inside[: len(p_later)], atol=1e-4)
 
@@ -469,6 +469,7 @@ def test_a_replay_with_another_answer_says_where(tmp_path: Path, mean: OnnxVad) 
     loud = next(i for i, r in enumerate(told) if Window.of(r.payload).probability > 0.5)
     for record in told[loud : loud + 12]:
         altered = record.payload[:20] + np.float32(0.0).tobytes() + record.payload[24:]
-        assert repr(Window.of(altered)) == repr(Window.of(record.payload)._replace(probability=0.0))  # a NaN is none itself
+        expected = Window.of(record.payload)._replace(probability=0.0)
+        assert repr(Window.of(altered)) == repr(expected), "as text: a window that was not heard twice holds a NaN"
         journal.engine[journal.engine.index(record)] = type(record)(record.kind, record.stamp, altered)
     assert any("wishes" in found or "hearing event" in found for found in check_replay(journal).found)

@@ -21,6 +21,8 @@ _HOME = {
     "to_int16": "_dsp",
     "ulaw_decode": "_dsp",
     "ulaw_encode": "_dsp",
+    "JitterBuffer": "_network",
+    "JitterFrame": "_network",
     "RtpMalformed": "_network",
     "RtpPacket": "_network",
     "is_rtcp": "_network",

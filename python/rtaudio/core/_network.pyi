@@ -1,7 +1,13 @@
-"""Bindings of csrc/rtp.h: RTP packets (RFC 3550), read and written. Any thread; nothing here keeps a state."""
+"""Bindings of csrc/rtp.h and csrc/jitter.h: RTP packets (RFC 3550), and a jitter buffer for an agent's ear.
 
-from collections.abc import Iterable
+RTP: any thread, nothing keeps a state. A `JitterBuffer` is used by one thread at a time.
+"""
 
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 class RtpMalformed(ValueError):
@@ -49,3 +55,76 @@ class RtpPacket:
 
 def is_rtcp(data: Buffer) -> bool:
     """Whether bytes that came in on a port shared with RTP are RTCP (RFC 5761): ask before `RtpPacket.parse`."""
+
+class JitterFrame:
+    """What a `JitterBuffer` gives."""
+
+    kind: Literal["audio", "concealed", "silence", "link_lost", "link_back"]
+    """concealed: in place of packets that never came, so no silence of the user's. silence: of the sender's, as comfort
+    noise. The last two carry no samples."""
+    samples: NDArray[np.int16]
+    """[n], or [n, 2] of a stream with two channels."""
+    position: int
+    """Of the first sample on the media clock: how many were given before."""
+    seq: int | None
+    """Of the packet (audio), as it was put."""
+    timestamp: int | None
+    arrival_ns: int | None
+
+class JitterBuffer:
+    """From RTP packets that come when they like to sound on a media clock, for an agent's ear (listen mode).
+
+    Packets in order come out at once. A gap waits, as long as packets have been overtaken on this line, and is then
+    concealed and marked. Media time stands still while a link stalls, runs on under announced silence, and after a
+    stall everything comes out in a burst. The rules are a table in csrc/jitter.h. Sans-IO: times are arguments, in
+    nanoseconds of any clock that does not go back. Memory is bounded and allocated here.
+    """
+
+    rate: int
+    channels: int
+    due_ns: int | None
+    """When `get` will next have something if no packet comes; None: never."""
+    def __init__(
+        self,
+        rate: int,
+        *,
+        codec: str = "pcm16",
+        payload_types: Mapping[int, str] | None = None,
+        channels: int = 1,
+        capacity_packets: int = 256,
+        packet_s: float = 0.06,
+        conceal_s: float = 1.0,
+        wait_least_s: float = 0.02,
+        wait_most_s: float = 0.12,
+        link_lost_s: float = 5.0,
+    ) -> None:
+        """`codec` of every payload type: "pcm16" (little-endian), "l16" (big-endian), "pcmu", "pcma", "cn" (announces
+        silence), "none" (takes its place in the sequence without a sound). `payload_types` gives them by number
+        instead; others then have no sound. 13 is "cn" unless given. Channels are interleaved.
+
+        rate 8000 .. 48000. packet_s: the longest packet taken. conceal_s: the longest gap filled. wait_*: bounds for
+        the wait for a missing packet (both 0: never wait, for a way in that keeps the order). ValueError says what is
+        out of range.
+        """
+
+    def put(
+        self, seq: int, timestamp: int, arrival_ns: int, payload: Any, *, payload_type: int = 0, ssrc: int = 0
+    ) -> str:
+        """Takes a packet in (payload: any buffer of bytes); says what became of it.
+
+        "taken"; "late": its place was given up, it is discarded; "duplicate"; "held": of another source, or far off in
+        the sequence: waits for one more of its kind; "restarted": this one and the held one begin a new sequence;
+        "too_long", "not_whole": refused, and counted as such. ValueError only for numbers that no field can hold.
+        """
+
+    def get(self, now_ns: int) -> JitterFrame | None:
+        """The next frame, or None: nothing now. Call until None."""
+
+    def figures(self) -> dict[str, float]:
+        """Counters since the beginning, named as in W3C webrtc-stats where it has a name; cheap.
+
+        Packets: received = used + late_discarded + duplicate + superseded + queued, and
+        expected = received_unique + missing, exactly, at any time. Samples: totalSamplesReceived = concealedSamples +
+        silenceSamples + jitterBufferEmittedCount. interruptions: concealment of 150 ms and more. wait_s: the present
+        wait for a missing packet. jitter: RFC 3550's, seconds.
+        """

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# jitter.pxi: csrc/jitter.h.
+
+cdef extern from "jitter.h" nogil:
+    ctypedef struct rta_jitter_packet:
+        uint16_t seq
+        uint8_t payload_type
+        uint32_t timestamp
+        uint32_t ssrc
+        int64_t arrival_ns
+        const uint8_t *payload
+        uint32_t bytes
+    ctypedef struct rta_jitter_packets:
+        uint64_t received, used, late_discarded, duplicate, superseded, queued
+        uint64_t expected, received_unique, missing, refused, restarts
+    ctypedef struct rta_jitter_config:
+        uint32_t rate, channels, capacity, packet_most, conceal_most
+        int64_t wait_least_ns, wait_most_ns, link_lost_ns
+        uint8_t codecs[128]
+    ctypedef struct rta_jitter_frame:
+        uint32_t kind, samples
+        uint64_t position
+        int64_t arrival_ns
+        uint32_t timestamp
+        uint16_t seq
+    ctypedef struct rta_jitter_figures:
+        rta_jitter_packets packets
+        uint64_t total_samples, concealed_samples, silent_concealed_samples, concealment_events
+        uint64_t interruptions, interruption_samples, silence_samples, skipped_samples
+        uint64_t emitted_count, delay_sample_us, timestamp_jumps, link_losses
+        int64_t wait_ns, jitter_ns
+    ctypedef struct rta_jitter
+    ctypedef enum rta_jitter_kind:
+        RTA_JITTER_AUDIO
+    ctypedef enum rta_jitter_taken:
+        RTA_JITTER_TAKEN
+    ctypedef enum rta_jitter_refused:
+        RTA_JITTER_FINE
+    void rta_jitter_defaults(rta_jitter_config *config)
+    rta_status rta_jitter_check(const rta_jitter_config *config, const char **why)
+    rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config)
+    void rta_jitter_destroy(rta_jitter *jitter)
+    rta_jitter_refused rta_jitter_put(rta_jitter *jitter, const rta_jitter_packet *packet, rta_jitter_taken *taken)
+    rta_status rta_jitter_get(rta_jitter *jitter, int64_t now_ns, rta_jitter_frame *frame, int16_t *out)
+    uint32_t rta_jitter_frame_most(const rta_jitter *jitter)
+    int64_t rta_jitter_due_ns(rta_jitter *jitter)
+    void rta_jitter_read_figures(const rta_jitter *jitter, rta_jitter_figures *figures)
+
+cdef dict _CODECS = {"none": 0, "pcm16": 1, "l16": 2, "pcmu": 3, "pcma": 4, "cn": 5}
+cdef tuple _KINDS = (None, "audio", "concealed", "silence", "link_lost", "link_back")
+cdef tuple _TAKEN = ("taken", "late", "duplicate", "held", "restarted")
+cdef tuple _REFUSED = (None, "too_long", "not_whole")
+
+
+cdef uint8_t codec_number(object name) except 255:
+    if name not in _CODECS:
+        raise ValueError(f"codec {name!r}: expected one of {', '.join(_CODECS)}")
+    return _CODECS[name]
+
+
+cdef int64_t time_of(object value, str what) except? -1:
+    if not -(1 << 63) <= value < 1 << 63:
+        raise ValueError(f"{what}={value!r}: expected nanoseconds in 64 bits")
+    return value
+
+
+cdef int64_t nanoseconds(object seconds, str what, double most_s) except? -1:
+    cdef double value = seconds
+    if not 0.0 <= value <= most_s:
+        raise ValueError(f"{what}={seconds!r}: expected 0 .. {most_s:g} seconds")
+    return <int64_t>(value * 1e9 + 0.5)
+
+
+cdef class JitterFrame:
+    """What a jitter buffer gives."""
+
+    cdef readonly str kind
+    cdef readonly cnp.ndarray samples
+    cdef readonly uint64_t position
+    cdef readonly object seq
+    cdef readonly object timestamp
+    cdef readonly object arrival_ns
+
+    def __repr__(self):
+        return f"JitterFrame({self.kind}, position={self.position}, samples={len(self.samples)}, seq={self.seq})"
+
+
+cdef class JitterBuffer:
+    """Packets in, sound on a media clock out."""
+
+    cdef rta_jitter *jitter
+    cdef cnp.ndarray scratch  # one frame
+    cdef int16_t *room
+    cdef readonly int rate
+    cdef readonly int channels
+
+    def __cinit__(self, rate, *, codec="pcm16", payload_types=None, channels=1, capacity_packets=256, packet_s=0.06,
+                  conceal_s=1.0, wait_least_s=0.02, wait_most_s=0.12, link_lost_s=5.0):
+        cdef rta_jitter_config config
+        cdef const char *why = NULL
+        cdef rta_status status
+        rta_jitter_defaults(&config)
+        self.rate, self.channels = rate, channels
+        config.rate = whole(rate, "rate", 1 << 20)
+        config.channels = whole(channels, "channels", 255)
+        config.capacity = whole(capacity_packets, "capacity_packets", 1 << 20)
+        if not 0 < packet_s <= 1:
+            raise ValueError(f"packet_s={packet_s!r}: expected more than 0, at most 1")
+        config.packet_most = max(1, round(packet_s * rate))
+        config.conceal_most = <uint32_t>(nanoseconds(conceal_s, "conceal_s", 10) * <double>config.rate * 1e-9 + 0.5)
+        config.wait_least_ns = nanoseconds(wait_least_s, "wait_least_s", 10)
+        config.wait_most_ns = nanoseconds(wait_most_s, "wait_most_s", 10)
+        config.link_lost_ns = nanoseconds(link_lost_s, "link_lost_s", 86400)
+        memset(config.codecs, codec_number(codec) if payload_types is None else 0, 128)
+        config.codecs[13] = codec_number("cn")
+        for number, name in (payload_types or {}).items():
+            config.codecs[whole(number, "payload type", 127)] = codec_number(name)
+        if rta_jitter_check(&config, &why) != RTA_OK:
+            raise ValueError(f"jitter buffer: {why.decode()}")
+        status = rta_jitter_create(&self.jitter, &config)
+        if status == RTA_NOMEM:
+            raise MemoryError("jitter buffer: no memory")
+        cdef cnp.npy_intp most = <cnp.npy_intp>rta_jitter_frame_most(self.jitter) * channels
+        self.scratch = cnp.PyArray_ZEROS(1, &most, cnp.NPY_INT16, 0)
+        self.room = <int16_t *>cnp.PyArray_DATA(self.scratch)
+
+    def __dealloc__(self):
+        rta_jitter_destroy(self.jitter)
+
+    def put(self, seq, timestamp, arrival_ns, payload, *, payload_type=0, ssrc=0):
+        """Takes a packet in; says what became of it."""
+        cdef Py_buffer view
+        cdef rta_jitter_packet packet
+        cdef rta_jitter_taken taken
+        cdef rta_jitter_refused refused
+        packet.seq = whole(seq, "seq", 0xFFFF)
+        packet.timestamp = whole(timestamp, "timestamp", 0xFFFFFFFF)
+        packet.ssrc = whole(ssrc, "ssrc", 0xFFFFFFFF)
+        packet.payload_type = whole(payload_type, "payload_type", 127)
+        packet.arrival_ns = time_of(arrival_ns, "arrival_ns")
+        PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
+        try:
+            packet.payload = <const uint8_t *>view.buf
+            packet.bytes = <uint32_t>min(view.len, 0xFFFFFFFF)
+            with nogil:
+                refused = rta_jitter_put(self.jitter, &packet, &taken)
+        finally:
+            PyBuffer_Release(&view)
+        return _REFUSED[refused] if refused != RTA_JITTER_FINE else _TAKEN[taken]
+
+    def get(self, now_ns):
+        """The next frame, or None."""
+        cdef rta_jitter_frame frame
+        cdef int64_t now = time_of(now_ns, "now_ns")
+        cdef rta_status status
+        cdef JitterFrame out
+        cdef cnp.npy_intp shape[2]
+        with nogil:
+            status = rta_jitter_get(self.jitter, now, &frame, self.room)
+        if status != RTA_OK:
+            return None
+        out = JitterFrame.__new__(JitterFrame)
+        out.kind = _KINDS[frame.kind]
+        out.position = frame.position
+        shape[0], shape[1] = frame.samples, self.channels
+        out.samples = cnp.PyArray_SimpleNew(1 if self.channels == 1 else 2, shape, cnp.NPY_INT16)
+        memcpy(cnp.PyArray_DATA(out.samples), self.room, <size_t>frame.samples * self.channels * 2)
+        if frame.kind == RTA_JITTER_AUDIO:
+            out.seq, out.timestamp, out.arrival_ns = frame.seq, frame.timestamp, frame.arrival_ns
+        return out
+
+    @property
+    def due_ns(self):
+        """When get() has something next if no packet comes."""
+        cdef int64_t due = rta_jitter_due_ns(self.jitter)
+        return None if due == INT64_MAX else due
+
+    def figures(self):
+        """Counters."""
+        cdef rta_jitter_figures f
+        rta_jitter_read_figures(self.jitter, &f)
+        return {
+            "received": f.packets.received, "used": f.packets.used, "late_discarded": f.packets.late_discarded,
+            "duplicate": f.packets.duplicate, "superseded": f.packets.superseded, "queued": f.packets.queued,
+            "expected": f.packets.expected, "received_unique": f.packets.received_unique,
+            "missing": f.packets.missing, "refused": f.packets.refused, "restarts": f.packets.restarts,
+            "totalSamplesReceived": f.total_samples, "concealedSamples": f.concealed_samples,
+            "silentConcealedSamples": f.silent_concealed_samples, "concealmentEvents": f.concealment_events,
+            "interruptions": f.interruptions, "interruptionSamples": f.interruption_samples,
+            "silenceSamples": f.silence_samples, "skippedSamples": f.skipped_samples,
+            "jitterBufferEmittedCount": f.emitted_count, "jitterBufferDelay": f.delay_sample_us * 1e-6,
+            "timestampJumps": f.timestamp_jumps, "linkLosses": f.link_losses,
+            "wait_s": f.wait_ns * 1e-9, "jitter": f.jitter_ns * 1e-9,
+        }
