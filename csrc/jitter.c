@@ -49,7 +49,7 @@ void rta_jitter_defaults(rta_jitter_config *c) {
     c->capacity = 256;
     c->packet_most = 480;
     c->conceal_most = 8000;
-    c->wait_least_ns = 20 * INT64_C(1000000);
+    c->wait_least_ns = 60 * INT64_C(1000000);
     c->wait_most_ns = 120 * INT64_C(1000000);
     c->link_lost_ns = 5 * INT64_C(1000000000);
     memset(c->codecs, RTA_CODEC_PCMU, sizeof c->codecs);

@@ -106,7 +106,7 @@ typedef struct rta_jitter_figures {
 
 typedef struct rta_jitter rta_jitter;
 
-/* 8 kHz mono mu-law, PT 13 comfort noise; 256 packets of 60 ms; waits 20 .. 120 ms; conceals 1 s; lost after 5 s. */
+/* 8 kHz mono mu-law, PT 13 comfort noise; 256 packets of 60 ms; waits 60 .. 120 ms; conceals 1 s; lost after 5 s. */
 void rta_jitter_defaults(rta_jitter_config *config);
 rta_status rta_jitter_check(const rta_jitter_config *config, const char **why);
 rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config);

@@ -96,7 +96,7 @@ cdef class JitterBuffer:
     cdef readonly int channels
 
     def __cinit__(self, rate, *, codec="pcm16", payload_types=None, channels=1, capacity_packets=256, packet_s=0.06,
-                  conceal_s=1.0, wait_least_s=0.02, wait_most_s=0.12, link_lost_s=5.0):
+                  conceal_s=1.0, wait_least_s=0.06, wait_most_s=0.12, link_lost_s=5.0):
         cdef rta_jitter_config config
         cdef const char *why = NULL
         cdef rta_status status

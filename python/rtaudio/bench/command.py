@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    names = "core | call | vad | echo | peers | scenes | bargein"
+    names = "core | call | vad | echo | peers | scenes | bargein | jitter"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
@@ -53,7 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     bargein = commands.add_parser("bargein", help="on scenes: how soon the agent falls silent, how often for nothing")
     bargein.add_argument("--scenes", type=Path, required=True, help="folder of scenes (mic.wav, ref.wav, truth.json)")
     bargein.add_argument("--aec", choices=("none", "webrtc"), default="none", help="a canceller before the line")
-    for each in (core, call, vad, echo, peers, scenes, bargein):
+    jitter = commands.add_parser("jitter", help="a trace or a made-up link through the jitter buffer: seconds")
+    jitter.add_argument("--trace", type=Path, metavar="FILE", help="arrival times: .csv, .csv.gz, or rtpplay .rtp")
+    jitter.add_argument("--link", metavar="KIND", help="instead: gaussian, gilbert, spikes, wifi, stall, drift")
+    jitter.add_argument("--seed", type=int, default=1, help="of the link")
+    jitter.add_argument("--clock", type=int, metavar="HZ", help="rate of the timestamps; guessed if not given")
+    jitter.add_argument("--codec", choices=("pcmu", "pcma", "l16"), default="pcmu")
+    jitter.add_argument("--channels", type=int, choices=(1, 2), default=1)
+    jitter.add_argument("--mode", choices=("listen",), default="listen", help="for an agent's ear")
+    jitter.add_argument("--clean", type=Path, metavar="FILE.rtp", help="the stream as it was sent, to compare")
+    for each in (core, call, vad, echo, peers, scenes, bargein, jitter):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -136,6 +145,14 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = vad_report.run(options, progress)
         except ValueError as error:
             progress(f"rtaudio-bench vad: {error}")
+            return 2
+    elif options.command == "jitter":
+        from rtaudio.bench import jitter
+
+        try:
+            figures = jitter.run(options, progress)
+        except ValueError as error:
+            progress(f"rtaudio-bench jitter: {error}")
             return 2
     elif options.command == "peers":
         from rtaudio.bench.peers import driver

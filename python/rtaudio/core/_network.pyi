@@ -94,7 +94,7 @@ class JitterBuffer:
         capacity_packets: int = 256,
         packet_s: float = 0.06,
         conceal_s: float = 1.0,
-        wait_least_s: float = 0.02,
+        wait_least_s: float = 0.06,
         wait_most_s: float = 0.12,
         link_lost_s: float = 5.0,
     ) -> None:

@@ -1,0 +1,88 @@
+"""The bench of the jitter buffer: its figures are right where they can be known, and traces that are none are told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtaudio import RtpPacket
+from rtaudio.bench import jitter, traces
+from rtaudio.bench.command import run
+from rtaudio.bench.traces import BadTrace, Trace
+
+
+def silent(_: str) -> None:
+    pass
+
+
+def even(count: int, late_ms: dict[int, float], lost: tuple[int, ...] = ()) -> Trace:
+    number = np.arange(count)
+    arrival = number * 20.0 + np.array([late_ms.get(int(n), 0.0) for n in number])
+    kept = ~np.isin(number, lost)
+    return traces._trace("even", number, arrival, kept)
+
+
+def test_delay_is_that_of_the_packets_and_none_is_added() -> None:
+    figures = jitter.measure(even(200, {50: 15.0, 100: 5.0}), codec="l16")
+    assert figures["mean_delay_ms"] == pytest.approx(20 / 200)
+    assert figures["added_delay_ms_inorder"] == 0
+    assert figures["oracle_delay_ms"] == 0.0  # 1 % may be late
+    assert figures["concealed_ratio"] == figures["never_used_ratio"] == 0
+    assert figures["accounting_error"] == [0, 0]
+
+
+def test_lost_packets_are_concealed_and_no_others() -> None:
+    figures = jitter.measure(even(200, {}, lost=(40, 41, 42, 43, 44, 45, 46, 47, 120)), codec="l16")
+    assert figures["true_loss_ratio"] == 9 / 200
+    assert figures["concealed_ratio"] == pytest.approx(9 / 200)
+    assert figures["interruptions"] == 1
+    assert figures["added_delay_ms_inorder"] == 0  # what waits behind a gap is not in order
+
+
+@pytest.mark.parametrize("link", traces.LINKS)
+def test_links_lose_nothing_but_what_was_lost(link: str) -> None:
+    figures = jitter.measure(traces.synthetic(link, seconds=20), codec="l16")
+    assert figures["added_delay_ms_inorder"] == 0
+    assert figures["never_used_ratio"] == 0
+    assert figures["accounting_error"] == [0, 0]
+    assert figures["concealed_ratio"] == pytest.approx(figures["true_loss_ratio"], abs=1e-3)
+
+
+def test_real_traces(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shared_data / "traces"
+    dump, clean = folder / "stereo_pcmu_jitter.rtp", folder / "stereo_pcmu.rtp"
+    assert run(["jitter", "--trace", str(dump), "--channels", "2", "--clean", str(clean), "--json"]) == 0
+    out = capsys.readouterr()
+    figures = json.loads(out.out.splitlines()[-1])
+    assert "guessed" in out.err
+    assert figures["never_used_ratio"] == figures["clean_differing_samples"] == 0
+    assert figures["clean_compared_samples"] > 600_000
+    timing = traces.read(folder / "webrtc_stereo_pcmu_jitter.csv.gz", None, silent)
+    same = traces.read(dump, None, silent)
+    assert np.array_equal(timing.relative_ms(), same.relative_ms())
+    assert timing.clock == 8000
+    assert traces.read(folder / "kakaotalk_clean.csv.gz", None, silent).clock == 16000
+
+
+def test_what_is_no_trace_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("a,b\n1,2\n")
+    short = tmp_path / "short.csv.gz"
+    short.write_bytes(gzip.compress(b"arrival_ms,seq,rtp_ts,marker,bytes\n0,0,0,0,0\n"))
+    other = tmp_path / "other.rtp"
+    other.write_bytes(b"nothing")
+    cut = tmp_path / "cut.rtp"
+    packet = RtpPacket(0, 0, 0, 0, bytes(20)).build()
+    head = b"#!rtpplay1.0 0.0.0.0/0\n" + bytes(16)
+    cut.write_bytes(head + struct.pack(">HHI", len(packet) + 8, len(packet), 0) + packet[:-5])
+    for path, said in ((wrong, "columns"), (short, "1 packets"), (other, "rtpplay"), (cut, "beyond the end")):
+        with pytest.raises(BadTrace, match=said):
+            traces.read(path, None, silent)
+    assert run(["jitter", "--trace", str(tmp_path / "none.csv")]) == 2
+    assert run(["jitter", "--link", "nonsense"]) == 2
+    assert "gilbert" in capsys.readouterr().err
