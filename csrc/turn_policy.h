@@ -15,9 +15,10 @@
  * again whenever a fact changes, and ends the turn as soon as the silence has reached it. Without evidence (no model,
  * or it was late) the delay is `silence_delay`, with the same factors and bounds.
  *
- * A model's probability grows with the silence it is given, whatever was said, so questions are asked early in a silence
- * and never again (RTA_TURN_QUESTIONS); noise raises it too, and one or two words tell it little: these are terms of
- * their own. The terms are made from evidence by rta_turn_terms; their weights were fitted by `rtaudio-bench turn-fit`.
+ * A model's probability grows with the silence it is given, whatever was said, so it counts on audio that ends where
+ * speech ends (p_trimmed), early in a silence and never again (RTA_TURN_QUESTIONS); noise raises it too, and one or two words tell it little: these are terms of
+ * their own. The terms are made from evidence by rta_turn_terms; how their weights came about stands at the
+ * profiles in turn_policy.c.
  */
 #ifndef RTA_TURN_POLICY_H
 #define RTA_TURN_POLICY_H
@@ -46,7 +47,8 @@ typedef struct rta_turn_evidence {
     float speech_dbfs;   /* level of speech */
     float decay_db;      /* level of the last syllable against the speech before it */
     float end_voiced;    /* share of voiced frames in the last 200 ms of speech, 0..1 */
-    float reserved[2];   /* NaN */
+    float f0_floor_st;   /* F0 at the end against the lowest tenth of the turn, semitones: 0 is the speaker's floor */
+    float last_nucleus_s; /* from the last syllable's nucleus to the energy end */
 } rta_turn_evidence;
 
 /* Hints about the agent and from the STT (rta_turn_facts.hints). */
@@ -74,18 +76,19 @@ typedef struct rta_turn_facts {
 typedef enum rta_turn_term {
     RTA_TERM_P_FIRST = 0,  /* logit of p_asked at the first answered question */
     RTA_TERM_P_MEAN,       /* mean logit of p_asked over the answered questions */
-    RTA_TERM_P_TRIMMED,    /* mean logit of p_trimmed */
+    RTA_TERM_P_TRIMMED,    /* mean logit of p_trimmed, of p_asked where that is unknown */
     RTA_TERM_F0_RISE,      /* max(0, f0_move) */
     RTA_TERM_F0_FALL,      /* max(0, -f0_move) */
-    RTA_TERM_F0_HIGH,      /* max(0, f0_end) */
+    RTA_TERM_F0_HIGH, /* max(0, f0_end), fading out from 2.5 to 5 s of speech: a high end asks, or, far into a tale,
+                       * says that it goes on */
     RTA_TERM_F0_LOW,       /* max(0, -f0_end) */
-    RTA_TERM_LAST_LENGTH,  /* log of last syllable * rate */
-    RTA_TERM_RATE,         /* syllables per second */
+    RTA_TERM_F0_FLOOR,     /* f0_floor, at most 6: 0 is the floor of the voice */
+    RTA_TERM_LAST_LENGTH,  /* log of last_nucleus / 0.1 s */
     RTA_TERM_SHORT,        /* shortness of what was said: 1 / (1 + syllables) */
-    RTA_TERM_SHORT_P,      /* that times mean logit: what the model says of one or two words counts less */
+    RTA_TERM_SHORT_P,      /* that times the logit: what the model says of one or two words counts less */
     RTA_TERM_NOISE,        /* (noise + 60) / 10 dB, from -60 dBFS up */
     RTA_TERM_NOISE_P,      /* that times mean logit */
-    RTA_TERM_DECAY,        /* decay_db / 10 */
+    RTA_TERM_LONG,    /* seconds of speech beyond 2.5, at most 5: who tells at length pauses at length */
     RTA_TERM_VOICED,       /* end_voiced */
     RTA_TERM_P_DRIFT,      /* logit of the last answer less that of the first */
 } rta_turn_term;

@@ -44,11 +44,11 @@ cdef class TurnConfig:
     cdef readonly str profile, thinking, speaking
     cdef readonly tuple ask_after_s
     cdef readonly double late_after_s, grace_s
-    cdef readonly object silence_s, min_delay_s, max_delay_s
+    cdef readonly object silence_s, min_delay_s, max_delay_s, policy
 
     def __init__(self, *, str profile="default", str thinking=None, str speaking=None,
                  object ask_after_s=(0.0, 0.096, 0.192, 0.288), double late_after_s=0.1, double grace_s=1.5,
-                 object silence_s=None, object min_delay_s=None, object max_delay_s=None):
+                 object silence_s=None, object min_delay_s=None, object max_delay_s=None, object policy=None):
         cdef rta_turn_config *c = &self.config
         cdef rta_turn_policy *p
         cdef uint32_t i
@@ -66,7 +66,13 @@ cdef class TurnConfig:
             if name not in PROFILES:
                 raise ValueError(f"there is no profile {name!r}; there are {', '.join(PROFILES)}")
             p = &c.policy[i]
-            c.policy[i] = rta_turn_policy_profile(name.encode())[0]
+            if policy is None:
+                c.policy[i] = rta_turn_policy_profile(name.encode())[0]
+            else:
+                from rtaudio.core._turn import TurnPolicy
+
+                made = TurnPolicy(name, **policy)
+                c.policy[i] = (<rta_turn_policy *>PyCapsule_GetPointer(made.capsule, "rtaudio.turn_policy"))[0]
             if min_delay_s is not None:
                 p.min_delay = mic_samples(min_delay_s, "min_delay_s")
             if max_delay_s is not None:
@@ -80,6 +86,7 @@ cdef class TurnConfig:
         self.profile, self.thinking, self.speaking = profile, thinking, speaking
         self.ask_after_s, self.late_after_s, self.grace_s = asks, late_after_s, grace_s
         self.silence_s, self.min_delay_s, self.max_delay_s = silence_s, min_delay_s, max_delay_s
+        self.policy = None if policy is None else dict(policy)
 
     def to_dict(self):
         """The settings by name: `TurnConfig(**config.to_dict())` is the same again."""
@@ -93,6 +100,7 @@ cdef class TurnConfig:
             "silence_s": self.silence_s,
             "min_delay_s": self.min_delay_s,
             "max_delay_s": self.max_delay_s,
+            "policy": self.policy,
         }
 
     def __repr__(self):

@@ -10,43 +10,16 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "kernels/isa.h"
+#include "arrays.h"
 #include "kernels/silero.h"
 
 namespace py = pybind11;
 
 namespace {
-
-using Shape = std::vector<py::ssize_t>;
-
-std::string text(const Shape &shape) {
-    std::string out = "(";
-    for (size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
-    return out + (shape.size() == 1 ? ",)" : ")");
-}
-
-/* A C-contiguous, aligned float32 array in the machine's byte order; says what is wrong with anything else. */
-py::array floats(const py::handle &value, const std::string &name, bool writeable) {
-    if (!py::isinstance<py::array>(value))
-        throw py::type_error(name + ": a NumPy array of float32 is wanted, not " +
-                             std::string(py::str(py::type::handle_of(value).attr("__name__"))));
-    py::array array = py::reinterpret_borrow<py::array>(value);
-    if (!array.dtype().equal(py::dtype::of<float>()))
-        throw py::type_error(name + ": dtype float32 is wanted, not " + std::string(py::str(array.dtype())));
-    const int flags = array.flags();
-    if (!(flags & py::array::c_style) || !(flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
-        throw py::value_error(
-            name + ": the array is not C-contiguous and aligned; use numpy.require(array, numpy.float32, \"CA\")");
-    if (writeable && !array.writeable()) throw py::value_error(name + ": the array is read-only");
-    return array;
-}
-
-Shape shape_of(const py::array &array) { return Shape(array.shape(), array.shape() + array.ndim()); }
 
 /* One named tensor of the weights, of an exact shape and finite. Kept alive by the mapping it comes from. */
 const float *tensor(const py::dict &weights, const char *name, const Shape &shape) {
@@ -60,35 +33,6 @@ const float *tensor(const py::dict &weights, const char *name, const Shape &shap
         if (!std::isfinite(data[i]))
             throw py::value_error(std::string("weights: ") + name + " holds a value that is not finite");
     return data;
-}
-
-rta_isa isa_of(const std::optional<std::string> &name) {
-    if (!name) return rta_isa_best();
-    std::string known;
-    for (int i = 0; i < RTA_ISA_COUNT; ++i) {
-        const rta_isa isa = static_cast<rta_isa>(i);
-        if (*name == rta_isa_name(isa)) {
-            if (!rta_isa_available(isa))
-                throw py::value_error("instruction set " + *name + ": not available on this machine");
-            return isa;
-        }
-        known += (i ? ", " : "") + std::string(rta_isa_name(isa));
-    }
-    throw py::value_error("instruction set " + *name + ": unknown; one of " + known);
-}
-
-/* Working memory of one thread, kept for its life: a fresh block for each call would cost more than a window. */
-void *thread_scratch(size_t bytes) {
-    struct Free {
-        void operator()(void *block) const { ::operator delete(block, std::align_val_t{64}); }
-    };
-    static thread_local std::unique_ptr<void, Free> block;
-    static thread_local size_t size = 0;
-    if (size < bytes) {
-        block.reset(::operator new(bytes, std::align_val_t{64}));
-        size = bytes;
-    }
-    return block.get();
 }
 
 class Silero {

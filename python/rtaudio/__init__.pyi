@@ -52,7 +52,10 @@ from rtaudio.core import TurnConfig as TurnConfig
 from rtaudio.core import TurnDetector as TurnDetector
 from rtaudio.core import TurnEnded as TurnEnded
 from rtaudio.core import TurnEvidence as TurnEvidence
+from rtaudio.core import TurnModel as TurnModel
+from rtaudio.core import TurnModelClosed as TurnModelClosed
 from rtaudio.core import TurnQuestion as TurnQuestion
+from rtaudio.core import TurnQuestionDropped as TurnQuestionDropped
 from rtaudio.core import TurnReasons as TurnReasons
 from rtaudio.core import TurnResumed as TurnResumed
 from rtaudio.core import Vad as Vad

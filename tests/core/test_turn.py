@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rtaudio import Detector, DetectorConfig, Event, TurnConfig, TurnEvidence, TurnReasons
 
 W = 512
-SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999)
+SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999, f0_end_st=6.0, speech_s=1.0)
 NEVER = TurnEvidence(p_trimmed=0.001, p_asked=0.001)
 SPEECH, SILENCE = 0.9, 0.1
 
@@ -103,7 +103,7 @@ def test_evidence_shortens_the_delay() -> None:
     assert early.decided < late.decided
     assert early.a >= early.segment > early.a - W, "the first window end at which the silence has reached the delay"
     reasons = TurnReasons.of(early)
-    assert (reasons.asked, reasons.answered, reasons.agent) == (3, 1, "listening")
+    assert (reasons.asked, reasons.answered, reasons.agent) == (4, 1, "listening")
     assert reasons.probability is not None
     assert reasons.probability > 0.9
     assert "model" in reasons.why

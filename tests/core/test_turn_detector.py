@@ -24,7 +24,7 @@ from rtaudio import (
     TurnResumed,
 )
 
-SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999)
+SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999, f0_end_st=6.0, speech_s=1.0)
 
 
 @pytest.fixture(scope="module")

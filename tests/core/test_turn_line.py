@@ -27,7 +27,7 @@ from rtaudio import (
 from rtaudio.core.replay import replay_hearing
 from tests.core.rig import TICK_NS, Rig, W, level, windows
 
-SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999)
+SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999, f0_end_st=6.0, speech_s=1.0)
 CALLER = windows((10, 0.9), (60, 0.1))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    names = "core | call | vad | echo | peers | scenes | bargein | jitter"
+    names = "core | call | vad | turn | echo | peers | scenes | bargein | jitter"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
@@ -62,7 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     jitter.add_argument("--channels", type=int, choices=(1, 2), default=1)
     jitter.add_argument("--mode", choices=("listen",), default="listen", help="for an agent's ear")
     jitter.add_argument("--clean", type=Path, metavar="FILE.rtp", help="the stream as it was sent, to compare")
-    for each in (core, call, vad, echo, peers, scenes, bargein, jitter):
+
+    turn = commands.add_parser("turn", help="ends of turns, by profile and by other frameworks' rules: some minutes")
+    turn.add_argument("--phrases", type=Path, required=True, metavar="FILE.json", help="pairs of phrases")
+    turn.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder with the WAVs that it names")
+    turn.add_argument("--speech", type=Path, metavar="DIR", help="read speech; default: speech beside it")
+    turn.add_argument("--phone", type=Path, metavar="DIR", help="a call with STM; default: vad/phone2spk beside it")
+    turn.add_argument("--plot", type=Path, metavar="DIR", help="also draw the curves there")
+    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, turn):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -175,6 +182,18 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = _on_scenes(options)
         except (ValueError, OSError, ImportError) as error:
             progress(f"rtaudio-bench {options.command}: {error}")
+            return 2
+    elif options.command == "turn":
+        from rtaudio.bench import turn
+        from rtaudio.core.vad import ModelAltered, ModelMissing
+
+        try:
+            figures = turn.measure(
+                options.phrases, options.audio, speech=options.speech, phone=options.phone, plot=options.plot,
+                progress=progress,
+            )  # fmt: skip
+        except (turn.BadData, ModelMissing, ModelAltered) as error:
+            progress(f"rtaudio-bench turn: {error}")
             return 2
     else:
         from rtaudio.bench import call

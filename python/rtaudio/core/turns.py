@@ -41,6 +41,8 @@ class TurnEvidence(NamedTuple):
     speech_dbfs: float = UNKNOWN
     decay_db: float = UNKNOWN
     end_voiced: float = UNKNOWN
+    f0_floor_st: float = UNKNOWN
+    last_nucleus_s: float = UNKNOWN
 
 
 Reason = Literal[
