@@ -149,6 +149,9 @@ def port_capsule() -> str:
     return f'"rtaudio.port_engine {stamp}"'
 
 
+HEADERS = {".h", ".hh", ".inc"}
+
+
 def extension(name: str, language: str, binding: str, core: list[str]) -> Extension:
     include = [numpy.get_include()] if language == "c" else [pybind11.get_include()]
     return Extension(
@@ -156,7 +159,7 @@ def extension(name: str, language: str, binding: str, core: list[str]) -> Extens
         sources=[binding, *core],
         language=language,
         include_dirs=include,
-        depends=sorted(str(p) for top in ("csrc", "pyx") for p in Path(top).rglob("*") if p.suffix in {".h", ".hh", ".inc"}),
+        depends=sorted(str(p) for top in ("csrc", "pyx") for p in Path(top).rglob("*") if p.suffix in HEADERS),
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"), ("RTA_PORT_CAPSULE", port_capsule())]
         if language == "c"
         else [],

@@ -96,9 +96,12 @@ static float fuse(const rta_turn_policy *p, const rta_turn_facts *f, uint32_t *w
     float terms[RTA_TURN_TERMS], score = p->bias;
     bool any = false;
     rta_turn_terms(f, terms);
+    /* Where a model answers and nobody looked at the voice, p has to say it all. */
+    bool voice = false;
+    for (int i = RTA_TERM_F0_RISE; i < RTA_TERM_P_DRIFT; i++) voice |= known(terms[i]);
     for (int i = 0; i < RTA_TURN_TERMS; i++) {
         if (!known(terms[i]) || p->weight[i] == 0.0f) continue;
-        const float part = p->weight[i] * (terms[i] - p->centre[i]);
+        const float part = (voice ? 1.0f : p->alone) * p->weight[i] * (terms[i] - p->centre[i]);
         score += part;
         any = true;
         if (MODEL >> i & 1) *why |= RTA_TURN_WHY_MODEL;
@@ -176,7 +179,7 @@ uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_t
                [RTA_TERM_LAST_LENGTH] = 1.1f, [RTA_TERM_LONG] = -0.2f,   [RTA_TERM_SHORT_P] = -0.5f},                  \
     .centre = {[RTA_TERM_P_TRIMMED] = 0.4f, [RTA_TERM_LAST_LENGTH] = 0.4f}, .bias = 0.0f, .doubt = {0},                \
     .stt_end = 1.0f, .stt_open = -1.0f, .asked_short = 0.7f, .asked_long = -1.0f, .while_thinking = 1.0f,              \
-    .while_speaking = 1.0f, .pause_margin = 0.5f
+    .while_speaking = 1.0f, .pause_margin = 0.5f, .alone = 2.0f
 
 static const rta_turn_policy PATIENT = {
     .min_delay = MS(300),
@@ -224,6 +227,7 @@ rta_status rta_turn_policy_check(const rta_turn_policy *p, const char **why) {
     else if (!(p->while_thinking >= 0.1f && p->while_thinking <= 10.0f)) wrong = "while_thinking must be 0.1..10";
     else if (!(p->while_speaking >= 0.1f && p->while_speaking <= 10.0f)) wrong = "while_speaking must be 0.1..10";
     else if (!(p->pause_margin >= 0.0f && p->pause_margin <= 10.0f)) wrong = "pause_margin must be 0..10";
+    else if (!(p->alone >= 0.1f && p->alone <= 10.0f)) wrong = "alone must be 0.1..10";
     for (uint32_t i = 0; !wrong && i < p->knots; i++) {
         if (!known(p->knot_score[i]) || !(p->knot_delay_s[i] >= 0.0f && p->knot_delay_s[i] <= 60.0f))
             wrong = "knots need a finite score and a delay of 0..60 s";

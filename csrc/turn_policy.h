@@ -107,25 +107,26 @@ typedef struct rta_turn_policy {
     float asked_short, asked_long;      /* added to the score by what the agent asked */
     float while_thinking, while_speaking; /* factors of the delay, 0.1..10 */
     float pause_margin;                 /* delay at least this times the caller's own pauses; 0: they do not count */
+    float alone; /* factor of the weights of p where nothing is known of the voice, 0.1..10 */
 } rta_turn_policy;
 
 /* Why the delay is what it is (bits). */
 enum {
-    RTA_TURN_WHY_MODEL = 1,       /* a model's answer counted */
-    RTA_TURN_WHY_PROSODY = 2,     /* F0, lengths, levels counted */
-    RTA_TURN_WHY_SILENCE = 4,     /* no evidence: silence alone decides */
-    RTA_TURN_WHY_SHORT = 8,       /* little was said: the guard for one or two words held back */
-    RTA_TURN_WHY_NOISE = 16,      /* noise held back */
-    RTA_TURN_WHY_STT = 32,        /* the STT's hint moved the score */
-    RTA_TURN_WHY_QUESTION = 64,   /* what the agent asked moved the score */
-    RTA_TURN_WHY_AGENT = 128,     /* that the agent thinks or speaks changed the delay */
-    RTA_TURN_WHY_PAUSES = 256,    /* the caller's own pauses made it longer */
-    RTA_TURN_WHY_LEAST = 512,     /* bounded from below */
+    RTA_TURN_WHY_MODEL = 1, /* a model's answer counted */
+    RTA_TURN_WHY_PROSODY = 2, /* F0, lengths, levels counted */
+    RTA_TURN_WHY_SILENCE = 4, /* no evidence: silence alone decides */
+    RTA_TURN_WHY_SHORT = 8, /* little was said: the guard for one or two words held back */
+    RTA_TURN_WHY_NOISE = 16, /* noise held back */
+    RTA_TURN_WHY_STT = 32, /* the STT's hint moved the score */
+    RTA_TURN_WHY_QUESTION = 64, /* what the agent asked moved the score */
+    RTA_TURN_WHY_AGENT = 128, /* that the agent thinks or speaks changed the delay */
+    RTA_TURN_WHY_PAUSES = 256, /* the caller's own pauses made it longer */
+    RTA_TURN_WHY_LEAST = 512, /* bounded from below */
     RTA_TURN_WHY_FALLBACK = 1024, /* the longest delay */
 };
 
 typedef struct rta_turn_reasons {
-    float score;       /* > 0: more likely complete. NaN without evidence */
+    float score; /* > 0: more likely complete. NaN without evidence */
     float probability; /* of a complete turn, by the score; NaN without evidence */
     uint32_t why;
     uint32_t answers;

@@ -26,7 +26,7 @@ cdef extern from "turn_policy.h":
         uint32_t knots
         float knot_score[6]
         float knot_delay_s[6]
-        float stt_end, stt_open, asked_short, asked_long, while_thinking, while_speaking, pause_margin
+        float stt_end, stt_open, asked_short, asked_long, while_thinking, while_speaking, pause_margin, alone
     ctypedef struct rta_turn_reasons:
         float score, probability
         uint32_t why, answers
@@ -143,6 +143,8 @@ cdef class TurnPolicy:
                 p.while_speaking = value
             elif name == "pause_margin":
                 p.pause_margin = value
+            elif name == "alone":
+                p.alone = value
             else:
                 raise TypeError(f"TurnPolicy has no setting {name!r}")
         if rta_turn_policy_check(p, &why) != RTA_OK:
@@ -166,6 +168,7 @@ cdef class TurnPolicy:
             "while_thinking": p.while_thinking,
             "while_speaking": p.while_speaking,
             "pause_margin": p.pause_margin,
+            "alone": p.alone,
         }
 
     def delay(self, TurnFacts facts not None):

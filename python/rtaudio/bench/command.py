@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    names = "core | call | vad | turn | echo | peers | scenes | bargein | jitter"
+    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein | jitter"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
@@ -69,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     turn.add_argument("--speech", type=Path, metavar="DIR", help="read speech; default: speech beside it")
     turn.add_argument("--phone", type=Path, metavar="DIR", help="a call with STM; default: vad/phone2spk beside it")
     turn.add_argument("--plot", type=Path, metavar="DIR", help="also draw the curves there")
-    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, turn):
+    fit = commands.add_parser("turn-fit", help="weights of the turn policy, fitted on sentences of our own: minutes")
+    fit.add_argument("--seed", type=int, default=11)
+    fit.add_argument("--speech", type=Path, metavar="DIR", help="also read speech, with transcripts.tsv")
+    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, turn, fit):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -183,6 +186,10 @@ def run(arguments: Sequence[str] | None) -> int:
         except (ValueError, OSError, ImportError) as error:
             progress(f"rtaudio-bench {options.command}: {error}")
             return 2
+    elif options.command == "turn-fit":
+        from rtaudio.bench import turn_fit
+
+        figures = turn_fit.measure(seed=options.seed, speech=options.speech, progress=progress)
     elif options.command == "turn":
         from rtaudio.bench import turn
         from rtaudio.core.vad import ModelAltered, ModelMissing

@@ -52,6 +52,7 @@ class TurnPolicy:
         while_thinking: float = ...,
         while_speaking: float = ...,
         pause_margin: float = ...,
+        alone: float = ...,
     ) -> None:
         """A profile ("patient", "default", "quick"), with changes; `knots` are (score, delay in seconds). Raises
         ValueError for what csrc/turn_policy.h does not allow, TypeError for a setting that it does not have."""

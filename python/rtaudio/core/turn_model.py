@@ -27,6 +27,7 @@ Of each line the first that is not answered is told of (`on_failure`). The core 
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import weakref
@@ -63,6 +64,8 @@ _MODEL_LEAD: Final = MIC_RATE // 5
 """Given to the model before the turn: the gate finds speech a little late."""
 _SAME_END: Final = 160
 """Samples by which the energy end may move (one step of its measure) before the model is asked again."""
+_RECENT: Final = 64
+"""Answers that the model is not asked for again."""
 _NAN: Final = float("nan")
 
 
@@ -348,9 +351,11 @@ class _Network:
 
         self.path = path
         self.runs = self.model_ns = self.feature_ns = 0
+        self._recent: dict[bytes, float] = {}
+        self._lock = threading.Lock()
         self._mel = LogMel(instruction_set)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # two are slower (docs/turns.md)
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # two gain nothing
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
@@ -371,7 +376,21 @@ class _Network:
             raise ValueError(f"TurnModel: {path} cannot be run on silence: {error}") from error
 
     def probability(self, samples: Floats) -> float:
-        """Of a complete turn. Raises ValueError for what is no probability, and what onnxruntime raises."""
+        """Of a complete turn. Raises ValueError for what is no probability, and what onnxruntime raises. Sound that it
+        was given a moment ago, as later questions of one silence do, it does not hear again."""
+        key = hashlib.sha256(samples.data).digest()
+        with self._lock:
+            known = self._recent.get(key)
+        if known is not None:
+            return known
+        p = self._run(samples)
+        with self._lock:
+            self._recent[key] = p
+            while len(self._recent) > _RECENT:
+                del self._recent[next(iter(self._recent))]
+        return p
+
+    def _run(self, samples: Floats) -> float:
         started = time.perf_counter_ns()
         features = self._mel.run(samples)
         between = time.perf_counter_ns()
