@@ -233,7 +233,9 @@ def test_the_command_measures_stereo_at_any_rate(
 
 def test_the_command_says_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["vad"]) == 2
-    assert "--audio DIR and --labels" in capsys.readouterr().err
+    assert "--audio DIR" in capsys.readouterr().err
+    assert run(["vad", "--audio", str(tmp_path)]) == 2
+    assert "--labels FILE.rttm, or ask for --drift" in capsys.readouterr().err
     (tmp_path / "a.wav").write_bytes(b"no sound")
     (tmp_path / "x.rttm").write_text(RTTM)
     assert run(["vad", "--audio", str(tmp_path), "--labels", str(tmp_path / "x.rttm")]) == 2

@@ -60,7 +60,7 @@ def measure(audio: Path, rttm: Path, uem: Path | None, progress: Callable[[str],
 def run(options: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """What the command's options ask for. Raises ValueError for what does not fit together or cannot be used."""
     if options.audio is None:
-        raise ValueError("give --audio DIR, a folder with recordings")
+        raise ValueError("give --audio DIR, a folder with recordings, and --labels FILE.rttm, or ask for a study")
     if not options.audio.is_dir():
         raise ValueError(f"--audio {options.audio}: no such folder")
     study = options.drift is not None or options.onset
