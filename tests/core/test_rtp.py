@@ -22,8 +22,7 @@ packets = st.builds(
     payload=st.binary(max_size=400),
     marker=st.booleans(),
     csrcs=st.lists(words32, max_size=15),
-    extension=st.none()
-    | st.tuples(st.integers(0, 65535), st.binary(max_size=80).map(lambda b: b[: len(b) // 4 * 4])),
+    extension=st.none() | st.tuples(st.integers(0, 65535), st.binary(max_size=80).map(lambda b: b[: len(b) // 4 * 4])),
     padding_bytes=st.integers(0, 255),
 )
 

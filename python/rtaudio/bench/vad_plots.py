@@ -10,7 +10,7 @@ import numpy as np
 
 from rtaudio.bench.vad_material import RATE, Floats
 from rtaudio.bench.vad_onset import CHOSEN, HOP, fired, peeks
-from rtaudio.core.vad import SileroVad, SpeechStarted, Vad
+from rtaudio.core.vad import SileroVad, Vad
 
 _WIDTH_IN = 9.0
 
@@ -67,14 +67,11 @@ def probabilities(samples: Floats, name: str, path: Path) -> None:
     axes[1].step(ends[3::4], found[3::4], where="pre", linewidth=0.8, label="windows of 32 ms")
     for at in fired(CHOSEN.holds(found)):
         axes[1].axvline(at / RATE, color="tab:red", linewidth=0.8, linestyle=":")
-    start = None
-    for event in events:
-        if isinstance(event, SpeechStarted):
-            start = event.at
-        elif start is not None:
-            for axis in axes:
-                axis.axvspan(start / RATE, event.at / RATE, color="tab:green", alpha=0.12)
-            start = None
+    edges = [event.at for event in events]
+    edges += [len(samples)] * (len(edges) % 2)  # speech that goes on
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        for axis in axes:
+            axis.axvspan(start / RATE, end / RATE, color="tab:green", alpha=0.12)
     axes[1].set_ylabel("probability of speech")
     axes[1].set_xlabel("s; green: speech as the gate has it; dotted: the onset rule fires")
     axes[1].legend(loc="lower right")
@@ -94,5 +91,5 @@ def drift(figures: dict[str, Any], path: Path) -> None:
     axes[0].set_xlabel("hours without a break")
     axes[0].set_ylabel("|Δp| against onnxruntime")
     axes[0].grid(alpha=0.3)
-    axes[0].legend(fontsize="small")
+    axes[0].legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(str(path), dpi=110)

@@ -79,7 +79,7 @@ def run(options: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     if material is not None and options.plot:
         options.plot.mkdir(parents=True, exist_ok=True)
         name, samples = material.speech[0]
-        vad_plots.probabilities(samples[: 12 * 16000], name, options.plot / "vad-probability.png")
+        vad_plots.probabilities(samples[: 6 * 16000], Path(name).name, options.plot / "vad-probability.png")
         if options.onset:
             vad_plots.onset_curve(figures["onset_rules"], figures["onset_chosen"], options.plot / "vad-onset.png")
         if options.drift is not None:
