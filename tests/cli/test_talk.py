@@ -137,3 +137,27 @@ def test_help_and_version(rtaudio: Command) -> None:
     assert rtaudio().returncode == 2
     assert "--in" in rtaudio("talk", "--help").stdout
     assert rtaudio("nonsense").returncode == 2
+
+
+def test_the_caller_can_be_cleaned_before_he_is_heard_and_the_call_replays(question: Path, tmp_path: Path) -> None:
+    """Law 5: two runs are alike, and the journal needs no canceller."""
+    pytest.importorskip("pywebrtc_audio")
+    for name in ("one", "two"):
+        arguments = ["--out", str(tmp_path / f"{name}.wav"), "--journal", str(tmp_path / f"{name}.rtj")]
+        assert main(["talk", "--in", str(question), "--fast", "--aec", "webrtc", *arguments]) == 0
+    assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
+    journal = read_journal(tmp_path / "one.rtj")
+    assert journal.complete
+    assert check_replay(journal).found == []
+
+
+def test_a_canceller_that_is_not_installed_is_named(
+    question: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rtaudio.transports import cancelling
+
+    monkeypatch.setattr(cancelling, "find_spec", lambda name: None)
+    arguments = ["talk", "--in", str(question), "--fast", "--out", str(tmp_path / "answer.wav")]
+    assert main([*arguments, "--aec", "webrtc"]) == 1
+    assert 'pip install "rtaudio[echo]"' in capsys.readouterr().err
+    assert not (tmp_path / "answer.wav").exists()
