@@ -4,9 +4,10 @@
  * transformers' WhisperFeatureExtractor with chunk_length = 8 and do_normalize). The same bits on every instruction set
  * (law 5).
  *
- * Smart Turn's ONNX file computes in int8, with scales taken from each input: a change of 1e-5 in one feature moves its
- * probability by up to 0.01. So this kernel follows the reference to the last bit or two: it normalises in float32 and
- * sums as NumPy does, and goes on in double. It uses no FMA, which machines without the instruction would emulate.
+ * Smart Turn's ONNX file computes in int8, where a value next to a rounding step falls on either side of it: a change of
+ * 1e-5 in the features moved its probability by up to 0.01. So this kernel follows the reference to the last bit or two:
+ * it normalises in float32, sums as NumPy does, and goes on in double. It uses no FMA, which machines without the
+ * instruction would emulate.
  *
  *   input       the last 8 s at 16 kHz: 128,000 samples, zeros on the left where there are fewer
  *   normalise   (x - mean) / sqrt(variance + 1e-7), of all 128,000

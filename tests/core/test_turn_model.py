@@ -165,6 +165,25 @@ def test_the_thread_answers_and_ends():
     assert model.figures()["asked"] > 0
 
 
+def test_the_thread_outlives_what_goes_wrong_on_it(monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: told.append(str(arguments.exc_value)))
+    with TurnModel() as model:
+        collect, failed = model._collect, threading.Event()
+
+        def once():
+            if not failed.is_set():
+                failed.set()
+                raise RuntimeError("out of the blue")
+            return collect()
+
+        monkeypatch.setattr(model, "_collect", once)
+        model.start()
+        assert failed.wait(20)
+        assert model.running
+    assert told == ["out of the blue"]
+
+
 def test_what_goes_away_while_it_waits_is_let_go_of(model):
     rig = Rig()
     rig.hear(CALLER)
