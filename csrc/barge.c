@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { HOP = RTA_PEEK_SAMPLES };
+static const float LOUDEST_KEEPS = 0.95f; /* in each window: -0.2 dB, so that one bang is forgotten */
 
 /* ---- What is heard */
 
@@ -29,24 +30,31 @@ static bool early_onset(const rta_barge *b, const rta_barge_config *c, float p, 
 
 static void forget(rta_barge *b) {
     b->speech = b->voiced = 0;
-    b->loudest = b->colour = b->change = 0.0f;
+    b->loudest = b->colour = b->colour2 = b->colours = 0.0f;
     b->took_floor = false;
 }
 
-static void hear_shape(rta_barge *b, const rta_barge_config *c, const rta_window *w, bool first) {
+static void hear_shape(rta_barge *b, const rta_barge_config *c, const rta_window *w) {
     float loudest = 0.0f;
     for (int i = 0; i < RTA_WINDOW_HOPS; i++) loudest = w->power[i] > loudest ? w->power[i] : loudest;
-    b->loudest = loudest > b->loudest * 0.95f ? loudest : b->loudest * 0.95f;
+    b->loudest = loudest > b->loudest * LOUDEST_KEEPS ? loudest : b->loudest * LOUDEST_KEEPS;
     const float floor = b->loudest * c->loud_share;
     if (loudest >= floor) b->voiced += (uint64_t)RTA_WINDOW_HOPS * HOP;
     for (int i = 0; i < RTA_WINDOW_HOPS; i++) {
         if (!(w->power[i] > floor)) continue;
-        const float colour = w->edge[i] / w->power[i]; /* 0..4: 2 - 2 cos(frequency) of what carries the power */
-        const float moved = colour > b->colour ? colour - b->colour : b->colour - colour;
-        if (!first || i > 0) b->change += moved / (colour + b->colour + 0.01f);
-        b->colour = colour;
-        first = false;
+        /* edge / power is 2 - 2 cos(w) of what carries the power, 0..4: 0.2 at 1.1 kHz, where vowels have theirs */
+        const float colour = w->edge[i] / (w->edge[i] + 0.2f * w->power[i]);
+        b->colours += 1.0f;
+        b->colour += colour;
+        b->colour2 += colour * colour;
     }
+}
+
+/* Variance of the colour since the onset, against that of a sentence: 0..1. */
+static float variety(const rta_barge *b, const rta_barge_config *c) {
+    if (!(b->colours > 1.0f) || !(c->variety_full > 0.0f)) return 1.0f;
+    const float mean = b->colour / b->colours, spread = b->colour2 / b->colours - mean * mean;
+    return spread < c->variety_full ? (spread > 0.0f ? spread / c->variety_full : 0.0f) : 1.0f;
 }
 
 static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
@@ -55,7 +63,7 @@ static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, co
     case RTA_GATE_SPEECH: b->silence = 0; /* fall through */
     case RTA_GATE_RISING:
         if (b->speech == 0) b->onset = w->start;
-        hear_shape(b, c, window, b->speech == 0);
+        hear_shape(b, c, window);
         b->speech += w->samples;
         break;
     case RTA_GATE_SILENCE:
@@ -65,13 +73,11 @@ static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, co
 
 /* ---- What it comes to */
 
-static bool takes_floor(const rta_barge *b, const rta_barge_config *c, const rta_span *w) {
+static bool takes_floor(const rta_barge *b, const rta_barge_config *c) {
     if (b->listens) return b->speech >= c->confirm_by * 3;
     if (c->min_words > 0) return b->words >= c->min_words || b->speech >= c->confirm_by * 3;
-    const uint64_t since = w->end - b->onset;
-    if (b->speech < c->confirm_after && since < c->confirm_by) return false;
-    if (b->speech >= c->confirm_by) return true;
-    return b->voiced >= c->confirm_after && b->change >= c->change_least;
+    const float early = (float)(c->confirm_by - c->confirm_after) * variety(b, c);
+    return b->voiced + (uint64_t)early >= c->confirm_by || b->speech >= c->confirm_by * 2;
 }
 
 static bool suspected(rta_barge_state state) { return state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY; }
@@ -91,7 +97,7 @@ static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const
     if (state == RTA_BARGE_STOPPING) return window->sentences != b->sentences ? RTA_BARGE_CONFIRMED : state;
     const uint64_t patience = b->speech ? c->false_after : c->doubt_after;
     if (b->silence >= patience && b->silence > 0) return given_up(b, c);
-    if (gate == RTA_GATE_SPEECH && takes_floor(b, c, w)) {
+    if (gate == RTA_GATE_SPEECH && takes_floor(b, c)) {
         if (window->policy == RTA_POLICY_IMMEDIATE) return RTA_BARGE_CONFIRMED;
         if (window->policy == RTA_POLICY_AFTER_SENTENCE) return RTA_BARGE_STOPPING;
         b->took_floor = true;
@@ -153,8 +159,7 @@ rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const r
 rta_barge_change rta_barge_peek(rta_barge *b, const rta_barge_config *c, const rta_peek *peek, rta_gate_state gate) {
     const rta_barge_state before = (rta_barge_state)b->state;
     rta_barge_change change = {.before = before, .now = before};
-    const bool heard = peek->probability >= 0.0f && !(peek->echo > c->echo_most); /* NaN: not */
-    const float p = heard ? peek->probability : 0.0f;
+    const float p = peek->probability;
     const bool onset = early_onset(b, c, p, peek->position_end);
     remember(b, p, peek->position_end);
     if (!rta_barge_wants_peeks(b, c) || !peek->speaking || peek->policy == RTA_POLICY_OFF || !onset) return change;

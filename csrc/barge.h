@@ -74,7 +74,7 @@ typedef struct rta_barge_config { /* durations in samples at 16 kHz */
     float echo_clear; /* 0..1: the echo's share, lately, below which the mic's own probability counts beside `near` */
     float echo_most;                              /* 0..1; 1: the guard's share never silences the gate */
     float loud_share; /* of the power of the loudest so far; what lies under it is a decay */
-    float change_least; /* movement of the sound's colour that a sentence shows; see barge.c */
+    float variety_full;  /* variance of the sound's colour (barge.c) that a sentence shows; 0: it does not count */
     uint32_t min_words; /* 0: words do not count */
 } rta_barge_config;
 
@@ -112,11 +112,12 @@ typedef struct rta_barge { /* plain data: copy it to checkpoint it */
     uint32_t words; /* of the STT in this turn, 0: none or unknown */
     uint32_t listens; /* 1: its words are a backchannel's */
     float echo_lately; /* share of echo, smoothed over some windows */
+    float mic_p;       /* the mic's own probability in the last window */
     float echo_level; /* mean square of the loudest window that was echo, slowly falling */
     float past[RTA_BARGE_PAST]; /* p of the looks before, the latest first */
     uint64_t past_end; /* position of the latest */
     float loudest; /* power, decaying */
-    float colour, change; /* of the sound, and how much it moved since the onset */
+    float colours, colour, colour2; /* of the loud hops since the onset: how many, sum, sum of squares */
     uint64_t voiced; /* samples of loud speech since the onset */
 } rta_barge;
 

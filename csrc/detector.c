@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Tuned on scenes (rtaudio-bench scenes); see docs/barge-in.md for how much each matters. */
-static const float ECHO_STEP = 0.4f;    /* of the share of echo lately, in each window */
+static const float ECHO_STEP = 0.8f;    /* of the share of echo lately, in each window */
 static const float ECHO_MOSTLY = 0.5f;  /* share from which a window shows how loud the echo is */
 static const float ECHO_KEEPS = 0.997f; /* of that level, in each window: -4 dB in 10 s */
 static const float ECHO_ABOVE = 2.0f;   /* 3 dB */
@@ -26,8 +26,8 @@ void rta_detector_defaults(rta_detector_config *config) {
                 .duck_ramp_ms = 20,
                 .pause_after = 1536,       /* 96 ms: three windows */
                 .false_after = 6400,       /* 0.4 s */
-                .confirm_after = 6144,     /* 384 ms */
-                .confirm_by = 10240,       /* 640 ms */
+                .confirm_after = 4608,     /* 288 ms */
+                .confirm_by = 6656,        /* 416 ms */
                 .doubt_after = 2560,       /* 160 ms */
                 .backchannel_least = 1536, /* 96 ms */
                 .rewind_on_false = true,
@@ -37,8 +37,8 @@ void rta_detector_defaults(rta_detector_config *config) {
                 .onset_sure = 0.95f,
                 .echo_most = 0.75f,
                 .echo_clear = 0.3f,
-                .loud_share = 0.0630957f, /* -12 dB */
-                .change_least = 0.0f,
+                .loud_share = 0.19952623f, /* -7 dB */
+                .variety_full = 0.006f,
                 .min_words = 0,
             },
     };
@@ -64,8 +64,7 @@ rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
         wrong = "onset_rise, onset_from and onset_sure must be 0..1";
     else if (!share(c->barge.echo_clear)) wrong = "echo_clear must be 0..1";
     else if (!share(c->barge.echo_most) || !share(c->barge.loud_share)) wrong = "echo_most and loud_share must be 0..1";
-    else if (!(c->barge.change_least >= 0.0f && c->barge.change_least <= 1000.0f))
-        wrong = "change_least must be 0..1000";
+    else if (!(c->barge.variety_full >= 0.0f && c->barge.variety_full <= 1.0f)) wrong = "variety_full must be 0..1";
     for (size_t i = 0; !wrong && i < sizeof durations / sizeof *durations; i++)
         if (durations[i] > RTA_DETECTOR_LONGEST) wrong = "durations must be at most an hour";
     if (!wrong) rta_turn_check(&c->turn, &wrong);
@@ -112,6 +111,7 @@ static void tell_turn(const rta_turn_output *turn, rta_detector_output *out) {
 static float heard(rta_barge *b, const rta_barge_config *c, const rta_window *w) {
     const float p = w->probability >= 0.0f ? w->probability : 0.0f;
     const float echo = w->echo >= 0.0f ? w->echo : 0.0f;
+    b->mic_p = p;
     b->echo_lately += ECHO_STEP * (echo - b->echo_lately);
     if (!w->speaking) return p;
     if (echo > ECHO_MOSTLY && w->mean_square > b->echo_level) b->echo_level = w->mean_square;
@@ -124,13 +124,24 @@ static float heard(rta_barge *b, const rta_barge_config *c, const rta_window *w)
     return clear && p > w->near ? p : w->near;
 }
 
+/* The same between two windows: as soon as hardly anything is echo, and it is louder than the echo was, what the mic's VAD took for
+ * the agent a window ago is somebody else. */
+static float heard_early(const rta_barge *b, const rta_barge_config *c, const rta_peek *peek) {
+    const bool sure = b->echo_level > 0.0f && peek->mean_square >= ECHO_ABOVE * b->echo_level;
+    const float near = peek->probability >= 0.0f ? peek->probability : 0.0f;
+    if (peek->echo > c->echo_most) return 0.0f;
+    return sure && peek->echo < c->echo_clear && b->mic_p > near ? b->mic_p : near;
+}
+
 void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output) {
     output->actions = 0;
     output->event_count = 0;
     if (peek->position_end <= d->position) return;
     const rta_span w = {
         .start = d->position, .end = peek->position_end, .decided = peek->position_end, .p = peek->probability};
-    const rta_barge_change change = rta_barge_peek(&d->barge, &d->config.barge, peek, (rta_gate_state)d->gate.state);
+    rta_peek heard = *peek;
+    heard.probability = heard_early(&d->barge, &d->config.barge, peek);
+    const rta_barge_change change = rta_barge_peek(&d->barge, &d->config.barge, &heard, (rta_gate_state)d->gate.state);
     tell_barge(&d->barge, &change, &w, output);
 }
 

@@ -356,6 +356,12 @@ static void decide(rta_line *l, float probability) {
     if (l->hears) rta_ear_listen(&l->ear, told.window.speaking, l->state, l->heard_to);
 }
 
+static float mean_square(const float *samples, uint64_t count) {
+    float sum = 0.0f;
+    for (uint64_t i = 0; i < count; i++) sum += samples[i] * samples[i];
+    return sum / (float)count;
+}
+
 static void peek(rta_line *l, uint64_t position, float probability) {
     const rta_playout_engine *playout = rta_port_playout_state(l->port);
     rta_journal_peek told = {.peek = {.position_end = position, .probability = probability},
@@ -365,6 +371,9 @@ static void peek(rta_line *l, uint64_t position, float probability) {
     told.peek.speaking = rta_playout_speaking(playout, &told.peek.segment);
     told.peek.policy = rta_playout_policy(playout, &sentences);
     told.peek.echo = rta_line_echo_share_now(l->echo);
+    /* Of the window under way, so it is still pending. */
+    const float *last = l->pending + l->pending_heard + (position - l->heard_to - RTA_PEEK_SAMPLES);
+    told.peek.mean_square = mean_square(last, RTA_PEEK_SAMPLES);
     rta_detector_peek(&l->detector, &told.peek, &output);
     told.actions = output.actions;
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_PEEK, position, &told, sizeof told, NULL, 0);

@@ -52,6 +52,8 @@ typedef struct rta_peek {
     uint32_t policy;
     float probability; /* of speech in what is left without the agent's echo */
     float echo; /* as in a window, of the last 32 ms */
+    float mean_square; /* of the mic's last 8 ms */
+    uint32_t pad;
 } rta_peek;
 
 /* A window as the machines see it: checked, with its length. */

@@ -17,10 +17,10 @@ cdef class BargeConfig:
     cdef dict given
 
     def __init__(self, *, bint enabled=True, double duck_db=-12.0, double duck_ramp_s=0.02, double pause_after_s=0.096,
-                 double confirm_after_s=0.384, double confirm_by_s=0.64, double false_after_s=0.4,
+                 double confirm_after_s=0.288, double confirm_by_s=0.416, double false_after_s=0.4,
                  double doubt_after_s=0.16, double backchannel_least_s=0.096, bint rewind_on_false=True,
                  bint early_onset=True, double onset_rise=0.3, double onset_from=0.4, double onset_sure=0.95,
-                 double echo_most=0.75, double echo_clear=0.3, double loud_db=-12.0, double change_least=0.0, int min_words=0):
+                 double echo_most=0.75, double echo_clear=0.3, double loud_db=-7.0, double variety_full=0.006, int min_words=0):
         cdef rta_detector_config defaults
         cdef rta_barge_config *c = &self.config
         if duck_db != duck_db or duck_db > 0:
@@ -47,14 +47,14 @@ cdef class BargeConfig:
         c.onset_rise, c.onset_from, c.onset_sure = onset_rise, onset_from, onset_sure
         c.echo_most, c.echo_clear = echo_most, echo_clear
         c.loud_share = <float>pow(10.0, loud_db / 10.0)
-        c.change_least = change_least
+        c.variety_full = variety_full
         c.min_words = min_words
         self.given = dict(
             enabled=bool(enabled), duck_db=duck_db, duck_ramp_s=duck_ramp_s, pause_after_s=pause_after_s,
             confirm_after_s=confirm_after_s, confirm_by_s=confirm_by_s, false_after_s=false_after_s,
             doubt_after_s=doubt_after_s, backchannel_least_s=backchannel_least_s, rewind_on_false=bool(rewind_on_false),
             early_onset=bool(early_onset), onset_rise=onset_rise, onset_from=onset_from, onset_sure=onset_sure,
-            echo_most=echo_most, echo_clear=echo_clear, loud_db=loud_db, change_least=change_least, min_words=min_words,
+            echo_most=echo_most, echo_clear=echo_clear, loud_db=loud_db, variety_full=variety_full, min_words=min_words,
         )
         defaults.barge = c[0]
         cdef const char *why = NULL

@@ -257,14 +257,14 @@ cdef class Detector:
         return output.actions, self._told(&output)
 
     def peek(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0, *,
-             float echo=0.0, int policy=0):
+             float echo=0.0, int policy=0, float mean_square=0.0):
         """An early look that ends at `position_end`, between two windows."""
         cdef rta_peek peek
         cdef rta_detector_output output
         cdef uint32_t i
         memset(&peek, 0, sizeof(peek))
         peek.position_end, peek.segment, peek.speaking = position_end, segment, speaking
-        peek.policy, peek.probability, peek.echo = policy, probability, echo
+        peek.policy, peek.probability, peek.echo, peek.mean_square = policy, probability, echo, mean_square
         rta_detector_peek(&self.detector, &peek, &output)
         return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
 

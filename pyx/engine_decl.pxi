@@ -62,6 +62,7 @@ cdef extern from "window.h" nogil:
         uint32_t policy
         float probability
         float echo
+        float mean_square
 
 cdef extern from "dsp.h" nogil:
     uint64_t rta_first_nonfinite(const float *samples, uint64_t count)
@@ -146,7 +147,7 @@ cdef extern from "detector.h" nogil:
         float echo_clear
         float echo_most
         float loud_share
-        float change_least
+        float variety_full
         uint32_t min_words
     ctypedef struct rta_barge:
         uint32_t state

@@ -167,7 +167,7 @@ def test_a_short_sound_followed_by_silence_is_a_backchannel() -> None:
 
 def test_a_decay_does_not_make_it_longer() -> None:
     """The VAD holds on for some windows after a sound; they are not loud."""
-    config = BargeConfig(confirm_after_s=0.32, confirm_by_s=0.64)
+    config = BargeConfig(confirm_after_s=0.32, confirm_by_s=0.4)
     talk = Talk(config)
     talk.hear(*SPEECH * 9)
     talk.hear(*SPEECH * 5, power=SOFT)

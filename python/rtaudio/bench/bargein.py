@@ -247,7 +247,38 @@ def judge(scene: Scene, told: list[Told]) -> Figures:
     return figures
 
 
-def measure(scenes: Path, *, aec: str = "none", progress: Callable[[str], None]) -> dict[str, Any]:
+def draw(by_level: dict[float | None, Figures], aec: str, folder: Path) -> None:
+    """``bargein-AEC.png``: for each level of echo, how many barge-ins were ducked, paused, flushed by when."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    levels = sorted(by_level, key=lambda level: -100.0 if level is None else level)
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.6), sharey=True)
+    for axis, name, goal in zip(axes, ("duck", "pause", "flush"), ((60, 120), (200, 350), (500, 800)), strict=True):
+        for level in levels:
+            values = sorted(getattr(by_level[level], name))
+            share = np.arange(1, len(values) + 1) / max(len(values), 1)
+            label = "no echo" if level is None else f"{level:g} dB"
+            axis.step([*values], share, where="post", label=label, linewidth=1.2)
+        for at, height in zip(goal, (0.5, 0.9), strict=True):
+            axis.plot([at], [height], "k+", markersize=10)
+        axis.set_xlim(0, {"duck": 300, "pause": 600, "flush": 1500}[name])
+        axis.set_xlabel(f"{name}: ms after the user begins")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("share of barge-ins")
+    axes[2].legend(title="echo", fontsize=8)
+    figure.suptitle(f"Barge-in, canceller: {aec} (+: goals, p50 and p90)", fontsize=10)
+    figure.tight_layout()
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"bargein-{aec}.png", dpi=110)
+    pyplot.close(figure)
+
+
+def measure(
+    scenes: Path, *, aec: str = "none", plots: Path | None = None, progress: Callable[[str], None]
+) -> dict[str, Any]:
     """All scenes below a folder. The whole set's figures, and those by level of echo (`by_echo_db`)."""
     from rtaudio import SileroVad
 
@@ -266,6 +297,9 @@ def measure(scenes: Path, *, aec: str = "none", progress: Callable[[str], None])
             f"{scene.name}: echo {scene.echo_db} dB, {figures.barge_ins} barge-ins, {figures.missed} missed, "
             f"{figures.false_flushes} false flushes"
         )
+    if plots is not None:
+        draw(by_level, aec, plots)
+        progress(f"drawn: {plots}/bargein-{aec}.png")
     levels = sorted(by_level, key=lambda level: -100.0 if level is None else level)
     return {
         "aec": aec,

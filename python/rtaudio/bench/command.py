@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     bargein = commands.add_parser("bargein", help="on scenes: how soon the agent falls silent, how often for nothing")
     bargein.add_argument("--scenes", type=Path, required=True, help="folder of scenes (mic.wav, ref.wav, truth.json)")
     bargein.add_argument("--aec", choices=("none", "webrtc"), default="none", help="a canceller before the line")
+    bargein.add_argument("--plots", type=Path, metavar="DIR", help="also draw the pictures of docs/barge-in.md")
+
     jitter = commands.add_parser("jitter", help="a trace or a made-up link through the jitter buffer: seconds")
     jitter.add_argument("--trace", type=Path, metavar="FILE", help="arrival times: .csv, .csv.gz, or rtpplay .rtp")
     jitter.add_argument("--link", metavar="KIND", help="instead: gaussian, gilbert, spikes, wifi, stall, drift")
@@ -133,7 +135,7 @@ def _on_scenes(options: argparse.Namespace) -> dict[str, Any]:
         )
     from rtaudio.bench import bargein
 
-    return bargein.measure(options.scenes, aec=options.aec, progress=progress)
+    return bargein.measure(options.scenes, aec=options.aec, plots=options.plots, progress=progress)
 
 
 def run(arguments: Sequence[str] | None) -> int:

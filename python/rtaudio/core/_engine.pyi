@@ -118,7 +118,7 @@ class BargeConfig:
     enabled                     act on the playout at all
     duck_db, duck_ramp_s        on suspicion; 0 dB: do not duck
     pause_after_s               speech after which the agent is paused
-    confirm_after_s, confirm_by_s   speech after which it is flushed: soonest, and whatever it sounds like
+    confirm_after_s, confirm_by_s   loud speech after which it is flushed: as varied as a sentence; as even as a hum
     false_after_s               silence after which the agent goes on; doubt_after_s: where there was no speech at all
     backchannel_least_s         speech that makes it a backchannel rather than a false alarm
     rewind_on_false             the agent goes on from the start of the word
@@ -126,7 +126,7 @@ class BargeConfig:
     echo_most                   share of what is heard that may be the agent's echo; 1: the echo guard never holds back
     echo_clear                  share of echo, lately, below which the mic's own VAD counts beside the one without echo
     loud_db                     what lies so far below the loudest so far is a decay
-    change_least                movement of the sound's colour that a sentence shows before confirm_by_s
+    variety_full                variance of the sound's colour that a sentence shows; 0: it does not count
     min_words                   of the speech recognition, before the agent is flushed; 0: words do not count
 
     Raises ValueError for what cannot be."""
@@ -137,8 +137,8 @@ class BargeConfig:
         duck_db: float = -12.0,
         duck_ramp_s: float = 0.02,
         pause_after_s: float = 0.096,
-        confirm_after_s: float = 0.384,
-        confirm_by_s: float = 0.64,
+        confirm_after_s: float = 0.288,
+        confirm_by_s: float = 0.416,
         false_after_s: float = 0.4,
         doubt_after_s: float = 0.16,
         backchannel_least_s: float = 0.096,
@@ -149,8 +149,8 @@ class BargeConfig:
         onset_sure: float = 0.95,
         echo_most: float = 0.75,
         echo_clear: float = 0.3,
-        loud_db: float = -12.0,
-        change_least: float = 0.0,
+        loud_db: float = -7.0,
+        variety_full: float = 0.006,
         min_words: int = 0,
     ) -> None: ...
     def to_dict(self) -> dict[str, Any]:
@@ -256,8 +256,10 @@ class Detector:
         *,
         echo: float = 0.0,
         policy: int = 0,
+        mean_square: float = 0.0,
     ) -> tuple[int, list[Event]]:
-        """An early look at the window under way that ends at `position_end`: 128, 256 or 384 samples into it."""
+        """An early look at the window under way that ends at `position_end`: 128, 256 or 384 samples into it.
+        `mean_square`: of the mic's last 128 samples."""
     @property
     def mic(self) -> Literal["good", "silent", "quiet", "loud"]: ...
     @property

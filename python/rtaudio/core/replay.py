@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
 _WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxQ")  # rta_journal_window
 PEEK: Final = 16
-_PEEK: Final = struct.Struct("<QQIIffIxxxxQ")  # rta_journal_peek
+_PEEK: Final = struct.Struct("<QQIIfffxxxxIxxxxQ")  # rta_journal_peek
 _EVIDENCE: Final = struct.Struct("<Q16f")
 _HINT: Final = struct.Struct("<IIQ")
 _HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking")  # rta_hint_kind, from 1
@@ -71,6 +71,7 @@ class Peek(NamedTuple):
     policy: int
     probability: float
     echo: float
+    mean_square: float
     actions: int
     mic: int
 
@@ -148,9 +149,14 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
             events += detector.hint(_HINTS[kind - 1], value, turn, record.stamp)
         elif record.kind == PEEK:
             peek = Peek.of(record.payload)
-            speaking = bool(peek.speaking)
             done, told = detector.peek(
-                peek.probability, peek.position_end, speaking, peek.segment, echo=peek.echo, policy=peek.policy
+                peek.probability,
+                peek.position_end,
+                bool(peek.speaking),
+                peek.segment,
+                echo=peek.echo,
+                policy=peek.policy,
+                mean_square=peek.mean_square,
             )
             peek_actions.append(done)
             events += told
