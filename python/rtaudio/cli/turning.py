@@ -20,7 +20,7 @@ class Turning:
         self.detector = DetectorConfig(turn=TurnConfig(profile=profile))
         self._model: Any = None
         try:
-            self._model = core.TurnModel(on_failure=_tell)  # type: ignore[attr-defined]
+            self._model = core.TurnModel(on_failure=_tell)
         except (AttributeError, ModelMissing):
             note("Turns end by silence alone: no turn model is installed (rtaudio models install).")
         except (ModelAltered, ImportError, ValueError) as error:
