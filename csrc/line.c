@@ -260,6 +260,9 @@ static void feed(rta_line *l, uint64_t count, bool starved) {
     rta_line_echo_take_reference(l->echo);
     const float *fresh = rta_line_echo_stage(l->echo, l->fresh, resampled, &fresh_count);
     if (!fresh_count) return;
+    if (l->config.stage) /* a replay has no stage to run again */
+        rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_STAGED, rta_port_mic_written(l->port), fresh,
+                          fresh_count * sizeof(float), NULL, 0);
     rta_line_echo_heard(l->echo, rta_port_mic_written(l->port), fresh, fresh_count);
     rta_port_mic_write(l->port, fresh, fresh_count);
     rta_count(&l->mic_written, fresh_count);

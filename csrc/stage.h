@@ -15,6 +15,8 @@
  * both come as the callbacks bring them, and their counts are kept together as echo_guard.h says. Silence stands in for
  * what is not there, before the beginning and where the device gave nothing.
  *
+ * What a stage gives is journalled beside what came in, so a replay needs no stage (law 5).
+ *
  * What a stage gives must be finite; what is not becomes silence and is counted (`stage_bad`).
  */
 #ifndef RTA_STAGE_H

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rtaudio import AudioPort, Engine, Resampler
+from rtaudio import AudioPort, Engine, Journal, Resampler, SileroVad, check_replay, read_journal
+from rtaudio.core.replay import replay_hearing
 from tests.core.rig import LevelVad
 
 HERE = Path(__file__).resolve().parent
@@ -159,6 +160,23 @@ def test_the_guard_hears_what_the_stage_leaves() -> None:
     _, _, figures = run(np.float32(2) * mic, spoken=spoken)
     assert figures["echo_found"] == 1
     assert abs(figures["echo_delay_samples"] - LEAD - DELAY) <= 2
+
+
+def test_a_call_with_a_stage_replays_without_it(tmp_path: Path) -> None:
+    """Law 5: what it gave is in the journal."""
+    port = AudioPort(16000, mic_s=60)
+    with Engine(vad=SileroVad()) as engine, Journal(tmp_path / "call.rtaj", port, input_rate=16000):
+        line = engine.add(port, stage=Stage(), input_s=30)
+        assert port.playout.open_segment().write(noise(2, seed=4))
+        line.push(np.float32(3) * noise(3, seed=5))
+        engine.step(0)
+        for tick in range(1, 301):
+            engine.step(tick * 10_000_000)
+        heard = port.mic(0).read()
+    journal = read_journal(tmp_path / "call.rtaj")
+    assert np.array_equal(replay_hearing(journal).mic, heard)
+    assert not check_replay(journal).found
+    port.close()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rtaudio.core._engine import HintKind
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
+STAGED: Final = 17  # what a stage gave, where a line has one
 _WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxQ")  # rta_journal_window
 PEEK: Final = 16
 _PEEK: Final = struct.Struct("<QQIIfffxxxxIxxxxQ")  # rta_journal_peek
@@ -128,7 +129,9 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     """Runs the input chain, the VAD and the detector again. `chunk`: samples at once (it must not matter, law 6)."""
     inputs = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, INPUT)]
     heard = np.concatenate(inputs) if inputs else np.zeros(0, np.float32)
-    mic = _to_mic(heard, journal.header["input_rate"], chunk)
+    staged = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, STAGED)]
+    came = _to_mic(heard, journal.header["input_rate"], chunk)
+    mic = np.concatenate(staged) if staged else came
     outside = bool(journal.header["outside_vad"])
     windows = windows_of(journal.engine)
     if outside:
@@ -136,7 +139,7 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     else:
         probabilities = _heard(mic, vad if vad is not None else SileroVad(), chunk)
     detector = Detector(DetectorConfig.from_dict(journal.header["detector"]))
-    measured = MicMeter().process(mic)
+    measured = MicMeter().process(came)  # before any stage
     actions: list[int] = []
     peek_actions: list[int] = []
     events: list[Event] = []
