@@ -137,7 +137,7 @@ peers: $(PEERS:%=$(BUILD)/peers/%/.ready) ## LiveKit Agents and Pipecat in build
 
 peers-test: peers ## our plug-ins inside them: a few minutes, on the wall clock
 	for peer in $(PEERS); do \
-		$(BUILD)/peers/$$peer/bin/python -m pytest -p no:cacheprovider tests/peers/test_$${peer}_*.py \
+		RTAUDIO_MODELS=$(abspath $(BUILD)/peers/models) $(BUILD)/peers/$$peer/bin/python -m pytest -p no:cacheprovider tests/peers/test_$${peer}_*.py \
 			"tests/test_docs.py::test_a_python_block_runs" -k "not test_docs or plugins" $(PYTEST_ARGS) \
 		&& $(PY) scripts/peers.py --types $$peer || exit 1; \
 	done

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtaudio import ModelMissing, PortClosed, TurnDetector, TurnModel, TurnModelClosed, TurnReasons
+from rtaudio import ModelMissing, PortClosed, TurnDetector, TurnModel, TurnModelClosed, TurnQuestion, TurnReasons
 from rtaudio.core import model_store
 from rtaudio.core.turn_detector import TurnEnded
 from rtaudio.core.turn_model import TurnQuestionDropped
@@ -224,6 +224,32 @@ def test_a_model_that_fails_leaves_the_voice_s_own_marks(monkeypatch):
     assert figures["failed"] == figures["answered"] == figures["asked"] > 0
     assert [str(error) for error in told] == ["out of luck"]
     assert [event.kind for event in events].count("turn_ended") == 1
+
+
+def test_a_stream_s_answers_run_the_model_once_for_an_end(model, monkeypatch):
+    """As for a line: in one silence again only if the energy end moved; the answers are those of `answer`."""
+    runs = []
+    probability = model._network.probability
+    monkeypatch.setattr(
+        model._network, "probability", lambda samples: runs.append(len(samples)) or probability(samples)
+    )
+    audio, answers = question_voice(-4.0), model.answers()
+    end = len(audio) - RATE // 10
+    noise = (1e-3 * np.random.default_rng(3).standard_normal(RATE // 2)).astype(np.float32)
+    audio = np.concatenate([audio, noise]).astype(np.float32)
+
+    def question(number: int, silence: int, fell: int) -> TurnQuestion:
+        asked = end + silence
+        return TurnQuestion(number, number, RATE // 2, fell, asked, audio[:asked])
+
+    first, second = question(1, 3072, end), question(2, 4608, end)
+    told = [answers(first), answers(second)]
+    assert len(runs) == 1
+    assert [t.p_trimmed for t in told] == [model.answer(q).p_trimmed for q in (first, second)]
+    assert repr(told[1]) == repr(model.answer(second))
+    runs.clear()
+    answers(question(3, 4608, end + 512))  # another silence
+    assert len(runs) == 1
 
 
 def test_a_turn_detector_is_answered_by_it(model, shared_data: Path):

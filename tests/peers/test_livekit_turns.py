@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ pytest.importorskip("livekit.agents", reason="livekit-agents is not installed: m
 from livekit import rtc
 from livekit.agents.voice.turn import _StreamingTurnDetector, _StreamingTurnDetectorStream
 
+from rtaudio import TurnConfig
 from rtaudio.integrations.livekit_agents import TurnDetector, TurnDetectorStream
 
 RATE = 24000
@@ -131,3 +133,30 @@ def test_bad_frames(phrase: Any, caplog: pytest.LogCaptureFixture) -> None:
         assert not stream.predict().done()  # the stereo speech was heard: a turn is open
 
     trial(body)
+
+
+def test_the_turn_model_is_asked(phrase: Any) -> None:
+    """The real one, given the time that it has in real time."""
+    import rtaudio
+
+    try:
+        model = rtaudio.TurnModel()
+    except rtaudio.ModelMissing as error:
+        pytest.skip(str(error))
+
+    async def run() -> None:
+        stream = TurnDetector(TurnConfig(late_after_s=5.0), turn_model=model).stream()
+        assert not stream.is_fallback
+        for piece in np.resize(np.concatenate([phrase, np.zeros(4 * RATE, np.int16)]), (200, 480)):
+            push(stream, piece)
+            turns = stream._turns
+            assert turns is not None
+            futures.wait([answer for _, answer in turns._asked])
+        assert stream.last is not None
+        reasons = stream.last.reasons
+        assert reasons.answered > 0
+        assert reasons.probability is not None
+        assert "model" in reasons.why
+        await stream.aclose()
+
+    asyncio.run(run())

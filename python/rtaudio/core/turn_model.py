@@ -142,6 +142,22 @@ class TurnModel:
         first = question.asked - len(question.audio)
         return self.evidence(question.audio, speech_start=min(max(question.began - first, 0), len(question.audio)))
 
+    def answers(self) -> Callable[[TurnQuestion], TurnEvidence]:
+        """`answer` for the questions of one stream, one at a time: like for a line, the model runs again within a
+        silence only if the energy end has moved. For ``TurnDetector(answers=model.answers())``."""
+        fell, end, p = -1, 0, _NAN  # of the last question: its silence, the energy end, what the model said of it
+
+        def answer(question: TurnQuestion) -> TurnEvidence:
+            nonlocal fell, end, p
+            first = question.asked - len(question.audio)
+            start = min(max(question.began - first, 0), len(question.audio))
+            known = (end - first, p) if question.fell == fell else None
+            evidence, at, p = self._judge(question.audio, start, known)
+            fell, end = question.fell, first + at
+            return evidence
+
+        return answer
+
     # ---- lines
 
     def add(self, line: Line) -> None:

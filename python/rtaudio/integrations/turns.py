@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -46,24 +46,23 @@ TurnEvent = SpeechStarted | SpeechEnded | TurnEnded | TurnResumed
 
 
 class TurnAnswers(Protocol):
-    """What answers the detector's questions: a `rtaudio.TurnModel`, or anything else with its `evidence`."""
+    """What answers the detector's questions: a `rtaudio.TurnModel`, or anything else with its `answers`."""
 
-    def evidence(self, samples: Any, /, *, speech_start: int = 0) -> Sequence[float]:
-        """A `rtaudio.TurnEvidence` of mono float32 at 16 kHz, (n,), in which the turn begins at `speech_start`."""
+    def answers(self) -> Callable[[TurnQuestion], Sequence[float]]:
+        """Gives a `rtaudio.TurnEvidence` for each question of one stream, in order; called on the model's thread."""
         ...
 
 
 @cache
 def usual_model() -> TurnAnswers | None:
     """The model of the model store, one for the process; None, and a warning, if it is not installed."""
-    import rtaudio
+    from rtaudio import TurnModel
 
     try:
-        model: TurnAnswers = getattr(rtaudio, "TurnModel")()  # noqa: B009
-    except (AttributeError, ImportError, OSError) as error:
+        return TurnModel()
+    except (ImportError, OSError) as error:
         _log.warning("turns end by silence alone: %s", error)
         return None
-    return model
 
 
 @cache
@@ -86,7 +85,7 @@ class Turns:
         """`rate`: of the input, one of `hearing.FROM_RATES`; ValueError otherwise. `model`: None: silence decides."""
         self.rate: Final = checked_rate(rate)
         self.config: Final = config or TurnConfig()
-        self.model: Final = model
+        self._answers = None if model is None else model.answers()
         self.late = 0
         """Questions that waited for the model's thread until they were too old to answer."""
         self.failed = 0
@@ -131,19 +130,23 @@ class Turns:
         return told
 
     def _ask(self, question: TurnQuestion) -> None:
-        if self.model is not None:
-            answer = _model_thread().submit(_answer, self.model, question, time.monotonic() + self.config.late_after_s)
+        if self._answers is not None:
+            for _, older in self._asked:
+                older.cancel()  # not begun: this one knows more
+            answer = _model_thread().submit(
+                _answer, self._answers, question, time.monotonic() + self.config.late_after_s
+            )
             self._asked.append((question, answer))
 
     def _take_answers(self, told: list[TurnEvent]) -> None:
         while self._asked and self._asked[0][1].done():
             question, answer = self._asked.pop(0)
-            failure = answer.exception()
+            failure = None if answer.cancelled() else answer.exception()
             if failure is not None:
                 self.failed += 1
                 if self.failed == 1:
                     _log.warning("the turn model failed: %r; silence decides", failure)
-            elif (evidence := answer.result()) is None:
+            elif answer.cancelled() or (evidence := answer.result()) is None:
                 self.late += 1
                 if self.late == 1:
                     _log.warning("the turn model is busy: a question waited too long; silence decides")
@@ -153,9 +156,10 @@ class Turns:
                 ]
 
 
-def _answer(model: TurnAnswers, question: TurnQuestion, until: float) -> Sequence[float] | None:
+def _answer(
+    answers: Callable[[TurnQuestion], Sequence[float]], question: TurnQuestion, until: float
+) -> Sequence[float] | None:
     """On the model's thread. None: it is too late to begin."""
     if time.monotonic() > until:
         return None
-    first = question.asked - len(question.audio)
-    return model.evidence(question.audio, speech_start=max(question.began - first, 0))
+    return answers(question)

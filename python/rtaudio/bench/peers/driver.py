@@ -125,7 +125,14 @@ def quantile(values: Iterable[float], part: float) -> float | None:
 
 
 def _run(python: Path, module: str, *arguments: str | Path) -> dict[str, Any]:
-    done = subprocess.run([python, "-m", module, *arguments], capture_output=True, text=True, timeout=600)
+    models = os.environ.get("RTAUDIO_MODELS", str(python.absolute().parents[2] / "models"))  # where `make peers` put it
+    done = subprocess.run(
+        [python, "-m", module, *arguments],
+        env={**os.environ, "RTAUDIO_MODELS": models},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     if done.returncode:
         words = " ".join(map(str, done.args))
         raise PeersMissing(f"{words} failed ({done.returncode}):\n{done.stderr[-3000:]}")
