@@ -65,7 +65,7 @@ def question(clips: list[NDArray[np.float32]], tmp_path_factory: pytest.TempPath
 def rtaudio() -> Command:
     """Runs the command in a process of its own."""
 
-    def run(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
         environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         return subprocess.run(
             [sys.executable, "-m", "rtaudio.cli", *map(str, arguments)],

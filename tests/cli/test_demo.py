@@ -84,7 +84,8 @@ def test_a_caller_who_goes_on_is_heard_out_and_answered_once(demo: Demo) -> None
     """Law 10: however often the turn was taken to be over."""
     turn = next(turn for turn in demo.take.log.turns.values() if turn.text.startswith("how many"))
     assert len(turn.why) == len(turn.resumed_s) + 1
-    assert turn.resumed_s, "the pause after a whole question was taken for the end"
+    resumed = [turn for turn in demo.take.log.turns.values() if turn.resumed_s]
+    assert resumed, "some pause was taken for the end: which, depends on whether there is a turn model"
     answers = [reply for reply in demo.take.log.replies.values() if reply.heard.startswith("Up to ten")]
     assert len(answers) == 1
     assert answers[0].started_s is not None
@@ -95,10 +96,11 @@ def test_a_caller_who_goes_on_is_heard_out_and_answered_once(demo: Demo) -> None
 def test_every_end_of_a_turn_says_why(demo: Demo) -> None:
     ends = [event for event in demo.take.log.events if isinstance(event, TurnEnded)]
     assert len(ends) >= len(LINES)
-    for event in ends:
-        assert event.reasons is not None
-        assert event.reasons.silence_s >= event.reasons.delay_s - 0.032
-    assert sum("wanted" in line and " turn " in line for line in demo.lines) == len(ends)
+    said = [event.reasons for event in ends if event.reasons is not None]
+    assert len(said) == len(ends) - 1, "all but the backchannel's"
+    for reasons in said:
+        assert reasons.silence_s >= reasons.delay_s - 0.032
+    assert sum("wanted" in line and " turn " in line for line in demo.lines) == len(said)
 
 
 def test_the_history_holds_what_was_heard_and_not_what_was_cut(demo: Demo) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from rtaudio import core
-from rtaudio.core import DetectorConfig, Line, ModelAltered, ModelMissing, TurnConfig
+from rtaudio.core import DetectorConfig, Line, ModelAltered, ModelMissing, TurnConfig, TurnModel
 
 PROFILES: Final = ("patient", "default", "quick")
 
@@ -18,10 +17,10 @@ class Turning:
     def __init__(self, profile: str = "default", note: Callable[[str], None] = lambda line: None) -> None:
         """`note` is told which model decides, or why none does."""
         self.detector = DetectorConfig(turn=TurnConfig(profile=profile))
-        self._model: Any = None
+        self._model: TurnModel | None = None
         try:
-            self._model = core.TurnModel(on_failure=_tell)
-        except (AttributeError, ModelMissing):
+            self._model = TurnModel(on_failure=_tell)
+        except ModelMissing:
             note("Turns end by silence alone: no turn model is installed (rtaudio models install).")
         except (ModelAltered, ImportError, ValueError) as error:
             note(f"Turns end by silence alone: {error}")

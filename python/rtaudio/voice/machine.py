@@ -21,7 +21,8 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
       SPEAKING        for no answer. Anything else is answered once the agent is idle.
     a backchannel     speech that did not stop the agent ("mhm", by the core's ear or by its words) goes into the
                       history as one and asks for no answer, as long as the agent goes on after it, or asked nothing.
-                      Words that say "stop" are none, and flush the agent if the core has not.
+                      Words that say "stop" are none, and flush the agent if the core has not. One by the core's ear is
+                      over at once, whatever the core waits for: what is said next is another turn.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
 """
@@ -78,6 +79,7 @@ class Machine:
         self._at = it.Stamp(0, 0)
         self._reason = ""
         self._asked = Asked.NOTHING  # as the core was told
+        self._core_turn: int | None = None  # the core's open turn, of which a backchannel was taken here
 
     def handle(self, item: it.Item) -> list[do.Effect]:
         """The effects of one item, to be carried out in order and before the next."""
@@ -122,6 +124,8 @@ class Machine:
             case it.BargeChanged():
                 self._judge(item.state)
                 yield do.Emit(ev.BargeIn(at_s=self._now_s, state=item.state, before=item.before))
+                if item.state == "backchannel":
+                    yield from self._listened()
             case it.LineStarved():
                 yield do.Emit(ev.InputStarved(at_s=self._now_s, missing_for_s=item.samples / MIC_RATE))
             case it.AudioLost():
@@ -178,6 +182,7 @@ class Machine:
         if self.turns.talking is not None:
             return
         turn = self.turns.begin(item.begin)
+        turn.core = self._core_turn if self._core_turn is not None else turn.core
         yield do.OpenRecognition(turn.number, turn.start)
         reply = self.reply
         if reply is not None and reply.kind == "answer" and reply.phase is Phase.THINKING:
@@ -203,8 +208,24 @@ class Machine:
         if reply is not None:
             yield from self._stop(reply)
 
+    def _listened(self) -> Iterator[do.Effect]:
+        """A backchannel is over as soon as the core knows it for one; the core's own turn may wait for more. What is
+        said next is a turn of its own here, by the core's name for the open one."""
+        if (turn := self.turns.talking) is None:
+            return
+        ended = min(max(self.presence.last_heard or 0, turn.begin), self._at.mic)
+        self.turns.end(turn, ended, self._at.mic)
+        self._core_turn = turn.core
+        turn.decided_ns = turn.ended_ns = self._at.time_ns
+        ended_s = ended / MIC_RATE
+        yield do.Emit(ev.TurnEnded(at_s=self._now_s, turn=turn.turn, ended_s=ended_s, decided_s=self._now_s))
+        if turn.failed:
+            yield from self._settle(turn)
+        else:
+            yield do.EndRecognition(turn.number, turn.until)
+
     def _turn_over(self, item: it.TurnOver) -> Iterator[do.Effect]:
-        turn = self.turns.talking
+        turn, self._core_turn = self.turns.talking, None
         if turn is None:
             return
         self.turns.end(turn, item.end, item.decided)
