@@ -17,7 +17,7 @@ TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models lint test demo wheel peers peers-test asan tsan trap debug fuzz bench clean distclean
+.PHONY: help setup models lint test demo wheel peers peers-test asan tsan trap debug fuzz emulate bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -107,6 +107,9 @@ $(BUILD)/fuzz/%: tests/c/%.c tests/c/fuzz.h tests/c/check.h $(CORE)
 fuzz: setup $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network or a file, damaged in every way: a minute each
 	for program in $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%); do $$program $(FUZZ_S) $(FUZZ_SEED) || exit 1; done
 	$(PY) -m tests.fuzz --seconds $(FUZZ_S) --seed $(FUZZ_SEED)
+
+emulate: ## the VAD kernel's AVX-512 on a machine without: in an emulator, 3 to 10 minutes (scripts/avx512_in_bochs.py)
+	$(PYTHON) scripts/avx512_in_bochs.py
 
 # ---- Things to run and to hand out.
 

@@ -3,7 +3,7 @@
  * Law 5: every instruction set gives the same bits, a row alone those of any batch, from any thread; and the bits are
  * those that older versions gave (GOLDEN): a replay of their journals depends on it. Nothing is written beyond the
  * scratch that was asked for, and nothing in it is read before it was written. */
-// sources: csrc/kernels/isa.cc csrc/kernels/silero.cc csrc/kernels/silero_scalar.cc csrc/kernels/silero_avx2.cc csrc/kernels/silero_avx512.cc csrc/kernels/silero_neon.cc
+// sources: csrc/kernels/isa.cc csrc/kernels/silero.cc csrc/kernels/silero_scalar.cc csrc/kernels/silero_avx2.cc csrc/kernels/silero_avx512.cc csrc/kernels/silero_neon.cc tests/c/silero_wide.cc
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -50,6 +50,13 @@ static void free_weights(rta_silero_weights *w) {
     free((void *)w->lstm_hidden_bias);
     free((void *)w->output_weight);
 }
+
+/* silero_wide.cc: sixteen lanes on any machine. */
+typedef void run_function(const void *model, uint32_t batch, float *const *states, const float *const *windows,
+                          float *probabilities, void *scratch);
+extern const struct wide_runs {
+    run_function *at_16k, *at_8k;
+} rta_silero_wide;
 
 typedef struct results {
     float probabilities[WINDOWS][STREAMS];
@@ -125,6 +132,13 @@ static void check_rate(uint32_t rate, uint32_t golden) {
                 most = p > most ? p : most;
             }
             CHECK(least > 0.01f && most < 0.99f && most - least > 0.001f); /* every layer is alive */
+            rta_vad_kernel wide = *kernel;
+            wide.run = rate == 16000 ? rta_silero_wide.at_16k : rta_silero_wide.at_8k;
+            for (uint32_t batch = 1; batch <= STREAMS; batch += 5) {
+                results found;
+                run_all(&wide, samples, batch, &found);
+                CHECK(memcmp(&found, &expected, sizeof found) == 0);
+            }
         }
         for (uint32_t batch = 1; batch <= STREAMS; ++batch) {
             results found;
