@@ -64,6 +64,7 @@ RULES = [
     *(Rule(sure) for sure in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)),
     Rule(0.95, 0.3, 4, 0.6),
     CHOSEN,
+    Rule(0.95, 0.3, 3, 0.4),  # the detector's default: a duck costs little
     *(Rule(0.95, rise, over, 0.5) for rise, over in ((0.4, 4), (0.5, 4), (0.6, 4), (0.7, 4), (0.7, 3), (0.6, 2))),
     *(Rule(0.95, rise, 4, 0.5, 2) for rise in (0.4, 0.5, 0.6)),
 ]
