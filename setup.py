@@ -91,7 +91,7 @@ ENGINE = [
     "engine",
     "device",
 ]
-NETWORK = ["base", "rtp", "g711", "conceal", "jitter_window", "jitter"]
+NETWORK = ["base", "rtp", "g711", "conceal", "stretch", "jitter_window", "jitter", "jitter_target", "jitter_play"]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
 FEATURES = ["isa", "log_mel", "log_mel_plain", "log_mel_avx2", "pitch", "prosody"]
 

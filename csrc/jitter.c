@@ -6,7 +6,7 @@
 #include "jitter.h"
 
 #include "conceal.h"
-#include "g711.h"
+#include "jitter_payload.h"
 #include "jitter_wait.h"
 
 #include <stdlib.h>
@@ -111,33 +111,6 @@ static inline int64_t bounded(int64_t time_ns) {
     return time_ns > TIME_MOST ? TIME_MOST : time_ns < -TIME_MOST ? -TIME_MOST : time_ns;
 }
 
-/* ---- payloads */
-
-static uint32_t sample_bytes(uint32_t codec) { return codec == RTA_CODEC_PCM16 || codec == RTA_CODEC_L16 ? 2 : 1; }
-
-static bool has_sound(uint32_t codec) { return codec != RTA_CODEC_NONE && codec != RTA_CODEC_CN; }
-
-static uint32_t samples_of(const rta_jitter *j, const rta_jitter_slot *slot) {
-    const uint32_t codec = j->config.codecs[slot->payload_type];
-    return has_sound(codec) ? slot->bytes / (sample_bytes(codec) * j->config.channels) : 0;
-}
-
-static void decode(const rta_jitter *j, const rta_jitter_slot *slot, int16_t *out) {
-    const uint64_t count = (uint64_t)samples_of(j, slot) * j->config.channels;
-    const uint8_t *in = slot->payload;
-    switch (j->config.codecs[slot->payload_type]) {
-    case RTA_CODEC_PCM16:
-        for (uint64_t i = 0; i < count; i++) out[i] = (int16_t)(in[2 * i] | in[2 * i + 1] << 8);
-        break;
-    case RTA_CODEC_L16:
-        for (uint64_t i = 0; i < count; i++) out[i] = (int16_t)(in[2 * i] << 8 | in[2 * i + 1]);
-        break;
-    case RTA_CODEC_PCMU: rta_ulaw_decode(in, out, count); break;
-    case RTA_CODEC_PCMA: rta_alaw_decode(in, out, count); break;
-    default: break;
-    }
-}
-
 /* ---- in */
 
 rta_jitter_refused rta_jitter_put(rta_jitter *j, const rta_jitter_packet *packet, rta_jitter_taken *taken) {
@@ -145,15 +118,7 @@ rta_jitter_refused rta_jitter_put(rta_jitter *j, const rta_jitter_packet *packet
     rta_jitter_packet p = *packet;
     p.payload_type &= 127;
     p.arrival_ns = bounded(p.arrival_ns);
-    const uint32_t codec = j->config.codecs[p.payload_type];
-    rta_jitter_refused refused = RTA_JITTER_FINE;
-    if (has_sound(codec)) {
-        const uint32_t step = sample_bytes(codec) * j->config.channels;
-        if (p.bytes / step > j->config.packet_most) refused = RTA_JITTER_TOO_LONG;
-        else if (p.bytes % step != 0) refused = RTA_JITTER_NOT_WHOLE;
-    } else {
-        p.bytes = 0; /* nothing of it is looked at */
-    }
+    const rta_jitter_refused refused = rta_jitter_look(&j->config, &p);
     if (refused == RTA_JITTER_FINE) {
         rta_jitter_window *w = &j->window;
         const uint64_t front_before = w->front;
@@ -239,7 +204,7 @@ static void settle(rta_jitter *j, const rta_jitter_slot *slot) {
 
 /* The packet in front comes out. False: it has no sound, look again. */
 static bool give_front(rta_jitter *j, rta_jitter_slot *slot, rta_jitter_frame *frame, int16_t *out) {
-    const uint32_t codec = j->config.codecs[slot->payload_type], samples = samples_of(j, slot);
+    const uint32_t codec = j->config.codecs[slot->payload_type], samples = rta_jitter_samples(&j->config, slot);
     int64_t waited_ns = j->now_ns > slot->arrival_ns ? j->now_ns - slot->arrival_ns : 0;
     waited_ns = waited_ns < WAITED_MOST ? waited_ns : WAITED_MOST;
     j->settled = false;
@@ -261,7 +226,7 @@ static bool give_front(rta_jitter *j, rta_jitter_slot *slot, rta_jitter_frame *f
         frame->arrival_ns = slot->arrival_ns;
         frame->seq = slot->packet_seq;
         frame->timestamp = slot->timestamp;
-        decode(j, slot, out);
+        rta_jitter_decode(&j->config, slot, out);
         rta_conceal_real(j->conceal, out, samples);
         j->figures.emitted_count += samples;
         j->figures.delay_sample_us += (uint64_t)waited_ns / 1000 * samples;
@@ -295,7 +260,8 @@ static rta_status next(rta_jitter *j, rta_jitter_frame *frame, int16_t *out) {
         rta_jitter_slot *slot = rta_jitter_window_front(w);
         if (slot != NULL) {
             const uint32_t codec = j->config.codecs[slot->payload_type];
-            const bool timed = codec == RTA_CODEC_CN || samples_of(j, slot) > 0; /* its timestamp counts */
+            const bool timed =
+                codec == RTA_CODEC_CN || rta_jitter_samples(&j->config, slot) > 0; /* its timestamp counts */
             if (timed && !j->settled) settle(j, slot);
             if (timed && j->owed_concealed > 0) {
                 give_concealed(j, frame, out);

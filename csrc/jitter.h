@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * jitter.h: from packets that come when they like to sound on a media clock. Sans-IO: packets and times in, frames out.
- * This is the `listen` mode, for an agent's ear, which needs no smoothness: it takes what comes the moment it comes.
+ * This is the `listen` mode (jitter_play.h has the other), for an agent's ear, which needs no smoothness: it takes what comes the moment it comes.
  *
  *   in front there is         and                                        get() gives
  *   the next packet           it goes on where the last ended            AUDIO at once: no delay is added, however many wait
@@ -100,6 +100,13 @@ typedef struct rta_jitter_figures {
     uint64_t emitted_count;   /* jitterBufferEmittedCount: samples of AUDIO */
     uint64_t delay_sample_us; /* jitterBufferDelay: sum over them of now - arrival, in samples times us */
     uint64_t timestamp_jumps, link_losses;
+    /* play mode only (jitter_play.h) */
+    uint64_t inserted_samples; /* insertedSamplesForDeceleration */
+    uint64_t removed_samples;  /* removedSamplesForAcceleration */
+    uint64_t target_sample_us; /* jitterBufferTargetDelay, as delay_sample_us */
+    uint64_t buffered_samples; /* decoded, not yet given */
+    int64_t target_ns;
+    /* listen mode only */
     int64_t wait_ns; /* the present wait for a missing packet */
     int64_t jitter_ns; /* RFC 3550, section 6.4.1 */
 } rta_jitter_figures;

@@ -29,7 +29,8 @@ cdef extern from "jitter.h" nogil:
         uint64_t total_samples, concealed_samples, silent_concealed_samples, concealment_events
         uint64_t interruptions, interruption_samples, silence_samples, skipped_samples
         uint64_t emitted_count, delay_sample_us, timestamp_jumps, link_losses
-        int64_t wait_ns, jitter_ns
+        uint64_t inserted_samples, removed_samples, target_sample_us, buffered_samples
+        int64_t target_ns, wait_ns, jitter_ns
     ctypedef struct rta_jitter
     ctypedef enum rta_jitter_kind:
         RTA_JITTER_AUDIO
@@ -46,6 +47,21 @@ cdef extern from "jitter.h" nogil:
     uint32_t rta_jitter_frame_most(const rta_jitter *jitter)
     int64_t rta_jitter_due_ns(rta_jitter *jitter)
     void rta_jitter_read_figures(const rta_jitter *jitter, rta_jitter_figures *figures)
+
+cdef extern from "jitter_play.h" nogil:
+    ctypedef struct rta_play_config:
+        rta_jitter_config jitter
+        uint32_t rule
+        float late
+        int64_t least_ns, most_ns, start_ns
+    ctypedef struct rta_play
+    void rta_play_defaults(rta_play_config *config)
+    rta_status rta_play_check(const rta_play_config *config, const char **why)
+    rta_status rta_play_create(rta_play **out, const rta_play_config *config)
+    void rta_play_destroy(rta_play *play)
+    rta_jitter_refused rta_play_put(rta_play *play, const rta_jitter_packet *packet, rta_jitter_taken *taken)
+    void rta_play_get(rta_play *play, int64_t now_ns, rta_jitter_frame *frame, int16_t *out)
+    void rta_play_read_figures(const rta_play *play, rta_jitter_figures *figures)
 
 cdef dict _CODECS = {"none": 0, "pcm16": 1, "l16": 2, "pcmu": 3, "pcma": 4, "cn": 5}
 cdef tuple _KINDS = (None, "audio", "concealed", "silence", "link_lost", "link_back")
@@ -89,18 +105,28 @@ cdef class JitterFrame:
 cdef class JitterBuffer:
     """Packets in, sound on a media clock out."""
 
-    cdef rta_jitter *jitter
+    cdef rta_jitter *jitter  # in listen mode
+    cdef rta_play *play  # in play mode
     cdef cnp.ndarray scratch  # one frame
     cdef int16_t *room
     cdef readonly int rate
     cdef readonly int channels
+    cdef readonly str mode
 
-    def __cinit__(self, rate, *, codec="pcm16", payload_types=None, channels=1, capacity_packets=256, packet_s=0.06,
-                  conceal_s=1.0, wait_least_s=0.06, wait_most_s=0.12, link_lost_s=5.0):
+    def __cinit__(self, rate, *, str mode="listen", codec="pcm16", payload_types=None, channels=1, capacity_packets=256, packet_s=0.06,
+                  conceal_s=1.0, wait_least_s=0.06, wait_most_s=0.12, link_lost_s=5.0, late=0.01,
+                  target_least_s=0.0, target_most_s=1.0, target_start_s=0.04, str rule="ours"):
         cdef rta_jitter_config config
+        cdef rta_play_config play
         cdef const char *why = NULL
         cdef rta_status status
-        rta_jitter_defaults(&config)
+        if mode not in ("listen", "play"):
+            raise ValueError(f"mode {mode!r}: expected 'listen' or 'play'")
+        if rule not in ("ours", "neteq"):
+            raise ValueError(f"rule {rule!r}: expected 'ours' or 'neteq'")
+        rta_play_defaults(&play)
+        config = play.jitter
+        self.mode = mode
         self.rate, self.channels = rate, channels
         config.rate = whole(rate, "rate", 1 << 20)
         config.channels = whole(channels, "channels", 255)
@@ -116,17 +142,27 @@ cdef class JitterBuffer:
         config.codecs[13] = codec_number("cn")
         for number, name in (payload_types or {}).items():
             config.codecs[whole(number, "payload type", 127)] = codec_number(name)
-        if rta_jitter_check(&config, &why) != RTA_OK:
+        play.jitter = config
+        play.rule, play.late = 1 if rule == "neteq" else 0, late
+        play.least_ns = nanoseconds(target_least_s, "target_least_s", 10)
+        play.most_ns = nanoseconds(target_most_s, "target_most_s", 10)
+        play.start_ns = nanoseconds(target_start_s, "target_start_s", 10)
+        if rta_play_check(&play, &why) != RTA_OK:
             raise ValueError(f"jitter buffer: {why.decode()}")
-        status = rta_jitter_create(&self.jitter, &config)
+        if mode == "play":
+            status = rta_play_create(&self.play, &play)
+        else:
+            status = rta_jitter_create(&self.jitter, &config)
         if status == RTA_NOMEM:
             raise MemoryError("jitter buffer: no memory")
-        cdef cnp.npy_intp most = <cnp.npy_intp>rta_jitter_frame_most(self.jitter) * channels
+        cdef cnp.npy_intp most = config.rate // 100 if mode == "play" else rta_jitter_frame_most(self.jitter)
+        most *= channels
         self.scratch = cnp.PyArray_ZEROS(1, &most, cnp.NPY_INT16, 0)
         self.room = <int16_t *>cnp.PyArray_DATA(self.scratch)
 
     def __dealloc__(self):
         rta_jitter_destroy(self.jitter)
+        rta_play_destroy(self.play)
 
     def put(self, seq, timestamp, arrival_ns, payload, *, payload_type=0, ssrc=0):
         """Takes a packet in; says what became of it."""
@@ -144,7 +180,10 @@ cdef class JitterBuffer:
             packet.payload = <const uint8_t *>view.buf
             packet.bytes = <uint32_t>min(view.len, 0xFFFFFFFF)
             with nogil:
-                refused = rta_jitter_put(self.jitter, &packet, &taken)
+                if self.play != NULL:
+                    refused = rta_play_put(self.play, &packet, &taken)
+                else:
+                    refused = rta_jitter_put(self.jitter, &packet, &taken)
         finally:
             PyBuffer_Release(&view)
         return _REFUSED[refused] if refused != RTA_JITTER_FINE else _TAKEN[taken]
@@ -153,11 +192,14 @@ cdef class JitterBuffer:
         """The next frame, or None."""
         cdef rta_jitter_frame frame
         cdef int64_t now = time_of(now_ns, "now_ns")
-        cdef rta_status status
+        cdef rta_status status = RTA_OK
         cdef JitterFrame out
         cdef cnp.npy_intp shape[2]
         with nogil:
-            status = rta_jitter_get(self.jitter, now, &frame, self.room)
+            if self.play != NULL:
+                rta_play_get(self.play, now, &frame, self.room)
+            else:
+                status = rta_jitter_get(self.jitter, now, &frame, self.room)
         if status != RTA_OK:
             return None
         out = JitterFrame.__new__(JitterFrame)
@@ -167,19 +209,24 @@ cdef class JitterBuffer:
         out.samples = cnp.PyArray_SimpleNew(1 if self.channels == 1 else 2, shape, cnp.NPY_INT16)
         memcpy(cnp.PyArray_DATA(out.samples), self.room, <size_t>frame.samples * self.channels * 2)
         if frame.kind == RTA_JITTER_AUDIO:
-            out.seq, out.timestamp, out.arrival_ns = frame.seq, frame.timestamp, frame.arrival_ns
+            out.timestamp = frame.timestamp
+            if self.play == NULL:
+                out.seq, out.arrival_ns = frame.seq, frame.arrival_ns
         return out
 
     @property
     def due_ns(self):
         """When get() has something next if no packet comes."""
-        cdef int64_t due = rta_jitter_due_ns(self.jitter)
+        cdef int64_t due = INT64_MAX if self.play != NULL else rta_jitter_due_ns(self.jitter)
         return None if due == INT64_MAX else due
 
     def figures(self):
         """Counters."""
         cdef rta_jitter_figures f
-        rta_jitter_read_figures(self.jitter, &f)
+        if self.play != NULL:
+            rta_play_read_figures(self.play, &f)
+        else:
+            rta_jitter_read_figures(self.jitter, &f)
         return {
             "received": f.packets.received, "used": f.packets.used, "late_discarded": f.packets.late_discarded,
             "duplicate": f.packets.duplicate, "superseded": f.packets.superseded, "queued": f.packets.queued,
@@ -191,5 +238,7 @@ cdef class JitterBuffer:
             "silenceSamples": f.silence_samples, "skippedSamples": f.skipped_samples,
             "jitterBufferEmittedCount": f.emitted_count, "jitterBufferDelay": f.delay_sample_us * 1e-6,
             "timestampJumps": f.timestamp_jumps, "linkLosses": f.link_losses,
-            "wait_s": f.wait_ns * 1e-9, "jitter": f.jitter_ns * 1e-9,
+            "insertedSamplesForDeceleration": f.inserted_samples, "removedSamplesForAcceleration": f.removed_samples,
+            "jitterBufferTargetDelay": f.target_sample_us * 1e-6, "bufferedSamples": f.buffered_samples,
+            "target_s": f.target_ns * 1e-9, "wait_s": f.wait_ns * 1e-9, "jitter": f.jitter_ns * 1e-9,
         }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rtaudio import RtpPacket
-from rtaudio.bench import jitter, traces
+from rtaudio.bench import jitter, jitter_play, traces
 from rtaudio.bench.command import run
 from rtaudio.bench.traces import BadTrace, Trace
 
@@ -51,6 +51,24 @@ def test_links_lose_nothing_but_what_was_lost(link: str) -> None:
     assert figures["never_used_ratio"] == 0
     assert figures["accounting_error"] == [0, 0]
     assert figures["concealed_ratio"] == pytest.approx(figures["true_loss_ratio"], abs=1e-3)
+
+
+def test_a_player_comes_near_the_oracle_and_conceals_little_more_than_was_lost(tmp_path: Path) -> None:
+    trace = traces.synthetic("gaussian", seconds=40)
+    figures = jitter_play.measure(trace, codec="l16", channels=1, late=0.01, plot=tmp_path / "delay.png")
+    assert figures["mean_delay_ms"] < figures["oracle_delay_ms"] + 10
+    assert figures["concealed_ratio"] < figures["true_loss_ratio"] + 0.01
+    assert figures["mean_delay_ms"] < figures["neteq_rule"]["mean_delay_ms"]
+    assert figures["accounting_error"] == figures["neteq_rule"]["accounting_error"] == [0, 0]
+    assert (tmp_path / "delay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_player_on_an_even_line_has_the_delay_it_is_told() -> None:
+    options = {"target_least_s": 0.05, "target_most_s": 0.05}
+    played = jitter_play.play(even(200, {}), "l16", 1, **options)
+    delays = np.array(played.delay_ms)
+    assert set(delays[~np.isnan(delays)]) == {50.0}
+    assert set(played.target_ms) == {50.0}
 
 
 def test_real_traces(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

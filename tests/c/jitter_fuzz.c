@@ -1,22 +1,24 @@
 /* Fuzzing of the jitter buffer: streams of packets that go right for a while and then are damaged in every field (sequence,
- * timestamp, source, payload type and length, arrival times of any size and order), taken or not taken, at any times. After
- * every call both sums hold and media time has no hole. Without arguments a few thousand calls; `jitter_fuzz <seconds>
+ * timestamp, source, payload type and length, arrival times of any size and order), taken or not taken, at any times, by
+ * both modes. After every call the sums hold and media time has no hole. Without arguments a few thousand calls; `jitter_fuzz <seconds>
  * [seed]` for longer (make fuzz). */
-// sources: csrc/jitter.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
+// sources: csrc/jitter.c csrc/jitter_play.c csrc/jitter_target.c csrc/stretch.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
 #include "fuzz.h"
-#include "jitter.h"
+#include "jitter_play.h"
 
 #include <string.h>
 
 static uint64_t executions, audio, concealed;
 
-static void check_sums(const rta_jitter *j) {
+static void check_sums(const rta_jitter *j, const rta_play *play) {
     rta_jitter_figures f;
-    rta_jitter_read_figures(j, &f);
+    if (play) rta_play_read_figures(play, &f);
+    else rta_jitter_read_figures(j, &f);
     const rta_jitter_packets *p = &f.packets;
     CHECK(p->received == p->used + p->late_discarded + p->duplicate + p->superseded + p->queued);
     CHECK(p->expected == p->received_unique + p->missing);
-    CHECK(f.total_samples == f.emitted_count + f.concealed_samples + f.silence_samples);
+    CHECK(f.total_samples + f.buffered_samples + f.removed_samples ==
+          f.emitted_count + f.concealed_samples + f.silence_samples + f.inserted_samples);
 }
 
 static int64_t any_time(uint64_t *random, int64_t now) {
@@ -42,6 +44,17 @@ static void one_stream(uint64_t *random) {
     for (int i = 0; i < 128; i++) config.codecs[i] = (uint8_t)random_between(random, 0, RTA_CODECS - 1);
     rta_jitter *j = NULL;
     CHECK(rta_jitter_create(&j, &config) == RTA_OK);
+    rta_play_config play_config;
+    rta_play_defaults(&play_config);
+    play_config.jitter = config;
+    play_config.rule = (uint32_t)random_between(random, 0, 1);
+    play_config.late = (float)random_between(random, 1, 100) / 300.0f;
+    rta_play *play = NULL;
+    CHECK(rta_play_create(&play, &play_config) == RTA_OK);
+    const size_t played_room = (size_t)config.rate / 100 * config.channels;
+    int16_t *played = malloc(played_room * sizeof *played);
+    CHECK(played != NULL);
+    uint64_t played_position = 0;
     const size_t room = (size_t)rta_jitter_frame_most(j) * config.channels;
     int16_t *out = malloc(room * sizeof *out); /* exactly: a sample too many is seen */
     uint8_t payload[2 * 2 * 4800 + 64];
@@ -77,7 +90,16 @@ static void one_stream(uint64_t *random) {
         if (sent.bytes > sizeof payload) sent.bytes = sizeof payload;
         rta_jitter_taken taken;
         rta_jitter_put(j, &sent, &taken);
-        check_sums(j);
+        rta_play_put(play, &sent, &taken);
+        check_sums(NULL, play);
+        for (uint64_t n = random_between(random, 0, 3); n > 0; n--) {
+            rta_jitter_frame frame;
+            rta_play_get(play, now, &frame, played);
+            CHECK(frame.position == played_position && frame.samples == config.rate / 100);
+            played_position += frame.samples;
+            check_sums(NULL, play);
+        }
+        check_sums(j, NULL);
         if (random_between(random, 0, 3) == 0) continue;
         const int64_t asked = random_between(random, 0, 20) ? now : rta_jitter_due_ns(j);
         rta_jitter_frame frame;
@@ -86,10 +108,12 @@ static void one_stream(uint64_t *random) {
             position += frame.samples;
             audio += frame.kind == RTA_JITTER_AUDIO;
             concealed += frame.kind == RTA_JITTER_CONCEALED;
-            check_sums(j);
+            check_sums(j, NULL);
         }
     }
     free(out);
+    free(played);
+    rta_play_destroy(play);
     rta_jitter_destroy(j);
 }
 

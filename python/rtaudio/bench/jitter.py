@@ -30,6 +30,14 @@ def run(options: argparse.Namespace, progress: Say) -> dict[str, Any]:
     else:
         raise ValueError("give --trace FILE or --link KIND")
     progress(f"{trace.note}: {len(trace)} packets, {trace.arrival_ms[-1] / 1000:.1f} s, {trace.clock} Hz")
+    if options.mode == "play":
+        from rtaudio.bench import jitter_play
+
+        if options.clean:
+            raise ValueError("--clean: only in listen mode, where sound is never stretched")
+        return jitter_play.measure(
+            trace, codec=options.codec, channels=options.channels, late=options.late, plot=options.plot
+        )
     figures = measure(trace, codec=options.codec, channels=options.channels)
     if options.clean:
         clean = traces.read(options.clean, trace.clock, progress)

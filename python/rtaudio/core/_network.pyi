@@ -1,4 +1,4 @@
-"""Bindings of csrc/rtp.h and csrc/jitter.h: RTP packets (RFC 3550), and a jitter buffer for an agent's ear.
+"""Bindings of csrc/rtp.h, csrc/jitter.h and csrc/jitter_play.h: RTP packets (RFC 3550), and a jitter buffer.
 
 RTP: any thread, nothing keeps a state. A `JitterBuffer` is used by one thread at a time.
 """
@@ -67,27 +67,34 @@ class JitterFrame:
     position: int
     """Of the first sample on the media clock: how many were given before."""
     seq: int | None
-    """Of the packet (audio), as it was put."""
+    """Of the packet (audio), as it was put; these two in listen mode only."""
     timestamp: int | None
     arrival_ns: int | None
 
 class JitterBuffer:
-    """From RTP packets that come when they like to sound on a media clock, for an agent's ear (listen mode).
+    """From RTP packets that come when they like to sound on a media clock.
 
-    Packets in order come out at once. A gap waits, as long as packets have been overtaken on this line, and is then
-    concealed and marked. Media time stands still while a link stalls, runs on under announced silence, and after a
-    stall everything comes out in a burst. The rules are a table in csrc/jitter.h. Sans-IO: times are arguments, in
-    nanoseconds of any clock that does not go back. Memory is bounded and allocated here.
+    mode="listen", for an agent's ear: packets in order come out at once. A gap waits, as long as packets have been
+    overtaken on this line, and is then concealed and marked. Media time stands still while a link stalls, runs on under
+    announced silence, and after a stall everything comes out in a burst. The rules are a table in csrc/jitter.h.
+
+    mode="play", for a person's: 10 ms of sound at every `get`, which is to be called every 10 ms. Packets are held back
+    by a target that follows the line; sound is stretched by pitch periods to keep to it. The table is in
+    csrc/jitter_play.h.
+
+    Sans-IO: times are arguments, in nanoseconds of any clock that does not go back. Memory is bounded, allocated here.
     """
 
     rate: int
     channels: int
+    mode: str
     due_ns: int | None
-    """When `get` will next have something if no packet comes; None: never."""
+    """When `get` will next have something if no packet comes; None: never (and always in play mode)."""
     def __init__(
         self,
         rate: int,
         *,
+        mode: Literal["listen", "play"] | str = "listen",
         codec: str = "pcm16",
         payload_types: Mapping[int, str] | None = None,
         channels: int = 1,
@@ -97,14 +104,21 @@ class JitterBuffer:
         wait_least_s: float = 0.06,
         wait_most_s: float = 0.12,
         link_lost_s: float = 5.0,
+        late: float = 0.01,
+        target_least_s: float = 0.0,
+        target_most_s: float = 1.0,
+        target_start_s: float = 0.04,
+        rule: Literal["ours", "neteq"] | str = "ours",
     ) -> None:
         """`codec` of every payload type: "pcm16" (little-endian), "l16" (big-endian), "pcmu", "pcma", "cn" (announces
         silence), "none" (takes its place in the sequence without a sound). `payload_types` gives them by number
         instead; others then have no sound. 13 is "cn" unless given. Channels are interleaved.
 
         rate 8000 .. 48000. packet_s: the longest packet taken. conceal_s: the longest gap filled. wait_*: bounds for
-        the wait for a missing packet (both 0: never wait, for a way in that keeps the order). ValueError says what is
-        out of range.
+        the wait for a missing packet (both 0: never wait, for a way in that keeps the order); these two in listen mode.
+
+        Of play mode: late: the share of packets that may come too late, the knob between delay and loss. target_*:
+        bounds of the target, and where it begins. rule: "neteq" for comparison. ValueError says what is out of range.
         """
 
     def put(
@@ -118,13 +132,19 @@ class JitterBuffer:
         """
 
     def get(self, now_ns: int) -> JitterFrame | None:
-        """The next frame, or None: nothing now. Call until None."""
+        """The next frame, or None: nothing now; call until None.
+
+        In play mode always 10 ms, to be played at now_ns; its kind is "concealed" or "silence" if any of it is, and
+        timestamp (audio) that of its first sample.
+        """
 
     def figures(self) -> dict[str, float]:
         """Counters since the beginning, named as in W3C webrtc-stats where it has a name; cheap.
 
         Packets: received = used + late_discarded + duplicate + superseded + queued, and
         expected = received_unique + missing, exactly, at any time. Samples: totalSamplesReceived = concealedSamples +
-        silenceSamples + jitterBufferEmittedCount. interruptions: concealment of 150 ms and more. wait_s: the present
-        wait for a missing packet. jitter: RFC 3550's, seconds.
+        silenceSamples + jitterBufferEmittedCount; in play mode totalSamplesReceived + bufferedSamples is that plus
+        insertedSamplesForDeceleration - removedSamplesForAcceleration. interruptions: concealment of 150 ms and more.
+        wait_s, target_s: the present wait for a missing packet (listen), the present target (play). jitter: RFC 3550's,
+        seconds.
         """
