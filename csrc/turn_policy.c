@@ -170,10 +170,11 @@ uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_t
 
 #define MS(x) ((uint64_t)(x) * RATE / 1000)
 
-/* Weights. Of p, last length and shortness: a logistic fit (ridge) on generic material, rounded; a synthetic voice that
- * says sentences made for it, whole and cut (bench/turn_material.py), and read human speech. That voice does not raise
- * its questions, so the weights of F0 are set by hand after what is known of English: a high end asks, a low end states
- * (Pierrehumbert and Hirschberg 1990). docs/turns.md has what they give on speech that they have not seen. */
+/* Weights. `rtaudio-bench turn-fit` fits them on generic material: a synthetic voice that says sentences made for it,
+ * whole and cut, and read human speech. Its result for the last length (1.12) and the low end (0.17) stands here; p has
+ * a little less than it gives (0.46). That voice does not raise its questions, so the weight of a high end is set by hand
+ * after what is known of English (a high end asks: Pierrehumbert and Hirschberg 1990), and so are the guards for little
+ * that was said and for long tales. docs/turns.md has what they give. */
 #define FUSION                                                                                                         \
     .weight = {[RTA_TERM_P_TRIMMED] = 0.35f,  [RTA_TERM_F0_HIGH] = 0.6f, [RTA_TERM_F0_LOW] = 0.15f,                    \
                [RTA_TERM_LAST_LENGTH] = 1.1f, [RTA_TERM_LONG] = -0.2f,   [RTA_TERM_SHORT_P] = -0.5f},                  \

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtaudio import ModelMissing
-from rtaudio.bench import turn_scenes
+from rtaudio import ModelMissing, TurnEvidence
+from rtaudio.bench import turn_fit, turn_scenes
 from rtaudio.bench.command import run
+from rtaudio.bench.turn_material import PAIRS
 from rtaudio.core import model_store
+from rtaudio.core._turn import TurnFacts
 
 
 @pytest.fixture
@@ -87,3 +89,27 @@ def test_law11_data_that_do_not_fit_are_told(two_pairs: Path, change, says: str)
     with pytest.raises(turn_scenes.BadData, match=says):
         turn_scenes.pairs(two_pairs / "phrases.json", two_pairs)
     assert run(["turn", "--phrases", str(two_pairs / "phrases.json"), "--audio", str(two_pairs), "--json"]) == 2
+
+
+def test_the_fit_finds_what_carries_and_leaves_alone_what_does_not() -> None:
+    pick = np.random.default_rng(1)
+    examples = []
+    for n in range(400):
+        complete = n % 2 == 0
+        p, f0 = pick.uniform(0.4, 0.99) if complete else pick.uniform(0.01, 0.6), pick.normal(0, 3)
+        facts = TurnFacts([TurnEvidence(p_trimmed=p, f0_end_st=f0, speech_s=1.0, syllables=4)])
+        examples.append(turn_fit.Example("made up", complete, facts))
+    _, weights, _ = turn_fit._fit(examples, turn_fit.FITTED)
+    found = dict(zip(turn_fit.FITTED, weights, strict=True))
+    assert found["p_trimmed"] > 0.3
+    assert abs(found["f0_high"]) < 0.2
+    assert found["last_length"] == 0, "of what is unknown nothing is learnt"
+
+
+def test_sentences_to_fit_on_are_whole_and_go_on() -> None:
+    assert len(PAIRS) == len({first for first, _ in PAIRS}) > 50
+    for first, rest in PAIRS:
+        assert first[0].isupper()
+        assert first[-1] in ".?"
+        assert rest[-1] in ".?"
+        assert len(rest.split()) >= 3

@@ -176,8 +176,9 @@ def _fit(examples: list[Example], names: tuple[str, ...]) -> Fit:
         for complete in (False, True):
             own = np.array([each.source == source and each.complete == complete for each in examples])
             weight[own] = 100.0 / max(int(own.sum()), 1)
-    centre = np.nanmean(x, 0)
-    z = np.where(np.isnan(x), 0.0, x - centre)
+    known = ~np.isnan(x)
+    centre = np.where(known, x, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    z = np.where(known, x - centre, 0.0)
     scale = z.std(0) + 1e-9
     a = np.column_stack((np.ones(len(z)), z / scale))
     ridge = np.diag([0.0] + [RIDGE] * len(names))
