@@ -50,7 +50,7 @@ class Talk:
             stderr=self._errors,
             text=True,
         )
-        self._late = threading.Timer(60, self.process.kill)
+        self._late = threading.Timer(100, self.process.kill)
         self._late.start()
 
     def until(self, part: str) -> str:

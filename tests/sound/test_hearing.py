@@ -17,6 +17,8 @@ from tests.sound.pulse import RATE, PulseServer, end
 
 CONFIRMED = 3
 """rta_barge_state of csrc/detector.h."""
+ASIDE = ("turn_asked", "turn_unanswered", "turn_answered", "mic_level")
+"""What is told on the way to a turn's end, and of the level."""
 TRIES = 3
 """A machine that is very busy with other things breaks sound up before it reaches us; not each time, though."""
 
@@ -48,7 +50,7 @@ def test_what_is_said_at_the_microphone_reaches_the_mic_ring_and_becomes_a_turn(
         if likeness > 0.99:
             break
     assert likeness > 0.99
-    kinds = [event["kind"] for event in events]
+    kinds = [event["kind"] for event in events if event["kind"] not in ASIDE]
     assert kinds[0] == "speech_started"
     assert kinds[-2:] == ["speech_ended", "turn_ended"]
     assert not {"barge_in", "cut"} & set(kinds)

@@ -2,7 +2,7 @@
 
     rtaudio demo [--fast] [--out FOLDER]
     rtaudio talk [--in caller.wav --out answer.wav [--fast] [--stereo]] [--profile patient|default|quick]
-                 [--aec auto|none|webrtc] [--llm-url URL --model NAME]
+                 [--aec none|webrtc] [--llm-url URL --model NAME]
     rtaudio devices
     rtaudio models [list | install | verify | path] [NAME ...] [--path FILE]
 
@@ -107,9 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     agent.add_argument(
         "--aec",
-        choices=["auto", "webrtc", "none"],
-        default="auto",
-        help="echo cancelling; default: webrtc at the sound card where it is installed (extra `echo`), none with --in",
+        choices=["none", "webrtc"],
+        default="none",
+        help="echo canceller: none (default: the echo guard alone), webrtc (extra `echo`): for loud loudspeakers",
     )
     agent.add_argument("--tts", choices=["hibari", "espeak"], default="hibari", help="default: hibari")
 

@@ -24,7 +24,7 @@ from rtaudio.cli.take import Take
 from rtaudio.cli.turning import Turning
 from rtaudio.cli.wav import read_wav
 from rtaudio.core import MIC_RATE
-from rtaudio.transports.cancelling import CancellerUnavailable, Processor, WebrtcProcessor, webrtc_available
+from rtaudio.transports.cancelling import CancellerUnavailable, Processor, WebrtcProcessor
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.events import ProviderFailed, SessionClosed
 from rtaudio.voice.observe import EventStream
@@ -98,9 +98,9 @@ def providers_of(options: argparse.Namespace, screen: Screen) -> Providers:
     return Providers(PocketsphinxSTT(), llm, tts)
 
 
-def canceller_of(options: argparse.Namespace, *, live: bool) -> Processor | None:
-    """What --aec asks for; `live`: also where it asks for nothing and the package is there. CommandError: it is not."""
-    if options.aec == "none" or (options.aec == "auto" and not (live and webrtc_available())):
+def canceller_of(options: argparse.Namespace) -> Processor | None:
+    """What --aec asks for. CommandError: its package is not installed."""
+    if options.aec == "none":
         return None
     try:
         return WebrtcProcessor()
@@ -123,7 +123,7 @@ def _file_to_file(options: argparse.Namespace, screen: Screen) -> None:
         fast=options.fast,
         journal=options.journal,
         hearing=hearing,
-        canceller=canceller_of(options, live=False),
+        canceller=canceller_of(options),
         turning=turning,
     )
     take = run_call(conversation, fast=options.fast)

@@ -20,14 +20,14 @@ from rtaudio.voice.session import Session
 
 _ABOUT_ECHO = {
     True: "The agent's voice is taken out of what the microphone hears (WebRTC); headphones are still better.",
-    False: "No echo canceller is at work: the agent knows its own voice by the echo guard alone; use headphones. "
-    'With one: pip install "rtaudio[echo]" and --aec webrtc.',
+    False: "The agent knows its own voice by the echo guard; headphones are better. Where the loudspeaker is loud: "
+    "--aec webrtc.",
 }
 
 
 async def talk_live(agent: Agent, providers: Providers, options: argparse.Namespace, screen: Screen) -> None:
     """Runs the agent. Raises CommandError without a sound device, or when it is gone."""
-    canceller = canceller_of(options, live=True)
+    canceller = canceller_of(options)
     try:
         with ExitStack() as stack:
             wake = Wake()
