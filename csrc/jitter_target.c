@@ -26,22 +26,27 @@ int64_t rta_jitter_target_base_ns(const rta_jitter_target *t) {
     return t->block_least_ns < t->before_least_ns ? t->block_least_ns : t->before_least_ns;
 }
 
+/* What is next to nothing becomes nothing: denormal numbers are slow. */
 static void forget(float *histogram, uint32_t buckets, float factor) {
-    for (uint32_t i = 0; i < buckets; i++) histogram[i] *= factor;
+    for (uint32_t i = 0; i < buckets; i++) {
+        const float left = histogram[i] * factor;
+        histogram[i] = left < 1e-9f ? 0.0f : left;
+    }
 }
 
-static void add(float *histogram, uint32_t buckets, int64_t delay_ns, int64_t step_ns, float weight) {
+/* Gives the bucket. */
+static uint32_t add(float *histogram, uint32_t buckets, int64_t delay_ns, int64_t step_ns, float weight) {
     int64_t at = delay_ns / step_ns;
     at = at < 0 ? 0 : at >= (int64_t)buckets ? (int64_t)buckets - 1 : at;
     histogram[at] += weight;
+    return (uint32_t)at;
 }
 
-/* The first bucket above which at most `rest` of all that is in there lies. */
+/* The first bucket above which at most `rest` of all that is in there lies. The weights add up to 1. */
 static uint32_t quantile(const float *histogram, uint32_t buckets, float rest) {
-    float all = 0.0f, above = 0.0f;
-    for (uint32_t i = 0; i < buckets; i++) all += histogram[i];
+    float above = 0.0f;
     uint32_t at = buckets;
-    while (at > 1 && above + histogram[at - 1] <= rest * all) above += histogram[--at];
+    while (at > 1 && above + histogram[at - 1] <= rest) above += histogram[--at];
     return at - 1;
 }
 
@@ -55,10 +60,12 @@ static int64_t ours(rta_jitter_target *t, int64_t delay_ns, int64_t media_ns) {
     /* At first each packet counts alike. */
     const float alike = 1.0f / (float)t->packets, aged = (float)step_ns / (float)MEMORY;
     const float weight = alike > aged ? alike : aged;
-    forget(t->histogram, RTA_TARGET_BUCKETS, 1.0f - weight);
-    add(t->histogram, RTA_TARGET_BUCKETS, delay_ns, STEP, weight);
+    forget(t->histogram, t->used, 1.0f - weight);
+    const uint32_t at = add(t->histogram, RTA_TARGET_BUCKETS, delay_ns, STEP, weight);
+    if (at >= t->used) t->used = at + 1;
+    while (t->used > 1 && t->histogram[t->used - 1] == 0.0f) t->used--;
     if (t->packets < 25) return t->target_ns; /* too few to know better than where it began */
-    return (int64_t)(quantile(t->histogram, RTA_TARGET_BUCKETS, t->late) + 1) * STEP;
+    return (int64_t)(quantile(t->histogram, t->used, t->late) + 1) * STEP;
 }
 
 static int64_t neteq(rta_jitter_target *t, int64_t arrival_ns, int64_t delay_ns, bool overtaken) {

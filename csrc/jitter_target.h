@@ -41,6 +41,7 @@ typedef struct rta_jitter_target {
     uint32_t packets;
     bool outage;
     int64_t last_media_ns;
+    uint32_t used; /* buckets from here on are empty */
     float histogram[RTA_TARGET_BUCKETS];
     /* NETEQ */
     int64_t half_began_ns, half_most_ns;

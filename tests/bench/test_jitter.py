@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rtaudio import RtpPacket
-from rtaudio.bench import jitter, jitter_play, traces
+from rtaudio.bench import jitter, jitter_play, jitter_speech, traces
 from rtaudio.bench.command import run
 from rtaudio.bench.traces import BadTrace, Trace
 
@@ -69,6 +69,28 @@ def test_a_player_on_an_even_line_has_the_delay_it_is_told() -> None:
     delays = np.array(played.delay_ms)
     assert set(delays[~np.isnan(delays)]) == {50.0}
     assert set(played.target_ms) == {50.0}
+
+
+def test_lost_packets_are_as_many_as_asked_and_come_in_bursts() -> None:
+    single, bursts = (jitter_speech.lost_packets(50_000, 0.1, bursty, 1) for bursty in (False, True))
+    assert single.mean() == pytest.approx(0.1, abs=0.01)
+    assert bursts.mean() == pytest.approx(0.1, abs=0.01)
+    begins = np.count_nonzero(np.diff(bursts.astype(int)) == 1)
+    assert np.count_nonzero(bursts) / begins == pytest.approx(jitter_speech.BURST, abs=0.3)
+
+
+def test_what_is_judged_is_the_speech_with_its_lost_packets_replaced() -> None:
+    rng = np.random.default_rng(2)
+    sound = rng.integers(-3000, 3000, 320 * 60).astype(np.int16)
+    lost = jitter_speech.lost_packets(60, 0.2, False, 3)
+    lost[-1] = False
+    assert lost.any()
+    kept = np.flatnonzero(~lost & ~np.roll(lost, 1))  # neither lost nor cross-faded
+    for name, method in jitter_speech.METHODS.items():
+        out = method(sound, lost)
+        assert len(out) == len(sound), name
+        for k in kept:
+            assert np.array_equal(out[320 * k : 320 * k + 320], sound[320 * k : 320 * k + 320]), name
 
 
 def test_real_traces(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:

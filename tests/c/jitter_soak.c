@@ -1,8 +1,8 @@
-/* A call of many simulated hours on a bad line: loss, bursts, overtaking, duplicates, stalls with floods, restarts. Counters are
- * exact at every hour and memory is what it was after the first minute. `jitter_soak [hours]`, half an hour without. */
-// sources: csrc/jitter.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
+/* A call of many simulated hours on a bad line: loss, bursts, overtaking, duplicates, stalls with floods, restarts, in both modes.
+ * Counters are exact at every minute and memory is what it was after the first minute. `jitter_soak [hours]`, half an hour without. */
+// sources: csrc/jitter.c csrc/jitter_play.c csrc/jitter_target.c csrc/stretch.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
 #include "check.h"
-#include "jitter.h"
+#include "jitter_play.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -10,12 +10,26 @@
 enum { WAITING = 256 };
 #define MS INT64_C(1000000)
 
+static void check_sums(const rta_jitter_figures *f, uint64_t position) {
+    const rta_jitter_packets *c = &f->packets;
+    CHECK(c->received == c->used + c->late_discarded + c->duplicate + c->superseded + c->queued);
+    CHECK(c->expected == c->received_unique + c->missing);
+    CHECK(f->total_samples == position);
+    CHECK(f->total_samples + f->buffered_samples + f->removed_samples ==
+          f->emitted_count + f->concealed_samples + f->silence_samples + f->inserted_samples);
+}
+
 int main(int argc, char **argv) {
     const double hours = argc > 1 ? atof(argv[1]) : 0.5;
     rta_jitter_config config;
     rta_jitter_defaults(&config);
     rta_jitter *j = NULL;
     CHECK(rta_jitter_create(&j, &config) == RTA_OK);
+    rta_play_config play_config;
+    rta_play_defaults(&play_config);
+    rta_play *play = NULL;
+    CHECK(rta_play_create(&play, &play_config) == RTA_OK);
+    uint64_t played = 0;
     uint64_t random = 7, sent = 0, dropped = 0, doubled = 0, position = 0, refused = 0;
     struct {
         rta_jitter_packet packet;
@@ -55,9 +69,14 @@ int main(int argc, char **argv) {
                 if (air[k].there && air[k].packet.arrival_ns <= at) {
                     rta_jitter_taken taken;
                     refused += rta_jitter_put(j, &air[k].packet, &taken) != RTA_JITTER_FINE;
+                    refused += rta_play_put(play, &air[k].packet, &taken) != RTA_JITTER_FINE;
                     air[k].there = false;
                 }
             rta_jitter_frame frame;
+            if (at % (10 * MS) == 0) {
+                rta_play_get(play, at, &frame, out);
+                played += frame.samples;
+            }
             while (rta_jitter_get(j, at, &frame, out) == RTA_OK) {
                 CHECK(frame.position == position);
                 position += frame.samples;
@@ -66,10 +85,10 @@ int main(int argc, char **argv) {
         if (tick % (50 * 60) == 50 * 59) {
             rta_jitter_figures f;
             rta_jitter_read_figures(j, &f);
-            const rta_jitter_packets *c = &f.packets;
-            CHECK(c->received == c->used + c->late_discarded + c->duplicate + c->superseded + c->queued);
-            CHECK(c->expected == c->received_unique + c->missing);
-            CHECK(f.total_samples == position && refused == 0);
+            check_sums(&f, position);
+            rta_play_read_figures(play, &f);
+            check_sums(&f, played);
+            CHECK(refused == 0);
             const size_t used = mallinfo2().uordblks;
             CHECK(memory == 0 || used == memory);
             memory = used;
@@ -81,5 +100,6 @@ int main(int argc, char **argv) {
            (unsigned long long)sent, (unsigned long long)dropped, (unsigned long long)doubled,
            (unsigned long long)f.packets.late_discarded, (unsigned long long)f.packets.restarts);
     rta_jitter_destroy(j);
+    rta_play_destroy(play);
     return 0;
 }

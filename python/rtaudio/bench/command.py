@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     jitter.add_argument("--mode", choices=("listen", "play"), default="listen", help="an agent's ear, a person's")
     jitter.add_argument("--late", type=float, default=0.01, help="of play: share of packets that may be late (0.01)")
     jitter.add_argument("--plot", type=Path, metavar="FILE.png", help="of play: delay and target over time")
+    jitter.add_argument("--speech", type=Path, metavar="WAV", action="append", help="judge concealment of it by PLCMOS")
     jitter.add_argument("--clean", type=Path, metavar="FILE.rtp", help="the stream as it was sent, to compare")
 
     turn = commands.add_parser("turn", help="ends of turns, by profile and by other frameworks' rules: some minutes")

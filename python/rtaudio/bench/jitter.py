@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio import JitterBuffer, JitterFrame
-from rtaudio.bench import traces
+from rtaudio.bench import jitter_speech, traces
 from rtaudio.bench.traces import Trace
 
 Say = Callable[[str], None]
@@ -23,22 +23,27 @@ Say = Callable[[str], None]
 
 def run(options: argparse.Namespace, progress: Say) -> dict[str, Any]:
     """`rtaudio-bench jitter`. ValueError: a trace or options that cannot be."""
+    if options.speech and not (options.trace or options.link):
+        return {"speech": jitter_speech.measure(options.speech, progress)}
     if options.link:
         trace = traces.synthetic(options.link, options.seed)
     elif options.trace:
         trace = traces.read(options.trace, options.clock, progress)
     else:
-        raise ValueError("give --trace FILE or --link KIND")
+        raise ValueError("give --trace FILE, --link KIND or --speech WAV")
     progress(f"{trace.note}: {len(trace)} packets, {trace.arrival_ms[-1] / 1000:.1f} s, {trace.clock} Hz")
     if options.mode == "play":
         from rtaudio.bench import jitter_play
 
         if options.clean:
             raise ValueError("--clean: only in listen mode, where sound is never stretched")
-        return jitter_play.measure(
+        figures = jitter_play.measure(
             trace, codec=options.codec, channels=options.channels, late=options.late, plot=options.plot
         )
-    figures = measure(trace, codec=options.codec, channels=options.channels)
+    else:
+        figures = measure(trace, codec=options.codec, channels=options.channels)
+    if options.speech:
+        figures["speech"] = jitter_speech.measure(options.speech, progress)
     if options.clean:
         clean = traces.read(options.clean, trace.clock, progress)
         figures |= compare(trace, clean, options.codec, options.channels)
