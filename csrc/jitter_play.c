@@ -250,7 +250,8 @@ static void stretch(rta_play *j) {
     const rta_jitter_config *c = &j->config.jitter;
     const int64_t excess_ns = delay_ns(j, j->next_media, j->fill) - j->target.target_ns;
     if (j->rest > 0) j->rest--;
-    if (excess_ns < SLACK && excess_ns > -SLACK) return;
+    const int64_t slack = SLACK + j->target.target_ns / 12;
+    if (excess_ns < slack && excess_ns > -SLACK) return;
     if (j->rest > 0 && excess_ns < HASTE) return;
     if (j->concealed_run > 0 || !decode_ahead(j, rta_stretch_needs(c->rate))) return;
     int64_t most = samples_in(j, excess_ns < 0 ? -excess_ns : excess_ns);
