@@ -32,8 +32,8 @@ for round in range(2):
     for port, line in zip(ports, lines):
         segment = port.playout.open_segment()
         segment.write(numbered(1, 48000))
-        line.push(level((0.05, 0.0), (0.35, 0.9), (0.1, 0.0), rate=48000))
-    for _ in range(25):
+        line.push(level((0.05, 0.0), (0.55, 0.9), (0.1, 0.0), rate=48000))
+    for _ in range(35):
         time.sleep(0.02)
         wake.drain()
         for port in ports:
