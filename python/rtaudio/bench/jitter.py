@@ -148,7 +148,7 @@ def measure(trace: Trace, *, codec: str = "pcmu", channels: int = 1) -> dict[str
         "interruptions": figures["interruptions"],
         "oracle_delay_ms": oracle_ms(trace),
         "neteq_rule": None,  # a rule for the delay of a player: there is no such delay here
-        "aiortc": _aiortc(trace),
+        "aiortc": aiortc(trace),
         "cpu_us_per_packet": cpu_us(trace, codec, channels),
         "accounting_error": [
             figures["received"]
@@ -177,7 +177,7 @@ def cpu_us(trace: Trace, codec: str, channels: int) -> float:
     return best
 
 
-def _aiortc(trace: Trace) -> dict[str, float] | None:
+def aiortc(trace: Trace) -> dict[str, float] | None:
     """The same replay through aiortc's jitter buffer, where it is installed; frames come out as they are complete."""
     try:
         from aiortc.jitterbuffer import JitterBuffer as Theirs  # type: ignore[import-not-found,unused-ignore]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rtaudio import JitterBuffer
-from rtaudio.bench.jitter import oracle_ms, payloads
+from rtaudio.bench.jitter import aiortc, oracle_ms, payloads
 from rtaudio.bench.traces import Trace
 
 FRAME_NS = 10_000_000
@@ -95,6 +95,7 @@ def measure(trace: Trace, *, codec: str, channels: int, late: float, plot: Path 
         "oracle_delay_ms": oracle_ms(trace),
         "late": late,
         "neteq_rule": summary(trace, theirs),
+        "aiortc": aiortc(trace),
         "cpu_us_per_packet": cpu_us(trace, codec, channels, late),
         "curve": [
             {"late": knob, **{name: figures[name] for name in ("mean_delay_ms", "concealed_ratio", "stretched_ratio")}}
