@@ -7,8 +7,8 @@
 
 enum { HALF = RTA_ECHO_FRAME / 2 };
 
-/* cos(2 pi k / 128), rounded to float; a quarter turn more than once around, so that the sine lies in it too. */
-static const float COSINE[160] = {
+/* cos(2 pi k / 128), rounded to float. */
+static const float COSINE[128] = {
     0x1.0p+0f,
     0x1.ff621ep-1f,
     0x1.fd88dap-1f,
@@ -137,38 +137,6 @@ static const float COSINE[160] = {
     0x1.fa7558p-1f,
     0x1.fd88dap-1f,
     0x1.ff621ep-1f,
-    0x1.0p+0f,
-    0x1.ff621ep-1f,
-    0x1.fd88dap-1f,
-    0x1.fa7558p-1f,
-    0x1.f6297cp-1f,
-    0x1.f0a7fp-1f,
-    0x1.e9f416p-1f,
-    0x1.e2121p-1f,
-    0x1.d906bcp-1f,
-    0x1.ced7bp-1f,
-    0x1.c38b3p-1f,
-    0x1.b72834p-1f,
-    0x1.a9b662p-1f,
-    0x1.9b3e04p-1f,
-    0x1.8bc806p-1f,
-    0x1.7b5df2p-1f,
-    0x1.6a09e6p-1f,
-    0x1.57d694p-1f,
-    0x1.44cf32p-1f,
-    0x1.30ff8p-1f,
-    0x1.1c73b4p-1f,
-    0x1.07387ap-1f,
-    0x1.e2b5d4p-2f,
-    0x1.b5d1p-2f,
-    0x1.87de2ap-2f,
-    0x1.58f9a8p-2f,
-    0x1.294062p-2f,
-    0x1.f19f98p-3f,
-    0x1.8f8b84p-3f,
-    0x1.2c8106p-3f,
-    0x1.917a6cp-4f,
-    0x1.91f66p-5f,
 };
 
 static inline float cosine(unsigned k) { return COSINE[k]; }    /* of 2 pi k / 128, k < 128 */

@@ -76,13 +76,6 @@ def test_silence_behind_the_end_changes_nothing_that_the_model_says(model):
     assert later.silence_s > now.silence_s
 
 
-def test_sound_that_was_just_heard_is_not_heard_again(model):
-    sound = question_voice(1.0, 1.7)
-    before = model.figures()["model_runs"]
-    assert model.probability(sound) == model.probability(sound.copy())
-    assert model.figures()["model_runs"] - before == 1
-
-
 def heard(rig: Rig, model: TurnModel, seconds: float):
     events = []
     for _ in range(round(seconds / 0.01)):

@@ -389,6 +389,13 @@ def guarded(what: Callable[..., None], *arguments: object) -> None:
         threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
 
+def report(line: object, error: Exception) -> None:
+    """What is done with a line's failure where the user says nothing else."""
+    threading.excepthook(
+        threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+    )
+
+
 class _Model:
     """The session, and the shapes of its inputs. Used by one thread at a time."""
 

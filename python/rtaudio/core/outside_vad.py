@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -33,7 +32,8 @@ from numpy.typing import NDArray
 from rtaudio.core._engine import Line
 from rtaudio.core._port import MIC_RATE, VAD_WINDOW, PortClosed
 from rtaudio.core._ring import LostSamples
-from rtaudio.core.onnx_vad import OnnxVad, VadClosed, VadResult, guarded
+from rtaudio.core.onnx_vad import OnnxVad, VadClosed, VadResult, guarded, report
+from rtaudio.core.pumping import Pumping
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -63,16 +63,12 @@ class OutsideVad:
                 f"OutsideVad: a line's windows are {VAD_WINDOW} samples at {MIC_RATE} Hz; {model.path} was opened "
                 f"with {model.window_samples} at {model.rate} Hz"
             )
-        if not 0.001 <= interval_s <= 1.0:
-            raise ValueError(f"OutsideVad: interval_s must be 0.001..1 seconds, not {interval_s}")
         self._model = model
-        self._interval_s = interval_s
-        self._on_failure = on_failure if on_failure is not None else _report
+        self._pumping = Pumping(self, interval_s, "rtaudio outside VAD")
+        self._on_failure = on_failure if on_failure is not None else report
         self._lock = threading.RLock()  # the feeds, and who pumps; on_failure may come back in
         self._feeds: dict[Line, _Feed] = {}
         self._gone = _Counts()
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
         self._closed = False
 
     def add(self, line: Line) -> None:
@@ -102,7 +98,7 @@ class OutsideVad:
             for push in pushes:
                 push.exception()
             if not pushes:
-                time.sleep(self._interval_s)  # others fill the queue
+                time.sleep(self._pumping.interval_s)  # others fill the queue
             more, pushes, held_back = self._hand_over()
             handed += more
         return handed
@@ -112,21 +108,11 @@ class OutsideVad:
         with self._lock:
             if self._closed:
                 raise VadClosed("OutsideVad.start: closed")
-            if self._thread is not None:
-                raise RuntimeError("OutsideVad.start: it already runs")
-            self._stop = threading.Event()
-            # The thread knows this object weakly: one that is let go of stops it.
-            arguments = (weakref.ref(self), self._stop, self._interval_s)
-            self._thread = threading.Thread(target=_main, args=arguments, name="rtaudio outside VAD", daemon=True)
-            self._thread.start()
+            self._pumping.start()
 
     def stop(self) -> None:
         """Stops the thread; returns when it has ended. What was handed over is still answered. Not running: nothing."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            self._stop.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self._pumping.stop()
 
     def close(self) -> None:
         """Stops, and lets go of every line: nothing is posted any more when this returns. May be called again."""
@@ -286,19 +272,3 @@ class _Feed:
         if not self._told:
             self._told = True
             guarded(self._on_failure, self._line, error)
-
-
-def _report(line: Line, error: Exception) -> None:
-    """The default of `on_failure`."""
-    threading.excepthook(
-        threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
-    )
-
-
-def _main(owner: weakref.ref[OutsideVad], stop: threading.Event, interval_s: float) -> None:
-    while not stop.wait(interval_s):
-        vad = owner()
-        if vad is None:
-            return
-        vad.pump()
-        del vad

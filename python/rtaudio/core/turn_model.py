@@ -27,11 +27,8 @@ Of each line the first that is not answered is told of (`on_failure`). The core 
 
 from __future__ import annotations
 
-import hashlib
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -44,7 +41,8 @@ from rtaudio.core import model_store
 from rtaudio.core._features import LogMel, prosody
 from rtaudio.core._port import MIC_RATE, PortClosed
 from rtaudio.core._ring import LostSamples
-from rtaudio.core.onnx_vad import guarded
+from rtaudio.core.onnx_vad import guarded, report
+from rtaudio.core.pumping import Pumping
 from rtaudio.core.turns import TurnEvidence
 from rtaudio.core.vad import ModelMissing, Samples, checked_samples
 
@@ -65,8 +63,6 @@ _MODEL_LEAD: Final = MIC_RATE // 5
 """Given to the model before the turn: the gate finds speech a little late."""
 _SAME_END: Final = 160
 """Samples by which the energy end may move (one step of its measure) before the model is asked again."""
-_RECENT: Final = 64
-"""Answers that the model is not asked for again."""
 _NAN: Final = float("nan")
 
 
@@ -108,19 +104,15 @@ class TurnModel:
         """
         if not 0.0 < late_after_s <= 60.0:
             raise ValueError(f"TurnModel: late_after_s must be above 0 and at most 60 seconds, not {late_after_s}")
-        if not 0.001 <= interval_s <= 1.0:
-            raise ValueError(f"TurnModel: interval_s must be 0.001..1 seconds, not {interval_s}")
         self.path: Final = model_store.find(MODEL) if path is None else Path(path)
         self.whole: Final = whole
         self._late_after = round(late_after_s * MIC_RATE)
-        self._interval_s = interval_s
-        self._on_failure = on_failure if on_failure is not None else _report
+        self._pumping = Pumping(self, interval_s, "rtaudio turn model")
+        self._on_failure = on_failure if on_failure is not None else report
         self._network = _Network(self.path, instruction_set)
         self._lock = threading.RLock()  # the feeds, and who answers; on_failure may come back in
         self._feeds: dict[Line, _Feed] = {}
         self._counts = dict.fromkeys(("asked", "answered", "late", "failed", "lost", "gone"), 0)
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
         self._closed = False
 
     # ---- by hand
@@ -191,27 +183,16 @@ class TurnModel:
         with self._lock:
             if self._closed:
                 raise TurnModelClosed("TurnModel.start: closed")
-            if self._thread is not None:
-                raise RuntimeError("TurnModel.start: it already runs")
-            self._stop = threading.Event()
-            # The thread knows this object weakly: one that is let go of stops it.
-            arguments = (weakref.ref(self), self._stop, self._interval_s)
-            self._thread = threading.Thread(target=_main, args=arguments, name="rtaudio turn model", daemon=True)
-            self._thread.start()
+            self._pumping.start()
 
     def stop(self) -> None:
         """Stops the thread; returns when it has ended. Not running: nothing."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            self._stop.set()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
+        self._pumping.stop()
 
     @property
     def running(self) -> bool:
         """The thread runs. False after `start` means that it died: lines are decided by silence until it is started."""
-        thread = self._thread
-        return thread is not None and thread.is_alive()
+        return self._pumping.running
 
     def close(self) -> None:
         """Stops, and lets go of every line. May be called again."""
@@ -368,8 +349,6 @@ class _Network:
 
         self.path = path
         self.runs = self.model_ns = self.feature_ns = 0
-        self._recent: dict[bytes, float] = {}
-        self._lock = threading.Lock()
         self._mel = LogMel(instruction_set)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # two gain nothing
@@ -393,21 +372,7 @@ class _Network:
             raise ValueError(f"TurnModel: {path} cannot be run on silence: {error}") from error
 
     def probability(self, samples: Floats) -> float:
-        """Of a complete turn. Raises ValueError for what is no probability, and what onnxruntime raises. Sound that it
-        was given a moment ago, as later questions of one silence do, it does not hear again."""
-        key = hashlib.sha256(samples.data).digest()
-        with self._lock:
-            known = self._recent.get(key)
-        if known is not None:
-            return known
-        p = self._run(samples)
-        with self._lock:
-            self._recent[key] = p
-            while len(self._recent) > _RECENT:
-                del self._recent[next(iter(self._recent))]
-        return p
-
-    def _run(self, samples: Floats) -> float:
+        """Of a complete turn. Raises ValueError for what is no probability, and what onnxruntime raises."""
         started = time.perf_counter_ns()
         features = self._mel.run(samples)
         between = time.perf_counter_ns()
@@ -419,23 +384,3 @@ class _Network:
         if not -1e-3 <= p <= 1.0 + 1e-3:
             raise ValueError(f"the model gave {p if out.size == 1 else out.shape}, no probability")
         return min(max(p, 0.0), 1.0)
-
-
-def _report(line: Line, error: Exception) -> None:
-    """The default of `on_failure`."""
-    threading.excepthook(
-        threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
-    )
-
-
-def _main(owner: weakref.ref[TurnModel], stop: threading.Event, interval_s: float) -> None:
-    while not stop.wait(interval_s):
-        model = owner()
-        if model is None:
-            return
-        try:
-            model.pump()
-        except Exception:  # nothing that is known of: the thread goes on, and says it not more than once in a second
-            threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
-            stop.wait(1.0)
-        del model
