@@ -26,7 +26,6 @@ from rtaudio import (
     read_journal,
     resample,
 )
-from rtaudio.testing import EnergyVad
 from rtaudio.testing.caller import read_wav
 
 WINDOW = 512
@@ -259,7 +258,7 @@ def call(
     port = AudioPort(24000)
     config = DetectorConfig(mic=CONFIG)
     record = Journal(journal, port, input_rate=rate, detector=config) if journal is not None else None
-    with Engine(vad=vad if vad is not None else EnergyVad()) as engine:
+    with Engine(vad=vad if vad is not None else SileroVad()) as engine:
         line = engine.add(port, input_rate=rate, detector=config)
         engine.step(0)
         tick, size = 0, rate // 100
