@@ -27,6 +27,7 @@ from rtaudio import (
     resample,
 )
 from rtaudio.testing.caller import read_wav
+from tests.core.rig import LevelVad
 
 WINDOW = 512
 GOOD, SILENT, QUIET, LOUD = 0, 1, 2, 3
@@ -258,7 +259,7 @@ def call(
     port = AudioPort(24000)
     config = DetectorConfig(mic=CONFIG)
     record = Journal(journal, port, input_rate=rate, detector=config) if journal is not None else None
-    with Engine(vad=vad if vad is not None else SileroVad()) as engine:
+    with Engine(vad=vad if vad is not None else LevelVad()) as engine:
         line = engine.add(port, input_rate=rate, detector=config)
         engine.step(0)
         tick, size = 0, rate // 100
