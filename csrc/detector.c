@@ -168,8 +168,10 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
     if (happened & RTA_GATE_STARTED) emit(output, RTA_EV_SPEECH_STARTED, d->gate.rise_at, &w);
     if (happened & RTA_GATE_ENDED) emit(output, RTA_EV_SPEECH_ENDED, d->gate.fall_at, &w);
 
-    d->barge.words = d->turn.hints.words;
-    d->barge.listens = d->turn.hints.backchannel;
+    /* The turn that begins in this window has no words yet; the machine of turns, stepped last, still has the last one's. */
+    const bool anew = (happened & RTA_GATE_STARTED) && !rta_turn_goes_on(&d->turn, &c->turn, &d->gate);
+    d->barge.words = anew ? 0 : d->turn.hints.words;
+    d->barge.listens = anew ? 0 : d->turn.hints.backchannel;
     const rta_barge_change change =
         rta_barge_step(&d->barge, &c->barge, &w, window, c->gate.on, gate, (happened & RTA_GATE_ROSE) != 0);
     tell_barge(&d->barge, &change, &w, output);

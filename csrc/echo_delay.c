@@ -25,9 +25,9 @@ void rta_echo_phases_of(rta_echo_phases *p, const rta_echo_spectrum *y, float si
 void rta_echo_delay_reset(rta_echo_delay *d) { memset(d, 0, sizeof *d); }
 
 void rta_echo_delay_step(rta_echo_delay *d, const rta_echo_phases *mic, const rta_echo_phases *ring, uint64_t newest,
-                         uint64_t mask, float forget) {
+                         uint64_t mask, uint64_t least, float forget) {
     if (mic->loud == 0.0f) return;
-    for (uint64_t lag = 0; lag < RTA_ECHO_LAGS && lag <= newest; lag++) {
+    for (uint64_t lag = least; lag < RTA_ECHO_LAGS && lag <= newest; lag++) {
         const rta_echo_phases *ref = &ring[(newest - lag) & mask];
         if (ref->loud == 0.0f) continue;
         float *re = d->re[lag], *im = d->im[lag];

@@ -41,9 +41,10 @@ typedef struct rta_echo_phases {
 
 void rta_echo_phases_of(rta_echo_phases *phases, const rta_echo_spectrum *spectrum, float silent_power);
 void rta_echo_delay_reset(rta_echo_delay *d);
-/* One frame of the mic and what was put out `lag` hops before it, at ring[(newest - lag) & mask]. */
+/* One frame of the mic and what was put out `lag` hops before it, at ring[(newest - lag) & mask], from lag `least` on:
+ * what is not there yet says nothing. */
 void rta_echo_delay_step(rta_echo_delay *d, const rta_echo_phases *mic, const rta_echo_phases *ring, uint64_t newest,
-                         uint64_t mask, float forget);
+                         uint64_t mask, uint64_t least, float forget);
 /* The lag of the highest score if it stands clear of chance by `sigmas` of it, else RTA_ECHO_NO_LAG. */
 uint32_t rta_echo_delay_best(rta_echo_delay *d, float sigmas);
 

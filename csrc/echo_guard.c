@@ -35,6 +35,7 @@ enum {
     RECENT = 4,               /* hops: 32 ms */
     MOST_AHEAD = 40,          /* hops of reference before its mic: HISTORY less the lags and the filter */
 };
+static const float LOUDEST = 256.0f;      /* +48 dB of full scale; beyond it there is no audio */
 static const float SILENT = 1e-9f;        /* mean square of a frame that counts as silence: -90 dBFS */
 static const float SEEK_KEEPS = 0.985f, HOLD_KEEPS = 0.96f; /* forgetting of the delay's averages, per look */
 static const float SEEK_SIGMAS = 6.0f, HOLD_SIGMAS = 4.0f;
@@ -118,8 +119,12 @@ void rta_echo_guard_destroy(rta_echo_guard *g) {
 
 /* ---- The two sides */
 
+/* What is no audio becomes silence: averages that once held an infinity would hold nothing else again. */
 static void ring_write(float *ring, uint64_t *written, const float *samples, uint64_t count) {
-    for (uint64_t i = 0; i < count; i++) ring[(*written + i) % RING] = samples ? samples[i] : 0.0f;
+    for (uint64_t i = 0; i < count; i++) {
+        const bool audio = samples && fabsf(samples[i]) <= LOUDEST; /* false for NaN */
+        ring[(*written + i) % RING] = audio ? samples[i] : 0.0f;
+    }
     *written += count;
 }
 
@@ -228,7 +233,9 @@ static void seek(rta_echo_guard *g, uint64_t hop, const rta_echo_spectrum *mic) 
     rta_echo_phases phases;
     if (g->locked && hop % SEEK_EVERY) return;
     rta_echo_phases_of(&phases, mic, SILENT * RTA_ECHO_FRAME * RTA_ECHO_FRAME);
-    rta_echo_delay_step(&g->delay, &phases, g->phases, hop, HISTORY - 1, g->locked ? HOLD_KEEPS : SEEK_KEEPS);
+    const uint64_t framed = g->ref_framed / RTA_ECHO_HOP; /* beyond it the ring holds what was put out a second ago */
+    const uint64_t least = hop >= framed ? hop + 1 - framed : 0;
+    rta_echo_delay_step(&g->delay, &phases, g->phases, hop, HISTORY - 1, least, g->locked ? HOLD_KEEPS : SEEK_KEEPS);
     const uint32_t best = rta_echo_delay_best(&g->delay, g->locked ? HOLD_SIGMAS : SEEK_SIGMAS);
     if (!g->locked) {
         if (best == RTA_ECHO_NO_LAG) return;

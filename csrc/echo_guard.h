@@ -23,6 +23,9 @@
  * same moment; rta_echo_guard_ref is called first. A hop of the mic waits for its reference for at most 32 ms, then
  * counts as if nothing had been put out. The guard's own filters are 4 ms late on both sides.
  *
+ * Samples beyond +-256 (full scale is 1) and what is no number count as silence. A line gives the reference of a tick
+ * with the next one: where ticks are longer than the wait, echoes that come sooner than tick - 32 ms are partly missed.
+ *
  * Pure: no clock; the same bits for the same calls on every machine (law 5: plain C in one order, no libm). How ref and
  * mic are cut into calls changes the result only where mic runs ahead of ref.
  * Threads: one line, one thread. AUDIO PATH but for create and destroy.

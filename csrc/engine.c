@@ -157,6 +157,7 @@ rta_status rta_engine_remove(rta_engine *e, rta_line *line) {
         if (old->lines[i] != line) next->lines[next->count++] = old->lines[i];
     if (next->count == old->count) return RTA_INVALID;
     publish(e, next);
+    rta_line_let_go(line);
     if (line->wake < RTA_ENGINE_WAKES) e->wake_users[line->wake]--;
     if (line->config.kind == RTA_LINE_PACED) rta_playout_detach(rta_port_consumer(line->port));
     return RTA_OK;

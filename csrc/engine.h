@@ -125,7 +125,8 @@ void rta_engine_destroy(rta_engine *engine);
 /* RTA_INVALID: a value out of range; RTA_BUSY: a paced line's playout has a consumer already; RTA_FULL: no more lines
  * or wake-up descriptors. The line takes part from the next tick on. */
 rta_status rta_engine_add(rta_engine *engine, rta_port_engine *port, const rta_line_config *config, rta_line **line);
-/* Takes the line out and gives the consumer's role back. It still takes pushes, up to its bound, until it is freed. */
+/* Takes the line out and gives the consumer's role back. It still takes pushes, up to its bound, until it is freed.
+ * What its barge-in still holds down on the playout, a duck or a pause, is lifted. */
 rta_status rta_engine_remove(rta_engine *engine, rta_line *line);
 rta_status rta_engine_start(rta_engine *engine); /* own thread, paced by the monotonic clock */
 void rta_engine_stop(rta_engine *engine);

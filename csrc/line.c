@@ -319,6 +319,11 @@ static void carry_out(const rta_line *l, uint32_t actions) {
     if (actions & RTA_DO_RESUME_REWIND) rta_playout_resume(controls, true);
 }
 
+void rta_line_let_go(const rta_line *l) {
+    const rta_barge *b = &l->detector.barge;
+    carry_out(l, (b->ducks ? RTA_DO_UNDUCK : 0) | (b->pauses ? RTA_DO_RESUME : 0));
+}
+
 static void tell(rta_line *l, const rta_detector_output *output) {
     for (uint32_t i = 0; i < output->event_count; i++) rta_port_event(l->port, &output->events[i]);
     const rta_turn_counts *now = &l->detector.turn.counts;

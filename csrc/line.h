@@ -105,6 +105,10 @@ void rta_line_take_told(rta_line *line);
 /* Paced: pulls what is due in this tick. Device: nothing. */
 void rta_line_put_out(rta_line *line, int64_t tick_ns);
 
+/* Control side, once no step uses the line any more: what its barge-in still holds down, a duck or a pause, is lifted;
+ * nobody else would. */
+void rta_line_let_go(const rta_line *line);
+
 /* A count with one writer that others may read. */
 static inline void rta_count(uint64_t *count, uint64_t more) {
     __atomic_store_n(count, *count + more, __ATOMIC_RELAXED);

@@ -136,10 +136,18 @@ static void decide(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, 
 
 /* ---- What comes in */
 
+static bool in_grace(const rta_turn *t, const rta_turn_config *c, const rta_gate *gate) {
+    return t->state == RTA_TURN_GRACE && gate->rise_at < t->ended_at + c->grace;
+}
+
+bool rta_turn_goes_on(const rta_turn *t, const rta_turn_config *c, const rta_gate *gate) {
+    return t->state == RTA_TURN_WAITING || in_grace(t, c, gate);
+}
+
 /* The gate is at SPEECH from this window on, out of SILENCE. */
 static void speech_started(rta_turn *t, const rta_turn_config *c, const rta_span *w, const rta_gate *gate,
                            rta_turn_output *out) {
-    const bool resumes = t->state == RTA_TURN_GRACE && gate->rise_at < t->ended_at + c->grace;
+    const bool resumes = in_grace(t, c, gate);
     t->hints.stt = RTA_STT_UNKNOWN;
     if (t->state == RTA_TURN_WAITING || resumes) learn_pause(t, gate->rise_at);
     if (resumes) {

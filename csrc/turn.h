@@ -105,6 +105,8 @@ void rta_turn_defaults(rta_turn_config *config);
 /* RTA_INVALID and in *why (may be NULL) what is wrong. */
 rta_status rta_turn_check(const rta_turn_config *config, const char **why);
 
+/* AUDIO PATH. Would speech that starts in this window go on with the turn there is? False: it begins another. */
+bool rta_turn_goes_on(const rta_turn *turn, const rta_turn_config *config, const rta_gate *gate);
 /* AUDIO PATH, all of these; each fills `out` anew. happened: what rta_gate_step told of this window. */
 void rta_turn_step(rta_turn *turn, const rta_turn_config *config, const rta_span *w, const rta_gate *gate,
                    uint32_t happened, const rta_barge_change *barge_change, rta_barge_state barge,

@@ -462,6 +462,7 @@ cdef class Engine:
         self.close()
 
 
+@cython.no_gc_clear
 cdef class DeviceCallbacks:
     """The C callbacks of csrc/device.h for one line; addresses for sounddevice's _StreamBase.
 
@@ -487,21 +488,21 @@ cdef class DeviceCallbacks:
         for name, value in (("input_channels", input_channels), ("output_channels", output_channels)):
             if not 1 <= value <= RTA_DEVICE_CHANNELS:
                 raise ValueError(f"{name} must be 1..{RTA_DEVICE_CHANNELS}, not {value}")
+        if detour_rate is not None and not 1000 <= detour_rate <= 1000000:
+            raise ValueError(f"detour_rate must be a rate in Hz, not {detour_rate}")
         status = rta_device_create(&self.device, line.line, input_channels, output_channels, output_ns, input_ns)
         if status == RTA_BUSY:
             raise SecondConsumer("somebody else already pulls this port's playout; detach it first")
         if status != RTA_OK:
             raise failure(status, "device callbacks")
+        self.line = line  # from here on: the device uses it until it is destroyed
         if detour_rate is not None:
-            if not 1000 <= detour_rate <= 1000000:
-                raise ValueError(f"detour_rate must be a rate in Hz, not {detour_rate}")
             while detour < 2 * <uint64_t>detour_rate:
                 detour *= 2
             status = rta_device_detour(self.device, <uint32_t>detour_rate, detour)
             if status != RTA_OK:
                 raise failure(status, "detour")
             self.detoured = True
-        self.line = line
         line.device = weakref.ref(self)
 
     def __dealloc__(self):

@@ -93,6 +93,9 @@ cdef class TurnPolicy:
 
     cdef rta_turn_policy policy
 
+    def __cinit__(self, *_, **__):
+        self.policy = rta_turn_policy_profile(b"default")[0]  # sound, whatever becomes of __init__
+
     def __init__(self, str profile="default", **changes):
         cdef const rta_turn_policy *found = rta_turn_policy_profile(profile.encode())
         cdef const char *why = NULL

@@ -45,10 +45,8 @@ cdef class EchoGuard:
 
     cdef rta_echo_guard *guard
 
-    def __init__(self, int ref_rate=24000):
+    def __cinit__(self, int ref_rate=24000):
         cdef rta_status status
-        if self.guard != NULL:
-            raise RuntimeError("this guard is already made")
         if not 1 <= ref_rate <= 1000000:
             raise ValueError(f"ref_rate must be a rate in Hz, not {ref_rate}")
         status = rta_echo_guard_create(&self.guard, <uint32_t>ref_rate)

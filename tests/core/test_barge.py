@@ -206,6 +206,18 @@ def test_words_can_be_asked_for() -> None:
     assert mute.states[-1] == CONFIRMED
 
 
+def test_words_of_the_turn_before_are_no_words_of_this_one() -> None:
+    talk = Talk(BargeConfig(min_words=2), policy=OFF)
+    talk.hear(*SPEECH * 20)
+    talk.detector.hint("words", 7, talk.detector.turn_began)
+    talk.detector.hint("backchannel", 1, talk.detector.turn_began)
+    talk.hear(*NOTHING * 150)
+    assert talk.detector.turn == "idle"
+    talk.policy = IMMEDIATE
+    talk.hear(*SPEECH * 25)
+    assert CONFIRMED not in talk.states
+
+
 # ---- policies
 
 

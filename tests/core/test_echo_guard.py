@@ -136,6 +136,29 @@ def test_the_delay_is_that_of_the_lines_at_every_rate_of_the_port(rate: int) -> 
     assert abs(guard.delay_samples - 1000) <= 3
 
 
+@pytest.mark.parametrize("loud_value", [1e15, 3e38])
+def test_law11_what_is_no_audio_does_not_make_the_guard_deaf(loud_value: float) -> None:
+    """A finite sample beyond all sound, put out once while the echo is known: the user is still told from the echo."""
+    ref, user = voice(12, seed=21), voice(12, seed=22, level=0.3)
+    mic = 0.3 * delayed(ref, 800) + hiss(len(ref))
+    mic[8 * RATE :] += user[8 * RATE :]
+    quiet = shares(mic, ref)
+    wild = ref.copy()
+    wild[5 * RATE : 5 * RATE + 50] = loud_value
+    told = shares(mic, wild)
+    late = slice(9 * RATE // W, None)
+    np.testing.assert_allclose(told[late].mean(), quiet[late].mean(), atol=0.1)
+    assert told[late].mean() < 0.7
+
+
+def test_a_guard_whose_maker_forgot_to_make_it_is_a_guard() -> None:
+    class Bare(EchoGuard):
+        def __init__(self) -> None:
+            pass
+
+    assert Bare().share() == 0.0
+
+
 def test_an_echo_that_moves_is_followed() -> None:
     ref = voice(16, seed=12)
     mic = 0.5 * delayed(ref, 600)

@@ -382,6 +382,24 @@ def test_lines_come_and_go_between_steps() -> None:
         lines[2].push(numbered(1, 10))
 
 
+@pytest.mark.parametrize("heard", [1, 4])
+def test_law3_a_line_that_goes_leaves_no_duck_and_no_pause_behind(heard: int) -> None:
+    """Removed while the user was suspected (one window: ducked) or likely (four: paused)."""
+    rig = Rig()
+    segment = rig.speak(4.0)
+    rig.hear(windows((20, 0.0), (heard, 0.9), (60, 0.0)))
+    rig.run(0.75)
+    assert barge(rig)[-1][1] == min(heard, 2)
+    rig.engine.remove(rig.line)
+    rig.put_out()
+    rig.line = rig.engine.add(rig.port, detector=DetectorConfig(barge_in=False))
+    rig.run(4.0)
+    assert (segment.ledger().played, segment.ledger().state) == (4 * RATE, "done")
+    out = rig.put_out()
+    spoken = out[FADE : np.flatnonzero(out)[-1] + 1 - FADE]
+    np.testing.assert_array_equal(np.diff(spoken[RATE // 2 :]), np.float32(2.0**-24))  # at full level
+
+
 def test_probability_k_is_of_window_k_whoever_drove_the_port_before() -> None:
     port, engine = AudioPort(RATE), Engine(vad=LevelVad())
     line = engine.add(port)

@@ -118,6 +118,12 @@ def test_a_policy_that_cannot_be_is_refused(changes, says):
         TurnPolicy("slow")
 
 
+def test_a_policy_that_was_never_set_is_the_default():
+    bare = TurnPolicy.__new__(TurnPolicy)
+    assert bare.settings() == TurnPolicy().settings()
+    assert bare.delay(TurnFacts([[0.9] * 16])) == TurnPolicy().delay(TurnFacts([[0.9] * 16]))
+
+
 def test_settings_make_the_same_policy_again():
     for profile in PROFILES:
         settings = TurnPolicy(profile).settings()

@@ -406,7 +406,8 @@ class Engine:
         stands before the line, to be declared with it. Raises SecondConsumer where an engine or another consumer has
         the port, PortClosed, ValueError, TypeError, RuntimeError (full)."""
     def remove(self, line: Line) -> None:
-        """Returns when no step uses the line any more. ValueError: not a line of this engine."""
+        """Returns when no step uses the line any more; a duck or a pause that its barge-in had set is lifted.
+        ValueError: not a line of this engine."""
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def step(self, now_ns: int) -> None:
