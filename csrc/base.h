@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +38,15 @@ typedef enum rta_status {
 } rta_status;
 
 const char *rta_status_name(rta_status status);
+
+/* Zeroed memory whose pages are there, so that the audio path takes no page fault; cache-aligned; free() takes it. NULL:
+ * none. Not calloc, which leaves the pages to whoever comes first, nor malloc and memset, of which compilers make calloc. */
+static inline void *rta_zeroed(size_t bytes) {
+    const size_t whole = bytes ? (bytes + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE : RTA_CACHE_LINE;
+    void *memory = aligned_alloc(RTA_CACHE_LINE, whole);
+    if (memory) memset(memory, 0, whole);
+    return memory;
+}
 
 /* Markers of the audio path. Between enter and leave, the thread must not allocate, lock or make a system call other
  * than those listed in docs/architecture.md. They cost nothing in normal builds; in a build with RTA_TRAP defined

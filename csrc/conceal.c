@@ -30,7 +30,7 @@ struct rta_conceal {
 
 rta_status rta_conceal_create(rta_conceal **out, uint32_t rate, uint32_t channels) {
     if (rate < 8000 || rate > 48000 || channels < 1 || channels > 2) return RTA_INVALID;
-    rta_conceal *c = calloc(1, sizeof *c);
+    rta_conceal *c = rta_zeroed(sizeof *c);
     if (c == NULL) return RTA_NOMEM;
     c->rate = rate;
     c->channels = channels;
@@ -39,8 +39,8 @@ rta_status rta_conceal_create(rta_conceal **out, uint32_t rate, uint32_t channel
     c->lag_most = rate * 15 / 1000;
     c->match = rate * MATCH_MS / 1000;
     c->random = 0x9E3779B97F4A7C15u;
-    c->past = calloc((size_t)c->past_length * channels, sizeof *c->past);
-    c->period = calloc((size_t)c->lag_most * channels, sizeof *c->period);
+    c->past = rta_zeroed((size_t)c->past_length * channels * sizeof *c->past);
+    c->period = rta_zeroed((size_t)c->lag_most * channels * sizeof *c->period);
     if (c->past == NULL || c->period == NULL) {
         rta_conceal_destroy(c);
         return RTA_NOMEM;

@@ -78,24 +78,21 @@ struct rta_echo_guard {
 
 rta_status rta_echo_guard_create(rta_echo_guard **guard, uint32_t ref_rate) {
     *guard = NULL;
-    const size_t bytes = (sizeof(rta_echo_guard) + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE;
-    rta_echo_guard *g = aligned_alloc(RTA_CACHE_LINE, bytes);
+    rta_echo_guard *g = rta_zeroed(sizeof *g);
     if (!g) return RTA_NOMEM;
-    memset(g, 0, bytes);
     rta_status status = rta_resampler_create(&g->ref_down, ref_rate, RATE);
     if (!status) status = rta_resampler_create(&g->mic_down, 16000, RATE);
     if (!status) status = rta_resampler_create(&g->rest_up, RATE, 16000);
     if (!status) {
         const uint64_t a = rta_resampler_max_out(g->ref_down, CALL), b = rta_resampler_max_out(g->mic_down, CALL);
         g->scratch_samples = a > b ? a : b;
-        g->scratch = calloc(g->scratch_samples, sizeof(float));
+        g->scratch = rta_zeroed(g->scratch_samples * sizeof(float));
         if (!g->scratch) status = RTA_NOMEM;
     }
     if (status) {
         rta_echo_guard_destroy(g);
         return status;
     }
-    memset(g->scratch, 0, g->scratch_samples * sizeof(float));
     g->rest_written = 2 * RTA_ECHO_HOP; /* so that what is asked for is there, however the hops fall */
     rta_echo_delay_reset(&g->delay);
     rta_echo_filter_reset(&g->filter);

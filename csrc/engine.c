@@ -45,13 +45,6 @@ struct rta_engine {
     uint64_t steps, ticks, late_steps, busy_ns, max_lateness_ns, windows, batches, wakes;
 };
 
-static void *zeroed(size_t bytes) {
-    const size_t whole = bytes ? (bytes + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE : RTA_CACHE_LINE;
-    void *memory = aligned_alloc(RTA_CACHE_LINE, whole);
-    if (memory) memset(memory, 0, whole);
-    return memory;
-}
-
 static rta_status check(const rta_engine_config *c) {
     if (c->tick_ns < 1000000 || c->tick_ns > 100000000) return RTA_INVALID;
     if (c->max_lines < 1 || c->max_lines > RTA_ENGINE_LINES) return RTA_INVALID;
@@ -66,20 +59,20 @@ rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *confi
     *engine = NULL;
     const rta_status status = check(config);
     if (status) return status;
-    rta_engine *e = zeroed(sizeof *e);
+    rta_engine *e = rta_zeroed(sizeof *e);
     if (!e) return RTA_NOMEM;
     e->config = *config;
     const rta_vad_kernel *vad = config->vad;
     e->max_batch = !vad ? 0 : config->max_batch ? config->max_batch : vad->max_batch;
     bool complete = true;
     for (int i = 0; i < 2; i++)
-        complete &= (e->tables[i] = zeroed(sizeof(table) + config->max_lines * sizeof(rta_line *))) != NULL;
+        complete &= (e->tables[i] = rta_zeroed(sizeof(table) + config->max_lines * sizeof(rta_line *))) != NULL;
     if (vad) {
-        complete &= (e->scratch = zeroed(vad->scratch_bytes)) != NULL;
-        complete &= (e->batch = zeroed(e->max_batch * sizeof *e->batch)) != NULL;
-        complete &= (e->states = zeroed(e->max_batch * sizeof *e->states)) != NULL;
-        complete &= (e->windows_of = zeroed(e->max_batch * sizeof *e->windows_of)) != NULL;
-        complete &= (e->probabilities = zeroed(e->max_batch * sizeof *e->probabilities)) != NULL;
+        complete &= (e->scratch = rta_zeroed(vad->scratch_bytes)) != NULL;
+        complete &= (e->batch = rta_zeroed(e->max_batch * sizeof *e->batch)) != NULL;
+        complete &= (e->states = rta_zeroed(e->max_batch * sizeof *e->states)) != NULL;
+        complete &= (e->windows_of = rta_zeroed(e->max_batch * sizeof *e->windows_of)) != NULL;
+        complete &= (e->probabilities = rta_zeroed(e->max_batch * sizeof *e->probabilities)) != NULL;
     }
     e->current = e->tables[0];
     if (!complete) {

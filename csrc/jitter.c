@@ -78,7 +78,7 @@ rta_status rta_jitter_check(const rta_jitter_config *c, const char **why) {
 rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config) {
     rta_status status = rta_jitter_check(config, NULL);
     if (status) return status;
-    rta_jitter *j = calloc(1, sizeof *j);
+    rta_jitter *j = rta_zeroed(sizeof *j);
     if (j == NULL) return RTA_NOMEM;
     j->config = *config;
     j->wait.least_ns = config->wait_least_ns;

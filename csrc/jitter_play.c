@@ -78,14 +78,14 @@ static inline uint32_t frame_samples(const rta_play *j) { return j->config.jitte
 rta_status rta_play_create(rta_play **out, const rta_play_config *config) {
     rta_status status = rta_play_check(config, NULL);
     if (status) return status;
-    rta_play *j = calloc(1, sizeof *j);
+    rta_play *j = rta_zeroed(sizeof *j);
     if (j == NULL) return RTA_NOMEM;
     const rta_jitter_config *c = &config->jitter;
     j->config = *config;
     j->now_ns = -TIME_MOST;
     j->room = c->packet_most + rta_stretch_needs(c->rate) + c->rate / 20;
-    j->fifo = calloc((size_t)j->room * c->channels, sizeof *j->fifo);
-    j->scratch = calloc((size_t)c->packet_most * c->channels, sizeof *j->scratch);
+    j->fifo = rta_zeroed((size_t)j->room * c->channels * sizeof *j->fifo);
+    j->scratch = rta_zeroed((size_t)c->packet_most * c->channels * sizeof *j->scratch);
     rta_jitter_target_init(&j->target, config->rule, config->late, config->least_ns, config->most_ns, config->start_ns);
     status = rta_jitter_window_init(&j->window, c->capacity, c->packet_most * c->channels * 2);
     if (status == RTA_OK) status = rta_conceal_create(&j->conceal, c->rate, c->channels);

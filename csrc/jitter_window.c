@@ -34,13 +34,12 @@ rta_status rta_jitter_window_init(rta_jitter_window *w, uint32_t capacity, uint3
         return RTA_INVALID;
     w->capacity = capacity;
     w->slot_bytes = slot_bytes;
-    w->slots = calloc(capacity + 1, sizeof *w->slots);
-    w->payloads = malloc((size_t)(capacity + 1) * slot_bytes);
+    w->slots = rta_zeroed((capacity + 1) * sizeof *w->slots);
+    w->payloads = rta_zeroed((size_t)(capacity + 1) * slot_bytes);
     if (w->slots == NULL || w->payloads == NULL) {
         rta_jitter_window_free(w);
         return RTA_NOMEM;
     }
-    memset(w->payloads, 0, (size_t)(capacity + 1) * slot_bytes); /* brings the pages in */
     for (uint32_t i = 0; i <= capacity; i++) w->slots[i].payload = w->payloads + (size_t)i * slot_bytes;
     return RTA_OK;
 }

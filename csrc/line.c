@@ -17,14 +17,6 @@ static uint64_t due_in_tick(const rta_line *l, uint32_t rate) {
     return samples_at(begin + (uint64_t)l->tick_ns, rate) - samples_at(begin, rate);
 }
 
-/* Zeroed and touched, so that the audio path takes no page fault. */
-static void *cache_aligned(size_t bytes) {
-    const size_t whole = (bytes + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE;
-    void *memory = aligned_alloc(RTA_CACHE_LINE, whole ? whole : RTA_CACHE_LINE);
-    if (memory) memset(memory, 0, whole ? whole : RTA_CACHE_LINE);
-    return memory;
-}
-
 static bool power_of_two(uint64_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 /* Both ends of a ring that drops the newest. */
@@ -53,7 +45,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     const uint64_t chunk_samples = samples_at((uint64_t)tick_ns, config->input_rate) + 1;
     rta_line *l = NULL;
     status = check(config, chunk_samples);
-    if (!status && !(l = cache_aligned(sizeof *l))) status = RTA_NOMEM;
+    if (!status && !(l = rta_zeroed(sizeof *l))) status = RTA_NOMEM;
     if (status) {
         rta_resampler_destroy(resampler);
         return status;
@@ -70,17 +62,17 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->chunk_samples = chunk_samples;
     const uint64_t resampled = rta_resampler_max_out(resampler, chunk_samples);
     const uint64_t mic_samples = resampled + (config->stage ? RTA_STAGE_FRAME : 0);
-    l->input_data = cache_aligned(config->input_samples * sizeof(float));
-    l->chunk = cache_aligned(chunk_samples * sizeof(float));
-    l->fresh = cache_aligned(resampled * sizeof(float));
-    l->pending = cache_aligned((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
-    l->out = cache_aligned((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
-    l->state = cache_aligned((l->hears ? vad->state_floats : 0) * sizeof(float));
+    l->input_data = rta_zeroed(config->input_samples * sizeof(float));
+    l->chunk = rta_zeroed(chunk_samples * sizeof(float));
+    l->fresh = rta_zeroed(resampled * sizeof(float));
+    l->pending = rta_zeroed((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
+    l->out = rta_zeroed((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
+    l->state = rta_zeroed((l->hears ? vad->state_floats : 0) * sizeof(float));
     l->measured_size = config->outside_vad ? 2 * RTA_LINE_ANSWERS : 64; /* more than may wait to be decided */
-    l->measured = cache_aligned(l->measured_size * sizeof *l->measured);
-    if (config->outside_vad) l->answers = cache_aligned(RTA_LINE_ANSWERS * sizeof *l->answers);
-    l->evidence = cache_aligned(RTA_LINE_TOLD * sizeof *l->evidence);
-    l->hints = cache_aligned(RTA_LINE_TOLD * sizeof *l->hints);
+    l->measured = rta_zeroed(l->measured_size * sizeof *l->measured);
+    if (config->outside_vad) l->answers = rta_zeroed(RTA_LINE_ANSWERS * sizeof *l->answers);
+    l->evidence = rta_zeroed(RTA_LINE_TOLD * sizeof *l->evidence);
+    l->hints = rta_zeroed(RTA_LINE_TOLD * sizeof *l->hints);
     if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
         !l->evidence || !l->hints || (config->outside_vad && !l->answers)) {
         rta_line_free(l);

@@ -35,13 +35,6 @@ struct rta_line_echo {
     rta_line_echo_figures figures;
 };
 
-static void *zeroed(size_t bytes) {
-    const size_t whole = bytes ? (bytes + RTA_CACHE_LINE - 1) / RTA_CACHE_LINE * RTA_CACHE_LINE : RTA_CACHE_LINE;
-    void *memory = aligned_alloc(RTA_CACHE_LINE, whole);
-    if (memory) memset(memory, 0, whole);
-    return memory;
-}
-
 static void store(uint64_t *figure, uint64_t value) { __atomic_store_n(figure, value, __ATOMIC_RELAXED); }
 
 static rta_status make_stage(rta_line_echo *e, const rta_stage *s, uint32_t rate, uint64_t lead, uint64_t mic_samples) {
@@ -51,9 +44,9 @@ static rta_status make_stage(rta_line_echo *e, const rta_stage *s, uint32_t rate
     if (lead >= REFERENCE) return RTA_INVALID;
     const rta_status status = rta_resampler_create(&e->to_mic_rate, rate, RTA_MIC_RATE);
     if (status) return status;
-    e->down = zeroed(rta_resampler_max_out(e->to_mic_rate, PIECE) * sizeof(float));
-    e->out = zeroed((mic_samples + RTA_STAGE_FRAME) * sizeof(float));
-    e->state = zeroed(s->state_bytes);
+    e->down = rta_zeroed(rta_resampler_max_out(e->to_mic_rate, PIECE) * sizeof(float));
+    e->out = rta_zeroed((mic_samples + RTA_STAGE_FRAME) * sizeof(float));
+    e->state = rta_zeroed(s->state_bytes);
     if (!e->down || !e->out || !e->state) return RTA_NOMEM;
     e->stage = s;
     e->reference_written = lead;
@@ -65,7 +58,7 @@ static rta_status make_stage(rta_line_echo *e, const rta_stage *s, uint32_t rate
 rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, bool own_clocks,
                                 const rta_stage *stage, uint64_t reference_lead, uint64_t mic_samples) {
     *echo = NULL;
-    rta_line_echo *e = zeroed(sizeof *e);
+    rta_line_echo *e = rta_zeroed(sizeof *e);
     if (!e) return RTA_NOMEM;
     const uint32_t rate = rta_port_engine_config(port)->playout.rate;
     e->own_clocks = own_clocks;
@@ -98,8 +91,10 @@ void rta_line_echo_destroy(rta_line_echo *e) {
 /* ---- Reference */
 
 static void keep_for_stage(rta_line_echo *e, const float *samples, uint64_t count) {
-    for (uint64_t i = 0; i < count; i++)
-        e->reference[(e->reference_written + i) % REFERENCE] = samples ? samples[i] : 0.0f;
+    for (uint64_t i = 0; i < count; i++) {
+        const bool audio = fabsf(samples[i]) <= (float)RTA_INPUT_LIMIT; /* false for NaN */
+        e->reference[(e->reference_written + i) % REFERENCE] = audio ? samples[i] : 0.0f;
+    }
     e->reference_written += count;
     const uint64_t waiting = e->reference_written - e->reference_read;
     if (waiting > REFERENCE) e->reference_read = e->reference_written - REFERENCE;

@@ -69,9 +69,9 @@ rta_status rta_playout_consumer_create(rta_playout_consumer **out, const rta_pla
                                        rta_playout_engine *own, const rta_playout_session *peer,
                                        rta_history_writer *tap, rta_history_writer *events) {
     if (rta_playout_config_check(config, NULL) != RTA_OK) return RTA_INVALID;
-    rta_playout_consumer *c = calloc(1, sizeof *c);
+    rta_playout_consumer *c = rta_zeroed(sizeof *c);
     if (!c) return RTA_NOMEM;
-    c->segments = calloc(SEGMENTS, sizeof(segment));
+    c->segments = rta_zeroed(SEGMENTS * sizeof(segment));
     if (!c->segments) {
         free(c);
         return RTA_NOMEM;

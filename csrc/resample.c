@@ -71,7 +71,7 @@ rta_status rta_resampler_create(rta_resampler **out, uint32_t from_rate, uint32_
         }
         r->kernel = rta_resample_kernel_for(rta_resampler_simd());
         r->history = r->bank->taps - 1 + (r->bank->skip + r->bank->up) / r->bank->up;
-        r->buffer = malloc((r->history + BLOCK) * sizeof(float));
+        r->buffer = rta_zeroed((r->history + BLOCK) * sizeof(float));
         if (r->buffer == NULL) {
             free(r);
             return RTA_NOMEM;

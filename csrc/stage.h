@@ -17,7 +17,8 @@
  *
  * What a stage gives is journalled beside what came in, so a replay needs no stage (law 5).
  *
- * What a stage gives must be finite; what is not becomes silence and is counted (`stage_bad`).
+ * In mic and reference, what was no number or beyond +-RTA_INPUT_LIMIT (engine.h) was made silence. What it gives must
+ * be finite; what is not becomes silence and is counted (`stage_bad`).
  */
 #ifndef RTA_STAGE_H
 #define RTA_STAGE_H

@@ -126,6 +126,17 @@ def test_what_is_no_number_becomes_silence_and_is_counted() -> None:
     assert np.isfinite(heard).all()
 
 
+@pytest.mark.parametrize("wild", [1e15, 3e38])
+def test_law11_it_is_given_no_reference_that_is_no_audio(wild: float) -> None:
+    """One finite sample of the agent's beyond all sound: a canceller that took it in would never be well again."""
+    mic, spoken = noise(1), np.zeros(8000, np.float32)
+    spoken[800] = wild
+    heard, put_out, figures = run(mic, spoken=spoken)
+    assert np.abs(put_out).max() > 1e12  # it was put out
+    assert figures["stage_bad"] == 0
+    assert np.array_equal(heard[DELAY:], mic[:-DELAY])
+
+
 def test_a_state_is_made_and_undone_once_for_each_line() -> None:
     Stage()
     made, undone = count("stage_inits"), count("stage_dones")
