@@ -322,7 +322,8 @@ cdef class Engine:
         config.input_rate = input_rate
         config.outside_vad = outside_vad
         config.observe = observe
-        config.stage = stage_of(stage)
+        stage_capsule = getattr(stage, "stage", None)
+        config.stage = stage_of(stage, stage_capsule)
         if not 0 <= upstream_delay_s <= 1:
             raise ValueError(f"upstream_delay_s must be 0..1 seconds, not {upstream_delay_s}")
         config.upstream_delay_samples = <uint32_t>(upstream_delay_s * RTA_MIC_RATE + 0.5)
@@ -350,6 +351,9 @@ cdef class Engine:
             if status == RTA_FULL:
                 raise RuntimeError(f"add: the engine is full: {len(self.lines)} lines (see max_lines), or more than 64 "
                                    f"wake-up descriptors")
+            if status == RTA_INVALID and stage is not None:
+                raise ValueError(f"add: the stage {type(stage).__name__} refused to begin, or there is no way from "
+                                 f"input_rate={input_rate} or the port's {port.rate} to {RTA_MIC_RATE} Hz")
             if status == RTA_INVALID:
                 raise ValueError(f"add: no way from input_rate={input_rate} to {RTA_MIC_RATE} Hz; use 8000, 11025, "
                                  f"12000, 16000, 22050, 24000, 32000, 44100 or 48000")
@@ -359,7 +363,7 @@ cdef class Engine:
             line.line = c_line
             line.attached = True
             line.port, line.kind, line.input_rate = port, kind, input_rate
-            line.wake, line.journal, line.stage = wake, journal, stage
+            line.wake, line.journal, line.stage = wake, journal, (stage, stage_capsule)
             line.outside_vad = outside_vad
             if isinstance(wake, Wake):
                 (<Wake>wake).users += 1

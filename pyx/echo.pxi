@@ -6,12 +6,11 @@ cdef enum:
     ECHO_PIECE = 4096  # samples that one call of the core takes
 
 
-cdef const rta_stage *stage_of(object stage) except? NULL:
-    """The table of a stage's capsule; NULL for None."""
+cdef const rta_stage *stage_of(object stage, object capsule) except? NULL:
+    """The table in the capsule of a stage, which must be kept as long; NULL for None."""
     cdef const rta_stage *table
     if stage is None:
         return NULL
-    capsule = getattr(stage, "stage", None)
     if not PyCapsule_IsValid(capsule, "rtaudio.stage"):
         raise TypeError(f"stage: {type(stage).__name__} has no `stage`, a capsule \"rtaudio.stage\" (csrc/stage.h)")
     table = <const rta_stage *>PyCapsule_GetPointer(capsule, "rtaudio.stage")
@@ -21,6 +20,10 @@ cdef const rta_stage *stage_of(object stage) except? NULL:
         raise ValueError(f"stage: frames of {table.frame_samples} samples; must be 1..{RTA_STAGE_FRAME}")
     if table.delay_samples > RTA_MIC_RATE:
         raise ValueError(f"stage: a delay of {table.delay_samples} samples; must be at most {RTA_MIC_RATE}")
+    if table.state_bytes > RTA_STAGE_STATE:
+        raise ValueError(f"stage: a state of {table.state_bytes} bytes; must be at most {RTA_STAGE_STATE}")
+    if table.run == NULL:
+        raise ValueError("stage: there is no run in its table (csrc/stage.h)")
     return table
 
 

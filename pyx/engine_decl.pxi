@@ -70,10 +70,14 @@ cdef extern from "dsp.h" nogil:
 cdef extern from "stage.h" nogil:
     enum:
         RTA_STAGE_FRAME
+        RTA_STAGE_STATE
     ctypedef struct rta_stage:
         uint32_t rate
         uint32_t frame_samples
         uint32_t delay_samples
+        size_t state_bytes
+        void *init
+        void *run
 
 cdef extern from "echo_guard.h" nogil:
     ctypedef struct rta_echo_guard:

@@ -179,11 +179,11 @@ cdef class JitterBuffer:
         try:
             packet.payload = <const uint8_t *>view.buf
             packet.bytes = <uint32_t>min(view.len, 0xFFFFFFFF)
-            with nogil:
-                if self.play != NULL:
-                    refused = rta_play_put(self.play, &packet, &taken)
-                else:
-                    refused = rta_jitter_put(self.jitter, &packet, &taken)
+            # With the GIL, so that two threads that use one buffer all the same cannot break it.
+            if self.play != NULL:
+                refused = rta_play_put(self.play, &packet, &taken)
+            else:
+                refused = rta_jitter_put(self.jitter, &packet, &taken)
         finally:
             PyBuffer_Release(&view)
         return _REFUSED[refused] if refused != RTA_JITTER_FINE else _TAKEN[taken]
@@ -195,11 +195,10 @@ cdef class JitterBuffer:
         cdef rta_status status = RTA_OK
         cdef JitterFrame out
         cdef cnp.npy_intp shape[2]
-        with nogil:
-            if self.play != NULL:
-                rta_play_get(self.play, now, &frame, self.room)
-            else:
-                status = rta_jitter_get(self.jitter, now, &frame, self.room)
+        if self.play != NULL:
+            rta_play_get(self.play, now, &frame, self.room)
+        else:
+            status = rta_jitter_get(self.jitter, now, &frame, self.room)
         if status != RTA_OK:
             return None
         out = JitterFrame.__new__(JitterFrame)

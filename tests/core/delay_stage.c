@@ -41,6 +41,15 @@ const rta_stage delay_stage = {.rate = 16000,
                                .init = init,
                                .run = run,
                                .done = done};
+static rta_status refuse(const void *model, void *memory) {
+    (void)model, (void)memory;
+    return RTA_INVALID;
+}
+
+const rta_stage refusing_stage = {.rate = 16000, .frame_samples = FRAME, .init = refuse, .run = run};
+const rta_stage huge_stage = {
+    .rate = 16000, .frame_samples = FRAME, .state_bytes = (size_t)RTA_STAGE_STATE + 1, .run = run};
+const rta_stage idle_stage = {.rate = 16000, .frame_samples = FRAME};
 const rta_stage wrong_rate_stage = {.rate = 48000, .frame_samples = FRAME, .run = run};
 const rta_stage wrong_frame_stage = {.rate = 16000, .frame_samples = 513, .run = run};
 const rta_stage late_stage = {.rate = 16000, .frame_samples = FRAME, .delay_samples = 16001, .run = run};

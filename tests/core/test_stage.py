@@ -196,6 +196,9 @@ def test_a_call_with_a_stage_replays_without_it(tmp_path: Path) -> None:
         ("wrong_rate_stage", "works at 48000 Hz"),
         ("wrong_frame_stage", "frames of 513 samples"),
         ("late_stage", "a delay of 16001 samples"),
+        ("huge_stage", "a state of 16777217 bytes"),
+        ("idle_stage", "no run in its table"),
+        ("refusing_stage", "the stage Stage refused to begin"),
     ],
 )
 def test_a_table_that_cannot_be_is_refused(name: str, message: str) -> None:
