@@ -13,7 +13,8 @@
  *      counted, told by RTA_EV_INPUT_STARVED at once, then each second and at its end); a device line takes whatever
  *      the device callback has put there. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
  *   2. resample to 16 kHz, write to the mic ring;
- *      (through the line's stage, if it has one: stage.h); what was put out up to now goes to the echo guard, which
+ *      (through the line's stage, if it has one: stage.h; a line with a canceller before it: what that brought beside);
+ *      what was put out up to now goes to the echo guard, which
  *      judges each window: how much of it is echo (echo_guard.h);
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
  *      playout's engine-side controls at once: the session is not asked. A line with an outside VAD: see below;
@@ -90,6 +91,8 @@ typedef struct rta_line_config {
     bool outside_vad; /* probabilities come through rta_line_probability() */
     bool observe; /* what barge-in wishes is told and journalled, and not done to the playout */
     const rta_stage *stage; /* NULL: none; outlives the line */
+    bool cleaned; /* a canceller before the line brings its result beside the mic: rta_line_push_cleaned(). Needs
+                     input_rate 16 kHz and no stage */
     uint32_t
         upstream_delay_samples; /* declared, at 16 kHz: what stands before the line (a feeder thread's canceller) */
 } rta_line_config;
@@ -138,6 +141,12 @@ void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figur
 /* AUDIO PATH, producer. Input for a line, float32 at its input rate; *taken tells how much there was room for. The
  * rest is dropped (drop-newest) and counted, and RTA_FULL returned. */
 rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken);
+/* The same where a canceller stands before the line (config.cleaned, else RTA_INVALID): `samples` as the mic brought them,
+ * and `cleaned`, as many for the same moments. The cleaned ones go to the mic ring; the engine's VAD, the guard and
+ * barge-in hear the mic itself: what presses the echo down presses the user down, too. rta_line_push on such a line
+ * gives the same to both. */
+rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const float *cleaned, uint64_t count,
+                                 uint64_t *taken);
 uint64_t rta_line_room(const rta_line *line); /* any thread */
 /* Outside VAD, its producer; lock-free. The probability of the window that ends just before mic sample `position_end`.
  * RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID, nothing is taken: a line without an outside VAD; a position

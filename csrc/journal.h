@@ -32,6 +32,7 @@ typedef enum rta_journal_kind {
     RTA_J_TURN_EVIDENCE = 8, /* u64 question, rta_turn_evidence */
     RTA_J_TURN_HINT = 9,     /* rta_hint */
     RTA_J_STAGED = 17, /* engine: float32 samples at 16 kHz as a stage gave them to the mic ring; the stamp is where */
+    RTA_J_CLEANED = 18, /* engine: float32 samples at 16 kHz that went to the mic ring in place of the INPUT before */
     RTA_J_PEEK = 16, /* engine: rta_journal_peek; the stamp is its position */
 } rta_journal_kind;
 

@@ -31,6 +31,7 @@ static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
     if (c->kind != RTA_LINE_PACED && c->kind != RTA_LINE_DEVICE) return RTA_INVALID;
     if (!power_of_two(c->input_samples) || c->input_samples > (uint64_t)1 << 32) return RTA_INVALID;
     if (c->input_samples < 2 * tick_samples) return RTA_INVALID;
+    if (c->cleaned && (c->input_rate != RTA_MIC_RATE || c->stage)) return RTA_INVALID;
     if (c->device_latency_ns < 0 || c->device_bound_ns < 0) return RTA_INVALID;
     if (c->detector.window_samples != RTA_VAD_WINDOW || c->upstream_delay_samples > RTA_MIC_RATE) return RTA_INVALID;
     return RTA_OK;
@@ -64,6 +65,8 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     const uint64_t mic_samples = resampled + (config->stage ? RTA_STAGE_FRAME : 0);
     l->input_data = rta_zeroed(config->input_samples * sizeof(float));
     l->chunk = rta_zeroed(chunk_samples * sizeof(float));
+    if (config->cleaned) l->cleaned_data = rta_zeroed(config->input_samples * sizeof(float));
+    if (config->cleaned) l->cleaned = rta_zeroed(chunk_samples * sizeof(float));
     l->fresh = rta_zeroed(resampled * sizeof(float));
     l->pending = rta_zeroed((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
     l->out = rta_zeroed((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
@@ -74,7 +77,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->evidence = rta_zeroed(RTA_LINE_TOLD * sizeof *l->evidence);
     l->hints = rta_zeroed(RTA_LINE_TOLD * sizeof *l->hints);
     if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
-        !l->evidence || !l->hints || (config->outside_vad && !l->answers)) {
+        !l->evidence || !l->hints || (config->outside_vad && !l->answers) || (config->cleaned && !(l->cleaned && l->cleaned_data))) {
         rta_line_free(l);
         return RTA_NOMEM;
     }
@@ -86,6 +89,9 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     if (!status)
         status = wire(&l->input_writer, &l->input_producer, &l->input_reader, &l->input_consumer, l->input_data,
                       config->input_samples, sizeof(float));
+    if (!status && l->cleaned)
+        status = wire(&l->cleaned_writer, &l->cleaned_producer, &l->cleaned_reader, &l->cleaned_consumer,
+                      l->cleaned_data, config->input_samples, sizeof(float));
     if (!status && l->answers)
         status = wire(&l->answer_writer, &l->answer_producer, &l->answer_reader, &l->answer_consumer, l->answers,
                       RTA_LINE_ANSWERS, sizeof *l->answers);
@@ -123,6 +129,8 @@ void rta_line_free(rta_line *l) {
     rta_resampler_destroy(l->resampler);
     rta_line_echo_destroy(l->echo);
     free(l->input_data);
+    free(l->cleaned_data);
+    free(l->cleaned);
     free(l->answers);
     free(l->measured);
     free(l->evidence);
@@ -141,13 +149,25 @@ const rta_line_config *rta_line_config_of(const rta_line *l) { return &l->config
 
 /* ---- Producer */
 
-rta_status rta_line_push(rta_line *l, const float *samples, uint64_t count, uint64_t *taken) {
+static rta_status push(rta_line *l, const float *samples, const float *cleaned, uint64_t count, uint64_t *taken) {
     const uint64_t room = rta_ring_room(&l->input_writer);
     const uint64_t fits = count < room ? count : room;
-    const rta_status status = fits ? rta_ring_push(&l->input_writer, samples, fits) : RTA_OK;
+    /* First what goes beside, taken first, too: so it has room for whatever the input has room for, and is there. */
+    rta_status status = fits && l->cleaned ? rta_ring_push(&l->cleaned_writer, cleaned, fits) : RTA_OK;
+    if (fits && !status) status = rta_ring_push(&l->input_writer, samples, fits);
     *taken = status ? 0 : fits;
     if (fits < count) rta_count(&l->input_dropped, count - fits);
     return status ? status : fits < count ? RTA_FULL : RTA_OK;
+}
+
+rta_status rta_line_push(rta_line *l, const float *samples, uint64_t count, uint64_t *taken) {
+    return push(l, samples, samples, count, taken);
+}
+
+rta_status rta_line_push_cleaned(rta_line *l, const float *samples, const float *cleaned, uint64_t count,
+                                 uint64_t *taken) {
+    *taken = 0;
+    return l->cleaned ? push(l, samples, cleaned, count, taken) : RTA_INVALID;
 }
 
 uint64_t rta_line_room(const rta_line *l) {
@@ -208,11 +228,11 @@ static void starved(rta_line *l, uint64_t missing, uint64_t mic) {
     else if (missing) l->starving_ticks = again ? 1 : l->starving_ticks + 1;
 }
 
-static void clean(rta_line *l, uint64_t count) {
+static void clean(rta_line *l, float *samples, uint64_t count) {
     uint64_t bad = 0;
     for (uint64_t i = 0; i < count; i++) {
-        const bool good = fabsf(l->chunk[i]) <= (float)RTA_INPUT_LIMIT; /* false for NaN */
-        l->chunk[i] = good ? l->chunk[i] : 0.0f;
+        const bool good = fabsf(samples[i]) <= (float)RTA_INPUT_LIMIT; /* false for NaN */
+        samples[i] = good ? samples[i] : 0.0f;
         bad += !good;
     }
     if (bad) rta_count(&l->input_bad, bad);
@@ -237,7 +257,7 @@ static rta_mic_window measured_at(const rta_line *l, uint64_t position_end) {
     return known ? l->measured[index % l->measured_size] : (rta_mic_window){.starved = RTA_VAD_WINDOW};
 }
 
-/* The chain: journal, resample, levels, stage, mic ring, echo guard, pending windows. `starved`: not all of the chunk came over the line. */
+/* The chain: journal, resample, levels, stage (or what was cleaned before), mic ring, echo guard, pending windows. `starved`: not all of the chunk came over the line. */
 static void feed(rta_line *l, uint64_t count, bool starved) {
     if (l->pending_heard) {
         l->pending_count -= l->pending_heard;
@@ -252,11 +272,16 @@ static void feed(rta_line *l, uint64_t count, bool starved) {
     rta_line_echo_take_reference(l->echo);
     const float *fresh = rta_line_echo_stage(l->echo, l->fresh, resampled, &fresh_count);
     if (!fresh_count) return;
+    const float *kept = l->cleaned ? l->cleaned : fresh; /* as many: both are at 16 kHz */
+    if (l->cleaned)
+        rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_CLEANED, rta_port_mic_written(l->port), kept,
+                          fresh_count * sizeof(float), NULL, 0);
     if (l->config.stage) /* a replay has no stage to run again */
         rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_STAGED, rta_port_mic_written(l->port), fresh,
                           fresh_count * sizeof(float), NULL, 0);
-    rta_line_echo_heard(l->echo, rta_port_mic_written(l->port), fresh, fresh_count);
-    rta_port_mic_write(l->port, fresh, fresh_count);
+    /* The guard judges what the VAD hears: an outside one reads the mic ring. */
+    rta_line_echo_heard(l->echo, rta_port_mic_written(l->port), l->hears ? fresh : kept, fresh_count);
+    rta_port_mic_write(l->port, kept, fresh_count);
     rta_count(&l->mic_written, fresh_count);
     if (!l->hears) return;
     memcpy(l->pending + l->pending_count, fresh, fresh_count * sizeof(float));
@@ -273,12 +298,15 @@ bool rta_line_take(rta_line *l) {
     const uint64_t wanted = paced ? due_in_tick(l, l->config.input_rate) : l->chunk_samples;
     const uint64_t taken = there < wanted ? there : wanted;
     const uint64_t count = paced ? wanted : taken;
+    if (taken && l->cleaned) rta_ring_pull(&l->cleaned_reader, l->cleaned, taken);
     if (taken) rta_ring_pull(&l->input_reader, l->chunk, taken);
     memset(l->chunk + taken, 0, (count - taken) * sizeof(float));
+    if (l->cleaned) memset(l->cleaned + taken, 0, (count - taken) * sizeof(float));
     rta_count(&l->input_taken, taken);
     if (paced) starved(l, wanted - taken, rta_port_mic_written(l->port));
     if (!count) return false;
-    clean(l, taken);
+    clean(l, l->chunk, taken);
+    if (l->cleaned) clean(l, l->cleaned, taken);
     feed(l, count, taken < count);
     return !paced && there > taken;
 }

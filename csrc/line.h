@@ -35,12 +35,15 @@ struct rta_line {
     bool hears; /* with the engine's kernel; else no windows are formed here */
     unsigned wake; /* engine.c: index of the wake-up descriptor, RTA_ENGINE_WAKES: none */
     float *input_data;
+    float *cleaned_data; /* NULL without: config.cleaned */
     rta_line_answer *answers; /* NULL without an outside VAD */
     rta_line_evidence *evidence;
     rta_hint *hints;
     /* The producer's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer input_writer;
     rta_ring_producer input_producer;
+    rta_ring_writer cleaned_writer;
+    rta_ring_producer cleaned_producer;
     uint64_t input_dropped;
     /* The outside VAD's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer answer_writer;
@@ -57,6 +60,8 @@ struct rta_line {
     /* The step's from here on; counters are stored atomically, for those who read figures. */
     _Alignas(RTA_CACHE_LINE) rta_ring_consumer input_consumer;
     rta_ring_reader input_reader;
+    rta_ring_consumer cleaned_consumer;
+    rta_ring_reader cleaned_reader;
     rta_ring_consumer answer_consumer;
     rta_ring_reader answer_reader;
     rta_ring_consumer evidence_consumer;
@@ -72,6 +77,7 @@ struct rta_line {
     rta_ear ear; /* without memory where no kernel hears */
     float *state;   /* of the VAD */
     float *chunk;   /* input of one tick */
+    float *cleaned; /* of the same moments */
     float *fresh;   /* the same at 16 kHz */
     float *pending; /* 16 kHz samples not yet heard: [heard, count) */
     float *out;     /* output of one tick */

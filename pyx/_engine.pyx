@@ -99,6 +99,7 @@ cdef class Line:
     cdef readonly str kind
     cdef readonly int input_rate
     cdef readonly bint outside_vad
+    cdef readonly bint cleaned
     cdef object wake, journal, stage
     cdef object device  # weak reference to the callbacks that push into it
     cdef object __weakref__
@@ -117,11 +118,11 @@ cdef class Line:
         self.wake = None
         driven.pop(id(self.port), None)
 
-    def push(self, samples):
+    def push(self, samples, cleaned=None):
         """Input at the line's rate; returns how many were taken (the rest dropped, counted)."""
         cdef uint64_t taken = 0, count
         cdef const float *data
-        cdef cnp.ndarray array
+        cdef cnp.ndarray array, beside
         self._need_engine("push")
         if self.device is not None and not getattr(self.device(), "detoured", True):
             raise RuntimeError("push: the sound card's callback already pushes into this line")
@@ -133,7 +134,19 @@ cdef class Line:
         array = samples
         data = <const float *>cnp.PyArray_DATA(array)
         count = <uint64_t>array.shape[0]
-        rta_line_push(self.line, data, count, &taken)
+        if cleaned is None:
+            rta_line_push(self.line, data, count, &taken)
+            return taken
+        if not self.cleaned:
+            raise ValueError("push: this line takes nothing beside its input; add the port with cleaned=True")
+        if not (isinstance(cleaned, cnp.ndarray) and cnp.PyArray_TYPE(<cnp.ndarray>cleaned) == cnp.NPY_FLOAT32
+                and RTA_ARRAY_OK(<cnp.ndarray>cleaned)):
+            refuse_array(cleaned, "push", "float32")
+        beside = cleaned
+        if <uint64_t>beside.shape[0] != count:
+            raise ValueError(f"push: {beside.shape[0]} cleaned samples beside {count} of the microphone; they must be "
+                             f"as many, of the same moments")
+        rta_line_push_cleaned(self.line, data, <const float *>cnp.PyArray_DATA(beside), count, &taken)
         return taken
 
     def post_probability(self, uint64_t position_end, float probability):
@@ -297,7 +310,8 @@ cdef class Engine:
 
     def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
-            bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0):
+            bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0,
+            bint cleaned=False):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -324,6 +338,9 @@ cdef class Engine:
         config.observe = observe
         stage_capsule = getattr(stage, "stage", None)
         config.stage = stage_of(stage, stage_capsule)
+        if cleaned and (input_rate != RTA_MIC_RATE or stage is not None):
+            raise ValueError(f"add: cleaned=True needs input_rate={RTA_MIC_RATE} (not {input_rate}) and no stage")
+        config.cleaned = cleaned
         if not 0 <= upstream_delay_s <= 1:
             raise ValueError(f"upstream_delay_s must be 0..1 seconds, not {upstream_delay_s}")
         config.upstream_delay_samples = <uint32_t>(upstream_delay_s * RTA_MIC_RATE + 0.5)
@@ -364,7 +381,7 @@ cdef class Engine:
             line.attached = True
             line.port, line.kind, line.input_rate = port, kind, input_rate
             line.wake, line.journal, line.stage = wake, journal, (stage, stage_capsule)
-            line.outside_vad = outside_vad
+            line.outside_vad, line.cleaned = outside_vad, cleaned
             if isinstance(wake, Wake):
                 (<Wake>wake).users += 1
             self.lines.append(line)

@@ -254,6 +254,7 @@ cdef extern from "engine.h" nogil:
         bint outside_vad
         bint observe
         const rta_stage *stage
+        bint cleaned
         uint32_t upstream_delay_samples
     ctypedef struct rta_engine_figures:
         uint64_t steps
@@ -296,6 +297,8 @@ cdef extern from "engine.h" nogil:
     rta_status rta_engine_step(rta_engine *engine, int64_t now_ns)
     void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures)
     rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
+    rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const float *cleaned, uint64_t count,
+                                     uint64_t *taken)
     uint64_t rta_line_room(const rta_line *line)
     rta_status rta_line_probability(rta_line *line, uint64_t position_end, float probability)
     rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence)

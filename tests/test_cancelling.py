@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rtaudio import AudioPort, DeviceCallbacks, Engine, Journal, Line, Resampler, SileroVad, check_replay, read_journal
+from rtaudio.core.replay import replay_hearing
 from rtaudio.transports import cancelling
 from rtaudio.transports.cancelling import FRAME, CancellerUnavailable, Cancelling, WebrtcProcessor
 from rtaudio.transports.feeder import Feeder
@@ -26,11 +27,13 @@ needs_package = pytest.mark.skipif(
 class Call:
     """An agent that speaks, and a way back from its loudspeaker to the line through a canceller; in virtual time."""
 
-    def __init__(self, processor: cancelling.Processor, echo: float = 0.5, input_rate: int = RATE) -> None:
+    def __init__(
+        self, processor: cancelling.Processor, echo: float = 0.5, input_rate: int = RATE, *, cleaned: bool = False
+    ) -> None:
         self.port = AudioPort(24000, tap_s=60, mic_s=60, queue_s=60)
         self.engine = Engine(vad=SileroVad())
         delay_s = Cancelling.delay_s(processor, input_rate)
-        self.line: Line = self.engine.add(self.port, input_rate=RATE, upstream_delay_s=delay_s)
+        self.line: Line = self.engine.add(self.port, input_rate=RATE, upstream_delay_s=delay_s, cleaned=cleaned)
         self.cancelling = Cancelling(self.line, processor, input_rate=input_rate)
         self.rate, self.echo = input_rate, echo
         self.mic = self.port.mic(0)
@@ -72,6 +75,15 @@ class Passing:
         late = np.concatenate([self._held, mic])
         self._held = late[FRAME:]
         return late[:FRAME]
+
+
+class Deaf(Passing):
+    """Takes everything out."""
+
+    name = "deaf"
+
+    def process(self, mic: Audio, reference: Audio) -> Audio:
+        return np.zeros_like(super().process(mic, reference))
 
 
 class Breaking(Passing):
@@ -130,11 +142,12 @@ def test_the_agents_voice_is_taken_out_and_the_callers_stays() -> None:
 
 
 @needs_package
-def test_a_call_that_was_cleaned_is_the_same_every_time_and_replays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cleaned", [False, True])
+def test_a_call_that_was_cleaned_is_the_same_every_time_and_replays(tmp_path: Path, cleaned: bool) -> None:
     """Law 5: the canceller's result is the line's input, so the journal needs no canceller."""
 
     def once(path: Path | None) -> Audio:
-        call = Call(WebrtcProcessor(noise_suppression=True))
+        call = Call(WebrtcProcessor(noise_suppression=True), cleaned=cleaned)
         journal = None if path is None else Journal(path, call.port, input_rate=RATE)
         call.port.playout.open_segment().write(voice(3, seed=33, level=0.3), RATE)
         call.run(hiss(3 * RATE) + voice(3, seed=34, level=0.05))
@@ -145,6 +158,48 @@ def test_a_call_that_was_cleaned_is_the_same_every_time_and_replays(tmp_path: Pa
 
     assert np.array_equal(once(None), once(tmp_path / "call.rtaj"))
     assert not check_replay(read_journal(tmp_path / "call.rtaj")).found
+
+
+def test_a_line_that_takes_both_listens_to_the_microphone_and_keeps_what_was_cleaned(tmp_path: Path) -> None:
+    """Laws 5 and 7: its VAD hears the microphone, as late as the canceller is; the mic ring holds what that left."""
+    caller = voice(3, seed=40)
+    probabilities = {}
+    for cleaned in (False, True):
+        processor = Deaf(512) if cleaned else Passing(512)
+        call = Call(processor, echo=0.0, cleaned=cleaned)
+        path = tmp_path / f"{cleaned}.rtaj"
+        journal = Journal(path, call.port, input_rate=RATE)
+        call.run(caller)
+        journal.close()
+        call.close()
+        assert bool(call.mic.read().any()) is not cleaned
+        assert not check_replay(read_journal(path)).found
+        probabilities[cleaned] = replay_hearing(read_journal(path)).probabilities
+    assert probabilities[True].max() > 0.1  # of a synthetic voice
+    assert np.array_equal(probabilities[True], probabilities[False])
+
+
+def test_samples_beside_must_be_as_many_and_the_line_must_want_them() -> None:
+    """Law 11."""
+    both, one = AudioPort(16000), AudioPort(16000)
+    with Engine() as engine:
+        with pytest.raises(ValueError, match="cleaned=True needs input_rate=16000"):
+            engine.add(both, input_rate=48000, cleaned=True)
+        line = engine.add(both, cleaned=True)
+        with pytest.raises(ValueError, match="80 cleaned samples beside 160"):
+            line.push(np.zeros(160, np.float32), np.zeros(80, np.float32))
+        with pytest.raises(TypeError):
+            line.push(np.zeros(160, np.float32), np.zeros(160, np.float64))
+        with pytest.raises(ValueError, match="takes nothing beside"):
+            engine.add(one).push(np.zeros(160, np.float32), np.zeros(160, np.float32))
+        engine.step(0)
+        line.push(np.ones(160, np.float32), np.full(160, np.nan, np.float32))
+        mic = both.mic(0)
+        engine.step(10_000_000)
+        assert not mic.read().any()
+        assert line.figures()["input_bad"] == 160
+    both.close()
+    one.close()
 
 
 @needs_package
@@ -209,10 +264,11 @@ def test_the_delay_of_the_whole_way_is_declared(rate: int) -> None:
     assert int(np.argmax(np.abs(mic))) == RATE // 2 + call.line.figures()["input_delay_samples"]
 
 
+@pytest.mark.parametrize("cleaned", [False, True])
 @pytest.mark.parametrize("count", [1, 7, 160, 161, 999])
-def test_pushes_of_any_size_give_the_same(count: int) -> None:
+def test_pushes_of_any_size_give_the_same(count: int, cleaned: bool) -> None:
     """Law 6."""
-    call = Call(Passing(10), echo=0.0)
+    call = Call(Passing(10), echo=0.0, cleaned=cleaned)
     caller = voice(0.5, seed=37)
     for begin in range(0, len(caller), count):
         call.cancelling.push(caller[begin : begin + count])

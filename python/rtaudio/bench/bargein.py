@@ -187,7 +187,14 @@ def run_scene(scene: Scene, vad: Any, *, aec: str = "none", detector: Any = None
         processor = cancelling.WebrtcProcessor() if aec == "webrtc" else None
         upstream_s = cancelling.Cancelling.delay_s(processor, scene.rate) if processor else 0.0
         rate = scene.rate if processor is None else RATE
-        line = engine.add(port, input_rate=rate, detector=detector, observe=True, upstream_delay_s=upstream_s)
+        line = engine.add(
+            port,
+            input_rate=rate,
+            detector=detector,
+            observe=True,
+            upstream_delay_s=upstream_s,
+            cleaned=processor is not None,
+        )
         late_s += upstream_s
         push = line.push if processor is None else cancelling.Cancelling(line, processor, input_rate=scene.rate).push
         engine.step(0)

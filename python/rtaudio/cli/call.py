@@ -93,6 +93,7 @@ class Call:
             wake=self._wake,
             outside_vad=outside,
             upstream_delay_s=0.0 if canceller is None else Cancelling.delay_s(canceller),
+            cleaned=canceller is not None,
         )
         self._hearing.add(self.line)
         self._turning.add(self.line)

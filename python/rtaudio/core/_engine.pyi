@@ -318,8 +318,12 @@ class Wake:
 @final
 class Line:
     """A port under an engine; made by `Engine.add`. It keeps its port alive."""
-    def push(self, samples: NDArray[np.float32] | NDArray[np.int16]) -> int:
+    def push(
+        self, samples: NDArray[np.float32] | NDArray[np.int16], cleaned: NDArray[np.float32] | None = None
+    ) -> int:
         """Input at the line's rate, mono, shape (n,), any n; returns how many were taken (the rest dropped, counted).
+        `cleaned`, on a line added with ``cleaned=True``: as many samples of the same moments, without the agent's voice.
+        They go to the mic ring; VAD, echo guard and barge-in of the engine hear `samples`.
         Any thread, one at a time. What is no number, or beyond +-64, becomes silence and is counted (`input_bad`).
         Raises TypeError, ValueError; PortClosed after the port was closed or the line removed."""
     def post_probability(self, position_end: int, probability: float) -> bool:
@@ -348,6 +352,8 @@ class Line:
         """Outside VAD: mic position of the last probability posted, taken or dropped: where to go on. Else 0."""
     @property
     def outside_vad(self) -> bool: ...
+    @property
+    def cleaned(self) -> bool: ...
     @property
     def room(self) -> int: ...
     @property
@@ -398,12 +404,14 @@ class Engine:
         observe: bool = False,
         stage: object | None = None,
         upstream_delay_s: float = 0.0,
+        cleaned: bool = False,
     ) -> Line:
         """Drives `port` from the next tick on. `input_s`: bound of what may wait at the input. `journal`: kept alive as
         long as the line. `outside_vad`: the detector's probabilities come through `Line.post_probability` (`OutsideVad`
         does that), not from the engine's VAD. `stage`: an object with a `stage` capsule "rtaudio.stage" (csrc/stage.h),
         a canceller between input and mic ring; its delay is declared with the line's. `upstream_delay_s`: of what
-        stands before the line, to be declared with it. Raises SecondConsumer where an engine or another consumer has
+        stands before the line, to be declared with it. `cleaned`: a canceller there pushes its result beside the mic
+        (`Line.push`); needs 16 kHz and no stage. Raises SecondConsumer where an engine or another consumer has
         the port, PortClosed, ValueError, TypeError, RuntimeError (full)."""
     def remove(self, line: Line) -> None:
         """Returns when no step uses the line any more; a duck or a pause that its barge-in had set is lifted.

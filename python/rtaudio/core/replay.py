@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
 STAGED: Final = 17  # what a stage gave, where a line has one
+CLEANED: Final = 18  # what a canceller before the line gave beside its input
 _WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxQ")  # rta_journal_window
 PEEK: Final = 16
 _PEEK: Final = struct.Struct("<QQIIfffxxxxIxxxxQ")  # rta_journal_peek
@@ -131,15 +132,17 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     heard = np.concatenate(inputs) if inputs else np.zeros(0, np.float32)
     staged = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, STAGED)]
     came = _to_mic(heard, journal.header["input_rate"], chunk)
-    mic = np.concatenate(staged) if staged else came
+    cleaned = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, CLEANED)]
+    hears = np.concatenate(staged) if staged else came
+    mic = np.concatenate(cleaned) if cleaned else hears
     outside = bool(journal.header["outside_vad"])
     windows = windows_of(journal.engine)
     if outside:
         probabilities = np.array([window.probability for window in windows], np.float32)
     else:
-        probabilities = _heard(mic, vad if vad is not None else SileroVad(), chunk)
+        probabilities = _heard(hears, vad if vad is not None else SileroVad(), chunk)
     detector = Detector(DetectorConfig.from_dict(journal.header["detector"]))
-    measured = MicMeter().process(came)  # before any stage
+    measured = MicMeter().process(came)  # before any canceller
     actions: list[int] = []
     peek_actions: list[int] = []
     events: list[Event] = []

@@ -1,11 +1,16 @@
 """Taking the agent's voice out of what the microphone hears, before it comes to a line.
 
     processor = WebrtcProcessor()  # AEC3 of WebRTC; also noise suppression and gain control
-    line = engine.add(port, input_rate=16000, upstream_delay_s=Cancelling.delay_s(processor, 48000))
+    delay_s = Cancelling.delay_s(processor, 48000)
+    line = engine.add(port, input_rate=16000, upstream_delay_s=delay_s, cleaned=True)
     cancelling = Cancelling(line, processor, input_rate=48000)
     cancelling.push(samples)  # instead of line.push
 
 What was put out is read from the port's reference tap, so it is what really was heard: after gains, fades and flushes.
+A canceller presses the caller down with the echo. So a line that takes both (``cleaned=True``) gets the mic as it was, too,
+just as late: its VAD, echo guard and barge-in hear that, recognition and the turn model what was cleaned. Any other line
+gets what was cleaned and nothing else.
+
 Driven by hand (`push` in the order of the ticks) it is a function of what goes in: simulations and `--fast` runs are
 the same every time, and since its result is the line's input, a journal of the call replays without it. Live it runs on
 a thread of its own (`rtaudio.transports.feeder`), because the package allocates and holds Python's lock: it may be late
@@ -151,7 +156,11 @@ class Cancelling:
         self._take_reference()
         whole = len(self._mic) // FRAME * FRAME
         for begin in range(0, whole, FRAME):
-            self._line.push(self._clean(np.ascontiguousarray(self._mic[begin : begin + FRAME])))
+            late, cleaned = self._clean(np.ascontiguousarray(self._mic[begin : begin + FRAME]))
+            if self._line.cleaned:
+                self._line.push(late, cleaned)
+            else:
+                self._line.push(cleaned)
         self._mic = self._mic[whole:]
         return len(samples)
 
@@ -182,7 +191,8 @@ class Cancelling:
             self._passed_over += waiting - KEPT
             self._reference = self._reference[waiting - KEPT :]
 
-    def _clean(self, mic: Audio) -> Audio:
+    def _clean(self, mic: Audio) -> tuple[Audio, Audio]:
+        """A frame as it was, as late as the processor is, and what the processor gave."""
         reference, self._reference = self._reference[:FRAME], self._reference[FRAME:]
         if len(reference) < FRAME:
             self._starved += FRAME - len(reference)
@@ -195,8 +205,8 @@ class Cancelling:
                 cleaned = self.processor.process(mic, np.ascontiguousarray(reference))
                 if cleaned.shape != (FRAME,) or not np.isfinite(cleaned).all():
                     raise ValueError(f"{self.processor.name} gave {cleaned.shape} samples, or such as are no numbers")
-                return np.ascontiguousarray(cleaned, np.float32)
+                return late[:FRAME], np.ascontiguousarray(cleaned, np.float32)
             except Exception as error:  # whatever a foreign package raises: the caller must still be heard
                 self.failure = error
         self._failed += 1
-        return late[:FRAME]
+        return late[:FRAME], late[:FRAME]

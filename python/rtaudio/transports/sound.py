@@ -120,6 +120,7 @@ class SoundCard:
                 kind="device",
                 input_rate=rate if processor is None else MIC_RATE,
                 upstream_delay_s=0.0 if processor is None else Cancelling.delay_s(processor, rate),
+                cleaned=processor is not None,
                 detector=self._detector,
                 wake=self._wake,
                 outside_vad=self._outside_vad,
