@@ -3,13 +3,24 @@
  * The shape of what was said, from two numbers of each 8 ms: power, and the power of the difference from sample to
  * sample, whose ratio follows where in the spectrum the sound lies (its colour). A hum or one vowel keeps its colour
  * and its level falls away; a sentence goes from consonant to vowel to consonant. So: how much the colour moved
- * since the onset, weighed by how loud it was, and whether this window still stands near the loudest.
+ * since the onset, weighed by how loud it was, and whether this window still stands near the loudest. Besides: a
+ * backchannel is softer than what the same user says when he takes the floor.
  */
 #include "barge.h"
 
 #include <string.h>
 
 enum { HOP = RTA_PEEK_SAMPLES };
+/* Chosen on scenes; docs/barge-in.md. */
+static const float STILL_LOUD = 0.5f;   /* of the loudest: -3 dB */
+static const float AUDIBLE = 4.0f;      /* times what is there when nobody speaks: 6 dB */
+static const float USUAL_SHARE = 0.9f;  /* of the usual power, at which level changes nothing */
+static const float USUAL_STEP = 0.2f;   /* of the usual power, with each claim */
+static const float LEVEL_MOST = 2.0f;   /* times the usual power; what is louder counts as that */
+static const float QUIET_RISES = 1.01f; /* at most, in each window: 1.3 dB in 1 s */
+static const float QUIET_LEAST = 1e-7f; /* -70 dB: digital silence is no measure */
+static const float QUIET_FIRST = 1e-5f; /* at most, at first: the user may speak already */
+static const float QUIET_FALLS = 0.3f;  /* of the difference, in each window */
 static const float LOUDEST_KEEPS = 0.95f; /* in each window: -0.2 dB, so that one bang is forgotten */
 
 /* ---- What is heard */
@@ -22,7 +33,7 @@ static void remember(rta_barge *b, float p, uint64_t end) {
 
 /* Of looks that follow each other; where some were left out, the last that there was. */
 static bool early_onset(const rta_barge *b, const rta_barge_config *c, float p, uint64_t end) {
-    if (p > c->onset_sure) return true;
+    if (p > c->onset_sure || (p > c->onset_loud && b->stands > c->onset_above)) return true;
     const bool gap = end - b->past_end > HOP;
     const float before = gap ? b->past[0] : b->past[RTA_BARGE_PAST - 1];
     return p > c->onset_from && p - before > c->onset_rise;
@@ -30,7 +41,7 @@ static bool early_onset(const rta_barge *b, const rta_barge_config *c, float p, 
 
 static void forget(rta_barge *b) {
     b->speech = b->voiced = 0;
-    b->loudest = b->colour = b->colour2 = b->colours = 0.0f;
+    b->loudest = b->colour = b->colour2 = b->colours = b->power = 0.0f;
     b->took_floor = false;
 }
 
@@ -39,7 +50,8 @@ static void hear_shape(rta_barge *b, const rta_barge_config *c, const rta_window
     for (int i = 0; i < RTA_WINDOW_HOPS; i++) loudest = w->power[i] > loudest ? w->power[i] : loudest;
     b->loudest = loudest > b->loudest * LOUDEST_KEEPS ? loudest : b->loudest * LOUDEST_KEEPS;
     const float floor = b->loudest * c->loud_share;
-    if (loudest >= floor) b->voiced += (uint64_t)RTA_WINDOW_HOPS * HOP;
+    b->latest = loudest;
+    if (loudest >= floor && b->stands >= AUDIBLE) b->voiced += (uint64_t)RTA_WINDOW_HOPS * HOP;
     for (int i = 0; i < RTA_WINDOW_HOPS; i++) {
         if (!(w->power[i] > floor)) continue;
         /* edge / power is 2 - 2 cos(w) of what carries the power, 0..4: 0.2 at 1.1 kHz, where vowels have theirs */
@@ -47,6 +59,7 @@ static void hear_shape(rta_barge *b, const rta_barge_config *c, const rta_window
         b->colours += 1.0f;
         b->colour += colour;
         b->colour2 += colour * colour;
+        b->power += w->power[i];
     }
 }
 
@@ -55,6 +68,30 @@ static float variety(const rta_barge *b, const rta_barge_config *c) {
     if (!(b->colours > 1.0f) || !(c->variety_full > 0.0f)) return 1.0f;
     const float mean = b->colour / b->colours, spread = b->colour2 / b->colours - mean * mean;
     return spread < c->variety_full ? (spread > 0.0f ? spread / c->variety_full : 0.0f) : 1.0f;
+}
+
+/* Samples of speech that its level stands for: what is as soft as a backchannel needs more. */
+static float level_worth(const rta_barge *b, const rta_barge_config *c) {
+    if (!(b->usual > 0.0f) || !(b->colours > 0.0f)) return 0.0f;
+    const float ratio = b->power / b->colours / b->usual;
+    return (float)c->level_counts * ((ratio < LEVEL_MOST ? ratio : LEVEL_MOST) - USUAL_SHARE);
+}
+
+static void learn_level(rta_barge *b) {
+    if (!(b->colours > 0.0f)) return;
+    const float power = b->power / b->colours;
+    b->usual = b->usual > 0.0f ? b->usual + USUAL_STEP * (power - b->usual) : power;
+}
+
+void rta_barge_foreign(rta_barge *b, float mean_square, float echo, bool window) {
+    const bool measured = mean_square > 0.0f;
+    const float part = (measured ? mean_square * (1.0f - (echo >= 0.0f ? echo : 0.0f)) : 0.0f) + QUIET_LEAST;
+    if (!(b->quiet > 0.0f)) b->quiet = part < QUIET_FIRST ? part : QUIET_FIRST;
+    b->stands = measured ? part / b->quiet : AUDIBLE; /* not measured: neither soft nor loud */
+    if (!window) return;
+    const float most = b->quiet * QUIET_RISES;
+    if (part < b->quiet) b->quiet += QUIET_FALLS * (part - b->quiet);
+    else b->quiet = part < most ? part : most;
 }
 
 static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
@@ -73,11 +110,13 @@ static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, co
 
 /* ---- What it comes to */
 
-static bool takes_floor(const rta_barge *b, const rta_barge_config *c) {
+static bool takes_floor(const rta_barge *b, const rta_barge_config *c, uint64_t end) {
     if (b->listens) return b->speech >= c->confirm_by * 3;
     if (c->min_words > 0) return b->words >= c->min_words || b->speech >= c->confirm_by * 3;
-    const float early = (float)(c->confirm_by - c->confirm_after) * variety(b, c);
-    return b->voiced + (uint64_t)early >= c->confirm_by || b->speech >= c->confirm_by * 2;
+    const float by = (float)c->confirm_by, early = (float)(c->confirm_by - c->confirm_after) * variety(b, c);
+    const bool loud = b->latest >= b->loudest * STILL_LOUD;
+    if (loud && (float)b->voiced + early + level_worth(b, c) >= by) return true;
+    return 2 * (end - b->onset) >= 3 * c->confirm_by && 4 * b->speech >= 3 * c->confirm_by;
 }
 
 static bool suspected(rta_barge_state state) { return state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY; }
@@ -97,7 +136,7 @@ static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const
     if (state == RTA_BARGE_STOPPING) return window->sentences != b->sentences ? RTA_BARGE_CONFIRMED : state;
     const uint64_t patience = b->speech ? c->false_after : c->doubt_after;
     if (b->silence >= patience && b->silence > 0) return given_up(b, c);
-    if (gate == RTA_GATE_SPEECH && takes_floor(b, c)) {
+    if (gate == RTA_GATE_SPEECH && takes_floor(b, c, w->end)) {
         if (window->policy == RTA_POLICY_IMMEDIATE) return RTA_BARGE_CONFIRMED;
         if (window->policy == RTA_POLICY_AFTER_SENTENCE) return RTA_BARGE_STOPPING;
         b->took_floor = true;
@@ -132,6 +171,10 @@ rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const r
     const bool onset = w->p > on || (c->early_onset && early_onset(b, c, w->p, w->end));
     remember(b, w->p, w->end);
     if (rose && (b->state == RTA_BARGE_QUIET || b->state == RTA_BARGE_CONFIRMED)) forget(b);
+    if (b->state == RTA_BARGE_QUIET && onset && gate == RTA_GATE_SILENCE) {
+        forget(b); /* what was said before was another thing */
+        b->onset = w->end - HOP;
+    }
     count(b, c, w, window, gate);
     if (b->state == RTA_BARGE_CONFIRMED) b->state = next_state(b, c, w, window, onset, gate, RTA_BARGE_CONFIRMED);
     const rta_barge_state before = (rta_barge_state)b->state;
@@ -148,6 +191,7 @@ rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const r
     const bool confirmed = now == RTA_BARGE_CONFIRMED && before != now;
     const rta_barge_change change = {
         .told = now != before, .before = before, .now = now, .actions = wishes(b, c, window->policy, confirmed, now)};
+    if (confirmed) learn_level(b);
     b->state = now;
     if (passed_through(now)) {
         forget(b);

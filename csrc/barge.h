@@ -28,10 +28,12 @@
  *     goes on, and what was said is to be answered after it. BACKCHANNEL: anything between: said, and no claim to the floor.
  *
  *   Early onset (peeks, and windows): p has risen by onset_rise within 24 ms and is above onset_from, or is above
- *   onset_sure. Rule and figures: docs/vad.md. Peeks only ever suspect.
+ *   onset_sure (rule and figures: docs/vad.md); or it is above onset_loud, and what is no echo stands onset_above over
+ *   what it is when nobody speaks: many a voice begins with 100 ms that the model takes for noise. Peeks only suspect.
  *
- *   Floor-taking: at least confirm_after since the onset, and its shape (below) is none of a backchannel's; or confirm_by,
- *   whatever its shape. Where min_words > 0 and an STT counts words: when it has counted that many, and not before,
+ *   Floor-taking: so much loud speech, and still loud: confirm_by, less up to (confirm_by - confirm_after) for how varied
+ *   it was, less (more) by how much it is above (below) 0.9 of the power with which this user took the floor before
+ *   (barge.c). Or 1.5 * confirm_by since the onset, half of it speech, whatever its shape. Where min_words > 0 and an STT counts words: when it has counted that many, and not before,
  *   except that confirm_by * 3 of speech is enough without words. That much it also takes while the session says that the
  *   words so far are a backchannel's (RTA_HINT_BACKCHANNEL).
  *
@@ -65,12 +67,15 @@ typedef struct rta_barge_config { /* durations in samples at 16 kHz */
     float duck_gain;              /* on suspicion, 1 = do not duck */
     uint32_t duck_ramp_ms;        /* 0..10000 */
     uint64_t pause_after, false_after;
-    uint64_t confirm_after; /* soonest */
-    uint64_t confirm_by;    /* latest; >= confirm_after */
+    uint64_t confirm_after; /* loud speech, as varied as a sentence */
+    uint64_t confirm_by;    /* loud speech, even; >= confirm_after */
+    uint64_t level_counts;  /* for each time the user's power of before; 0: it does not count */
     uint64_t doubt_after, backchannel_least;
     bool rewind_on_false;
     bool early_onset;                             /* let the engine peek */
     float onset_rise, onset_from, onset_sure;     /* 0..1 */
+    float onset_loud;                             /* 0..1; 1: loudness alone never helps */
+    float onset_above;                            /* ratio of powers, >= 1 */
     float echo_clear; /* 0..1: the echo's share, lately, below which the mic's own probability counts beside `near` */
     float echo_most;                              /* 0..1; 1: the guard's share never silences the gate */
     float loud_share; /* of the power of the loudest so far; what lies under it is a decay */
@@ -119,6 +124,9 @@ typedef struct rta_barge { /* plain data: copy it to checkpoint it */
     float loudest; /* power, decaying */
     float colours, colour, colour2; /* of the loud hops since the onset: how many, sum, sum of squares */
     uint64_t voiced; /* samples of loud speech since the onset */
+    float power, latest; /* of those hops: sum; of the loudest in the latest window */
+    float usual;         /* power with which this user takes the floor; 0: not known */
+    float quiet, stands; /* power of what is no echo while nobody speaks; how many times that it is now */
 } rta_barge;
 
 typedef struct rta_barge_change {
@@ -131,6 +139,8 @@ typedef struct rta_barge_change {
  * the gate heard. */
 rta_barge_change rta_barge_step(rta_barge *barge, const rta_barge_config *config, const rta_span *w,
                                 const rta_window *window, float on, rta_gate_state gate, bool rose);
+/* AUDIO PATH. Before a step (window: true) or a peek: the power of what is no echo; 0: not measured. */
+void rta_barge_foreign(rta_barge *barge, float mean_square, float echo, bool window);
 /* AUDIO PATH. A look between two windows; it may suspect and does nothing else. */
 rta_barge_change rta_barge_peek(rta_barge *barge, const rta_barge_config *config, const rta_peek *peek,
                                 rta_gate_state gate);

@@ -24,10 +24,11 @@ void rta_detector_defaults(rta_detector_config *config) {
                 .enabled = true,
                 .duck_gain = 0.25118864f, /* -12 dB */
                 .duck_ramp_ms = 20,
-                .pause_after = 1536,       /* 96 ms: three windows */
+                .pause_after = 1024,       /* 64 ms: two windows */
                 .false_after = 6400,       /* 0.4 s */
-                .confirm_after = 4608,     /* 288 ms */
-                .confirm_by = 6656,        /* 416 ms */
+                .confirm_after = 4096,     /* 256 ms */
+                .confirm_by = 7168,        /* 448 ms */
+                .level_counts = 2048,      /* 128 ms */
                 .doubt_after = 2560,       /* 160 ms */
                 .backchannel_least = 1536, /* 96 ms */
                 .rewind_on_false = true,
@@ -35,10 +36,12 @@ void rta_detector_defaults(rta_detector_config *config) {
                 .onset_rise = 0.3f, /* the rule of docs/vad.md, more eager: a duck costs little */
                 .onset_from = 0.4f,
                 .onset_sure = 0.95f,
+                .onset_loud = 0.06f,
+                .onset_above = 19.952623f, /* 13 dB */
                 .echo_most = 0.75f,
                 .echo_clear = 0.3f,
                 .loud_share = 0.19952623f, /* -7 dB */
-                .variety_full = 0.006f,
+                .variety_full = 0.004f,
                 .min_words = 0,
             },
     };
@@ -51,7 +54,7 @@ static bool share(float value) { return value >= 0.0f && value <= 1.0f; }
 rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     const uint64_t durations[] = {c->gate.min_speech,     c->gate.min_silence,       c->barge.pause_after,
                                   c->barge.confirm_after, c->barge.false_after,      c->barge.confirm_by,
-                                  c->barge.doubt_after,   c->barge.backchannel_least};
+                                  c->barge.doubt_after,   c->barge.backchannel_least, c->barge.level_counts};
     const char *wrong = NULL;
     /* Comparisons are written so that a NaN fails them. */
     if (!(c->gate.off > 0.0f && c->gate.off <= c->gate.on && c->gate.on < 1.0f))
@@ -62,6 +65,8 @@ rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     else if (c->barge.confirm_by < c->barge.confirm_after) wrong = "confirm_by must be at least confirm_after";
     else if (!share(c->barge.onset_rise) || !share(c->barge.onset_from) || !share(c->barge.onset_sure))
         wrong = "onset_rise, onset_from and onset_sure must be 0..1";
+    else if (!share(c->barge.onset_loud) || !(c->barge.onset_above >= 1.0f && c->barge.onset_above <= 1e6f))
+        wrong = "onset_loud must be 0..1 and onset_above a ratio of 1..1e6";
     else if (!share(c->barge.echo_clear)) wrong = "echo_clear must be 0..1";
     else if (!share(c->barge.echo_most) || !share(c->barge.loud_share)) wrong = "echo_most and loud_share must be 0..1";
     else if (!(c->barge.variety_full >= 0.0f && c->barge.variety_full <= 1.0f)) wrong = "variety_full must be 0..1";
@@ -112,6 +117,7 @@ static float heard(rta_barge *b, const rta_barge_config *c, const rta_window *w)
     const float p = w->probability >= 0.0f ? w->probability : 0.0f;
     const float echo = w->echo >= 0.0f ? w->echo : 0.0f;
     b->mic_p = p;
+    rta_barge_foreign(b, w->mean_square, echo, true);
     b->echo_lately += ECHO_STEP * (echo - b->echo_lately);
     if (!w->speaking) return p;
     if (echo > ECHO_MOSTLY && w->mean_square > b->echo_level) b->echo_level = w->mean_square;
@@ -140,6 +146,7 @@ void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_outpu
     const rta_span w = {
         .start = d->position, .end = peek->position_end, .decided = peek->position_end, .p = peek->probability};
     rta_peek heard = *peek;
+    rta_barge_foreign(&d->barge, peek->mean_square, peek->echo, false);
     heard.probability = heard_early(&d->barge, &d->config.barge, peek);
     const rta_barge_change change = rta_barge_peek(&d->barge, &d->config.barge, &heard, (rta_gate_state)d->gate.state);
     tell_barge(&d->barge, &change, &w, output);

@@ -141,6 +141,7 @@ cdef extern from "detector.h" nogil:
         uint64_t confirm_after
         uint64_t false_after
         uint64_t confirm_by
+        uint64_t level_counts
         uint64_t doubt_after
         uint64_t backchannel_least
         bint rewind_on_false
@@ -148,6 +149,8 @@ cdef extern from "detector.h" nogil:
         float onset_rise
         float onset_from
         float onset_sure
+        float onset_loud
+        float onset_above
         float echo_clear
         float echo_most
         float loud_share

@@ -23,6 +23,7 @@ def plain(
     *, confirm_after_s: float = 0.224, false_after_s: float = 0.4, barge_in: bool = True, **settings: Any
 ) -> DetectorConfig:
     """Barge-in by durations alone."""
+    settings.setdefault("pause_after_s", 0.096)
     names = ("duck_db", "pause_after_s", "rewind_on_false")
     barge = BargeConfig(
         enabled=barge_in,

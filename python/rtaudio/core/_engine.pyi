@@ -123,6 +123,8 @@ class BargeConfig:
     backchannel_least_s         speech that makes it a backchannel rather than a false alarm
     rewind_on_false             the agent goes on from the start of the word
     early_onset, onset_rise, onset_from, onset_sure   looks each 8 ms: p rose so much in 24 ms and is above; or is above
+    onset_loud, onset_above_db  or p is above the one, and what is no echo so far above what it is when nobody speaks
+    level_counts_s              speech that being once as loud again as when this user took the floor before counts for
     echo_most                   share of what is heard that may be the agent's echo; 1: the echo guard never holds back
     echo_clear                  share of echo, lately, below which the mic's own VAD counts beside the one without echo
     loud_db                     what lies so far below the loudest so far is a decay
@@ -136,9 +138,9 @@ class BargeConfig:
         enabled: bool = True,
         duck_db: float = -12.0,
         duck_ramp_s: float = 0.02,
-        pause_after_s: float = 0.096,
-        confirm_after_s: float = 0.288,
-        confirm_by_s: float = 0.416,
+        pause_after_s: float = 0.064,
+        confirm_after_s: float = 0.256,
+        confirm_by_s: float = 0.448,
         false_after_s: float = 0.4,
         doubt_after_s: float = 0.16,
         backchannel_least_s: float = 0.096,
@@ -147,10 +149,13 @@ class BargeConfig:
         onset_rise: float = 0.3,
         onset_from: float = 0.4,
         onset_sure: float = 0.95,
+        onset_loud: float = 0.06,
+        onset_above_db: float = 13.0,
+        level_counts_s: float = 0.128,
         echo_most: float = 0.75,
         echo_clear: float = 0.3,
         loud_db: float = -7.0,
-        variety_full: float = 0.006,
+        variety_full: float = 0.004,
         min_words: int = 0,
     ) -> None: ...
     def to_dict(self) -> dict[str, Any]:
