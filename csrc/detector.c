@@ -52,8 +52,8 @@ void rta_detector_defaults(rta_detector_config *config) {
 static bool share(float value) { return value >= 0.0f && value <= 1.0f; }
 
 rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
-    const uint64_t durations[] = {c->gate.min_speech,     c->gate.min_silence,       c->barge.pause_after,
-                                  c->barge.confirm_after, c->barge.false_after,      c->barge.confirm_by,
+    const uint64_t durations[] = {c->gate.min_speech,     c->gate.min_silence,        c->barge.pause_after,
+                                  c->barge.confirm_after, c->barge.false_after,       c->barge.confirm_by,
                                   c->barge.doubt_after,   c->barge.backchannel_least, c->barge.level_counts};
     const char *wrong = NULL;
     /* Comparisons are written so that a NaN fails them. */

@@ -77,7 +77,8 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->evidence = rta_zeroed(RTA_LINE_TOLD * sizeof *l->evidence);
     l->hints = rta_zeroed(RTA_LINE_TOLD * sizeof *l->hints);
     if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
-        !l->evidence || !l->hints || (config->outside_vad && !l->answers) || (config->cleaned && !(l->cleaned && l->cleaned_data))) {
+        !l->evidence || !l->hints || (config->outside_vad && !l->answers) ||
+        (config->cleaned && !(l->cleaned && l->cleaned_data))) {
         rta_line_free(l);
         return RTA_NOMEM;
     }

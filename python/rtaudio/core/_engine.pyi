@@ -323,11 +323,10 @@ class Wake:
 @final
 class Line:
     """A port under an engine; made by `Engine.add`. It keeps its port alive."""
-    def push(
-        self, samples: NDArray[np.float32] | NDArray[np.int16], cleaned: NDArray[np.float32] | None = None
-    ) -> int:
+    def push(self, samples: NDArray[np.float32] | NDArray[np.int16], cleaned: NDArray[np.float32] | None = None) -> int:
         """Input at the line's rate, mono, shape (n,), any n; returns how many were taken (the rest dropped, counted).
-        `cleaned`, on a line added with ``cleaned=True``: as many samples of the same moments, without the agent's voice.
+        `cleaned`, on a line added with ``cleaned=True``: as many samples of the same moments, without the agent's
+        voice.
         They go to the mic ring; VAD, echo guard and barge-in of the engine hear `samples`.
         Any thread, one at a time. What is no number, or beyond +-64, becomes silence and is counted (`input_bad`).
         Raises TypeError, ValueError; PortClosed after the port was closed or the line removed."""

@@ -7,9 +7,9 @@
     cancelling.push(samples)  # instead of line.push
 
 What was put out is read from the port's reference tap, so it is what really was heard: after gains, fades and flushes.
-A canceller presses the caller down with the echo. So a line that takes both (``cleaned=True``) gets the mic as it was, too,
-just as late: its VAD, echo guard and barge-in hear that, recognition and the turn model what was cleaned. Any other line
-gets what was cleaned and nothing else.
+A canceller presses the caller down with the echo. So a line that takes both (``cleaned=True``) gets the mic as it was,
+too, just as late: its VAD, echo guard and barge-in hear that, recognition and the turn model what was cleaned. Any
+other line gets what was cleaned and nothing else.
 
 Driven by hand (`push` in the order of the ticks) it is a function of what goes in: simulations and `--fast` runs are
 the same every time, and since its result is the line's input, a journal of the call replays without it. Live it runs on
