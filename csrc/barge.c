@@ -115,7 +115,7 @@ static bool takes_floor(const rta_barge *b, const rta_barge_config *c, uint64_t 
     if (c->min_words > 0) return b->words >= c->min_words || b->speech >= c->confirm_by * 3;
     const float by = (float)c->confirm_by, early = (float)(c->confirm_by - c->confirm_after) * variety(b, c);
     const bool loud = b->latest >= b->loudest * STILL_LOUD;
-    if (loud && (float)b->voiced + early + level_worth(b, c) >= by) return true;
+    if (loud && b->voiced >= c->confirm_after && (float)b->voiced + early + level_worth(b, c) >= by) return true;
     return 2 * (end - b->onset) >= 3 * c->confirm_by && 4 * b->speech >= 3 * c->confirm_by;
 }
 

@@ -31,8 +31,8 @@
  *   onset_sure (rule and figures: docs/vad.md); or it is above onset_loud, and what is no echo stands onset_above over
  *   what it is when nobody speaks: many a voice begins with 100 ms that the model takes for noise. Peeks only suspect.
  *
- *   Floor-taking: so much loud speech, and still loud: confirm_by, less up to (confirm_by - confirm_after) for how varied
- *   it was, less (more) by how much it is above (below) 0.9 of the power with which this user took the floor before
+ *   Floor-taking: so much loud speech, and still loud: confirm_after at least, and confirm_by less up to (confirm_by -
+ *   confirm_after) for how varied it was, less (more) by how much it is above (below) 0.9 of the power with which this user took the floor before
  *   (barge.c). Or 1.5 * confirm_by since the onset, half of it speech, whatever its shape. Where min_words > 0 and an STT counts words: when it has counted that many, and not before,
  *   except that confirm_by * 3 of speech is enough without words. That much it also takes while the session says that the
  *   words so far are a backchannel's (RTA_HINT_BACKCHANNEL).
