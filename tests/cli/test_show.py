@@ -77,7 +77,7 @@ def test_plain_lines_tell_who_what_and_when() -> None:
     assert "caller stopped → turn decided 600 → first token 700 → first sample 800 → heard 800 ms" in text
     assert "llm m: no connection" in text
     assert "250 ms too little audio" in text
-    assert "no model is there to say whether a turn is complete: silence decides" in text
+    assert "no model has answered in time whether a turn is complete: silence decides" in text
     assert "the caller had not finished" in text
     assert "flushed" in text
     assert "Goodbye!" in text

@@ -63,7 +63,7 @@ def plain_news(event: SessionEvent) -> tuple[str, str] | None:
         case TurnResumed():
             return "goes on", "the caller had not finished: what was begun as an answer is dropped"
         case TurnModelSilent(late=late):
-            what = "answers too late" if late else "is there to say whether a turn is complete"
+            what = "answers too late" if late else "has answered in time whether a turn is complete"
             return "turns", f"{'the model' if late else 'no model'} {what}: silence decides"
         case UserAway(silent_for_s=silent_for_s):
             return "away", f"nothing was heard of the caller for {silent_for_s:.0f} s"
