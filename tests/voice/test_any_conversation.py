@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from rtaudio.voice import (
     AgentSpeechInterrupted,
     AgentSpeechStarted,
     Backchannel,
+    BargeIn,
     Interruption,
+    SessionClosed,
     SessionOptions,
     TranscriptUpdated,
     UserAway,
@@ -179,5 +182,86 @@ def test_under_every_policy_each_turn_is_answered_or_was_no_more_than_listening(
             assert history[0].text == agent.greeting
         for away in sim.told(UserAway):
             assert away.silent_for_s >= 0.99
+
+    run(main())
+
+
+ACTS = st.lists(
+    st.tuples(TENTHS, st.sampled_from(["say", "say off", "interrupt", "stall"])),
+    max_size=4,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cues=CUES,
+    acts=ACTS,
+    words=st.lists(st.sampled_from(["mhm", "stop", "when", "and why"]), min_size=8, max_size=8),
+    policy=st.sampled_from(INTERRUPTIONS),
+    failures=st.tuples(FAILURES, FAILURES, FAILURES),
+    waits=st.tuples(WAITS, WAITS, WAITS, WAITS),
+    closes=st.booleans(),
+)
+def test_whatever_the_program_does_meanwhile_no_words_are_lost_and_every_say_comes_to_its_end(
+    cues: list[tuple[float, str, float]],
+    acts: list[tuple[float, str]],
+    words: list[str],
+    policy: Interruption,
+    failures: tuple[Any, Any, Any],
+    waits: tuple[float, float, float, float],
+    closes: bool,
+) -> None:
+    """Laws 9, 10 and 11: say, interrupt, stalls, failures, resumed turns, policies, and a close in mid-conversation."""
+
+    async def main() -> None:
+        stt, llm, tts = failures
+        stt_s, llm_s, tts_s, latency_s = waits
+        cast = Cast(
+            stt=FakeSTT(words * 4, failure=stt, final_after_s=stt_s),
+            llm=FakeLLM([LONG, "Short."], failure=llm, first_after_s=llm_s),
+            tts=FakeTTS(char_s=0.03, failure=tts, first_after_s=tts_s),
+        )
+        said = []
+        options = replace(QUICK, interruption=policy)
+        interrupted = False
+        async with conversation(cast, script(cues), options=options, latency_s=latency_s) as sim:
+            for after_s, act in acts:
+                await sim.advance(after_s)
+                if act == "interrupt":
+                    interrupted = True
+                    sim.session.interrupt()
+                elif act == "stall":
+                    sim.stall(0.7)
+                else:
+                    text = "One moment, please. It is on its way."
+                    said.append(sim.session.say(text, interruption="off" if act == "say off" else None))
+            if not closes:
+                try:
+                    await sim.finish(limit_s=60)
+                except TimeoutError:
+                    assert not sim.caller.done
+                assert sim.session.state == "listening"
+                assert all(future.done() and not future.cancelled() for future in said)
+        assert all(future.done() for future in said), "closing leaves nobody waiting"
+        for future in said:
+            if not future.cancelled():
+                message = future.result()
+                assert f"{message.text} {message.unheard}".split() == text.split()
+                assert not message.text or message in list(sim.session.history)
+        finals = [event for event in sim.told(TranscriptUpdated) if event.final]
+        understood = " ".join(
+            event.text
+            for number, event in enumerate(finals)
+            if event.turn not in {e.turn for e in finals[number + 1 :]}
+        )
+        user = [message for message in sim.session.history if message.role == "user"]
+        heard = " ".join(message.text for message in user)
+        assert [word for word in understood.split() if word not in heard.split()] == []
+        if not (closes or interrupted or stt or llm or tts) and user:
+            let_go = any(event.state in ("false", "backchannel") for event in sim.told(BargeIn))
+            last = sim.session.history[-1]
+            assert last.role == "assistant" or last.backchannel or let_go, "the last that was said was answered"
+        assert isinstance(sim.events[-1], SessionClosed), "nothing is told after the close"
+        assert sum(isinstance(event, SessionClosed) for event in sim.events) == 1
 
     run(main())

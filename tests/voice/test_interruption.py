@@ -158,6 +158,7 @@ def test_a_backchannel_is_over_at_once_and_what_follows_is_another_turn() -> Non
     world = speaking_world()
     world.words |= {2: "mhm", 3: "wait what about sunday"}
     world.begin_speech()
+    world.give(it.BargeChanged(world.at(), "suspected", "quiet"))
     world.give(it.SpeechPaused(world.at(), world.mic - 3000, world.mic))
     world.judge("backchannel")
     world.pay(("stt", 2))
@@ -252,3 +253,77 @@ def test_policies_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match="no interruption policy; there are off"):
         SessionOptions(interruption="never")  # type: ignore[arg-type]
     assert Agent(greeting="Hello.", greeting_interruption="off").greeting_interruption == "off"
+
+
+def test_a_blip_after_a_question_does_not_make_the_question_one() -> None:
+    """Law 10: the core suspects between windows (peeks), and may give that up without any speech."""
+    world = speaking_world("duck_only", "This call is recorded. It is the law.")
+    world.words[world.next_turn] = "When are you open?"
+    world.begin_speech()
+    turn = world.next_turn - 1
+    for before, state in (("quiet", "suspected"), ("suspected", "likely"), ("likely", "kept")):
+        world.give(it.BargeChanged(world.at(), state, before))
+    world.give(it.TurnOver(world.at(), world.mic - 9600, world.mic, "kept"))
+    world.talking = False
+    for before, state in (("quiet", "suspected"), ("suspected", "false")):
+        world.give(it.BargeChanged(world.at(), state, before))
+    world.pay(("stt", turn))
+    world.settle()
+    assert list(world.answered.values()) == [turn]
+
+
+@pytest.mark.parametrize("verdict", ["false", "backchannel"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_hum_after_a_question_in_one_turn_does_not_make_the_question_one(verdict: BargeState, kept: bool) -> None:
+    """Law 10: the core's word is about the last that was said; the turn holds more. Not kept: the agent began to speak
+    in between."""
+    world = speaking_world("duck_only", "This call is recorded. It is the law.")
+    world.words[world.next_turn] = "When are you open? Hm."
+    world.begin_speech()
+    turn = world.next_turn - 1
+    if kept:
+        for before, state in (("quiet", "suspected"), ("suspected", "likely"), ("likely", "kept")):
+            world.give(it.BargeChanged(world.at(), state, before))
+    world.give(it.SpeechPaused(world.at(), world.mic - 3200, world.mic))
+    world.give(it.SpeechBegan(world.at(), world.mic - 1000, world.mic))
+    for before, state in (("quiet", "suspected"), ("suspected", verdict)):
+        world.give(it.BargeChanged(world.at(), state, before))
+    world.give(it.TurnOver(world.at(), world.mic - 9600, world.mic, verdict))
+    world.talking = False
+    world.pay(("stt", turn))
+    world.settle()
+    assert list(world.answered.values()) == [turn]
+    assert not told(world, Backchannel)
+
+
+def test_two_hums_of_which_the_first_was_suspected_before_it_was_speech_are_a_backchannel() -> None:
+    world = speaking_world("duck_only", "This call is recorded. It is the law.")
+    world.words[world.next_turn] = "Erm, hum"
+    world.give(it.BargeChanged(world.at(), "suspected", "quiet"))
+    world.begin_speech()
+    world.give(it.SpeechPaused(world.at(), world.mic - 3200, world.mic))
+    world.give(it.SpeechBegan(world.at(), world.mic - 1000, world.mic))
+    world.give(it.BargeChanged(world.at(), "backchannel", "suspected"))
+    world.talking = False
+    world.pay(("stt", world.opened_turns))
+    world.settle()
+    assert len(told(world, Backchannel)) == 1
+    assert not world.answered
+
+
+def test_what_joins_an_answer_that_was_given_up_is_no_false_alarm() -> None:
+    """Law 10: the answer was flushed for it, so the agent does not go on, and the whole turn wants an answer."""
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    while ("reply", 1, "llm") in world.debts or world.machine.reply is None or not world.machine.reply.opened:
+        world.pay(next(iter(world.debts)))
+    world.resume_turn(heard=False)
+    world.words[world.opened_turns] = "mhm"
+    world.give(it.BargeChanged(world.at(), "false", "suspected"))
+    world.give(it.TurnOver(world.at(), world.mic - 9600, world.mic, "false"))
+    world.talking = False
+    world.pay(("stt", world.opened_turns))  # before the playout has said what was cut
+    world.settle()
+    assert [m.text for m in world.machine.history if m.role == "user"] == ["turn1. mhm"]
+    assert world.machine.history[-1].role == "assistant"

@@ -35,9 +35,11 @@ def run(
     interrupts: bool = False,
     listens: bool = False,
     resumes: bool = False,
+    blips: bool = False,
 ) -> World:
     """`listens`: the user says what listeners say, the core judges it, and utterances have policies of their own.
-    `resumes`: the user goes on with a turn that was over."""
+    `resumes`: the user goes on with a turn that was over. `blips`: the core suspects, and there was nothing; and users
+    pause within a turn."""
     world = World()
     for kind, which in draws:
         world.fails = failures and kind == 9
@@ -59,6 +61,10 @@ def run(
             world.give(it.SayAsked(world.at(), "By the way, this is a remark.", 0, policy))
         elif kind == 5 and listens and world.talking and reply is not None and reply.phase is Phase.SPEAKING:
             world.judge("false" if which % 2 else "backchannel")
+        elif kind == 8 and blips and world.talking:
+            world.pause_speech(blips=which % 2 == 0)
+        elif kind == 8 and blips and which % 2:
+            world.blip()
         elif kind == 6 and listens:
             world.tell_time(world.mic + 16000 * which)
         elif world.debts:
@@ -125,6 +131,23 @@ def test_a_turn_that_is_resumed_is_answered_once_and_whole(draws: list[tuple[int
     numbers = [event.turn for event in ended if isinstance(event, TurnEnded)]
     assert sorted(set(numbers)) == list(range(1, len(set(numbers)) + 1)), "users see one number for all parts"
     assert len(numbers) == world.opened_turns
+
+
+@settings(max_examples=300, deadline=None)
+@given(DRAWS)
+def test_whatever_comes_together_no_words_are_lost_and_none_are_left_without_an_answer(
+    draws: list[tuple[int, int]],
+) -> None:
+    """Law 10: listeners, policies, says, resumed turns, pauses and blips, in any order."""
+    world = run(draws, listens=True, resumes=True, blips=True)
+    history = world.machine.history
+    said = [text for _, text in sorted(world.turns.items()) if text]
+    assert " ".join(user_words(history)) == " ".join(said), "every turn is in the history once, in order"
+    begun = [world.answered[reply] for reply in world.heard if reply in world.answered]
+    assert max(Counter(begun).values(), default=1) == 1, "no turn is answered by two replies that were heard"
+    wants = [number for number, text in world.turns.items() if text and number not in world.listened | world.judged]
+    heard = [world.answered[reply] for reply in world.heard if reply in world.answered]
+    assert max(heard, default=0) >= max(wants, default=0), "the last that asks for an answer got one that was heard"
 
 
 @settings(max_examples=150, deadline=None)

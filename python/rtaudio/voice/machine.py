@@ -22,7 +22,8 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
     a backchannel     speech that did not stop the agent ("mhm", by the core's ear or by its words) goes into the
                       history as one and asks for no answer, as long as the agent goes on after it, or asked nothing.
                       Words that say "stop" are none, and flush the agent if the core has not. One by the core's ear is
-                      over at once, whatever the core waits for: what is said next is another turn.
+                      over at once, whatever the core waits for: what is said next is another turn. The core's ear is
+                      about what was said last: a turn that had claimed the floor, or began before, is none by it.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
 """
@@ -80,6 +81,7 @@ class Machine:
         self._reason = ""
         self._asked = Asked.NOTHING  # as the core was told
         self._core_turn: int | None = None  # the core's open turn, of which a backchannel was taken here
+        self._suspicion: ev.BargeState = "quiet"  # of the core, now: it may come before the speech does
 
     def handle(self, item: it.Item) -> list[do.Effect]:
         """The effects of one item, to be carried out in order and before the next."""
@@ -114,6 +116,8 @@ class Machine:
                 yield from self._speech_began(item)
             case it.SpeechPaused():
                 self.presence.fell_silent(item.end)
+                if (turn := self.turns.talking) is not None and turn.barge == "quiet":
+                    turn.claims = True  # the core suspected nothing of it and will say nothing about it
                 yield do.Emit(ev.SpeechEnded(at_s=self._now_s, ended_s=item.end / MIC_RATE))
             case it.TurnOver():
                 yield from self._turn_over(item)
@@ -179,9 +183,12 @@ class Machine:
         yield do.Emit(ev.SpeechStarted(at_s=self._now_s, began_s=item.begin / MIC_RATE))
         if (away_since := self.presence.spoke()) is not None:
             yield do.Emit(ev.UserBack(at_s=self._now_s, away_for_s=max(0, item.begin - away_since) / MIC_RATE))
-        if self.turns.talking is not None:
+        if (open_turn := self.turns.talking) is not None:
+            if open_turn.barge in LET_GO_ON:  # that was about what was said before
+                open_turn.barge = self._suspicion
             return
         turn = self.turns.begin(item.begin)
+        turn.barge = self._suspicion
         turn.core = self._core_turn if self._core_turn is not None else turn.core
         yield do.OpenRecognition(turn.number, turn.start)
         reply = self.reply
@@ -190,10 +197,11 @@ class Machine:
 
     def _judge(self, state: ev.BargeState) -> None:
         """What the core made of the turn's speech; of one that is over, only how that came out."""
+        self._suspicion = "quiet" if state in OUTCOMES else state
         if (turn := self.turns.latest) is None or state == "quiet":
             return
-        if turn.state is Hearing.TALKING or state in OUTCOMES:
-            turn.barge = state
+        if turn.state is Hearing.TALKING or (state in OUTCOMES and turn.barge not in OUTCOMES):
+            turn.judge(state, lets_go_on=state in LET_GO_ON)
 
     def _went_on(self, item: it.TurnWentOn) -> Iterator[do.Effect]:
         before, reply = self.turns.over, self.reply
@@ -211,7 +219,7 @@ class Machine:
     def _listened(self) -> Iterator[do.Effect]:
         """A backchannel is over as soon as the core knows it for one; the core's own turn may wait for more. What is
         said next is a turn of its own here, by the core's name for the open one."""
-        if (turn := self.turns.talking) is None:
+        if (turn := self.turns.talking) is None or turn.barge != "backchannel":
             return
         ended = min(max(self.presence.last_heard or 0, turn.begin), self._at.mic)
         self.turns.end(turn, ended, self._at.mic)
@@ -230,7 +238,7 @@ class Machine:
             return
         self.turns.end(turn, item.end, item.decided)
         if item.barge is not None:
-            turn.barge = item.barge
+            turn.judge(item.barge, lets_go_on=item.barge in LET_GO_ON)
         turn.decided_ns = item.at.time_ns
         turn.ended_ns = item.at.time_ns - (item.at.mic - item.end) * 1_000_000_000 // MIC_RATE
         ended_s, decided_s = item.end / MIC_RATE, item.decided / MIC_RATE
@@ -286,7 +294,8 @@ class Machine:
                 self.says.append(it.SayAsked(self._at, self.options.stt_failed_text, 0))
             return
         speaking = self.reply is not None and self.reply.phase is not Phase.THINKING
-        backchannel = self._is_backchannel(turn, speaking)
+        goes_on = self.reply is not None and self.reply.phase is Phase.SPEAKING
+        backchannel = self._is_backchannel(turn, goes_on)
         message = ChatMessage(
             "user", turn.text, began_s=turn.begin / MIC_RATE, ended_s=turn.end / MIC_RATE, backchannel=backchannel
         )
@@ -298,7 +307,7 @@ class Machine:
             yield self._remember_user(message)
         if backchannel:
             return
-        if self.reply is None or not speaking or turn.barge not in LET_GO_ON:
+        if self.reply is None or not goes_on or turn.barge not in LET_GO_ON:
             self._unanswered = turn
         elif self._interrupts(turn):
             self._unanswered = turn

@@ -18,8 +18,11 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from rtaudio.voice.events import BargeState
+
+CLAIMS: Final[tuple[BargeState, ...]] = ("confirmed", "kept")
 
 
 class Hearing(Enum):
@@ -42,7 +45,8 @@ class Turn:
     end: int = 0  # of speech
     until: int = 0  # up to which recognition gets audio
     text: str = ""
-    barge: BargeState = "quiet"  # how the core last judged it
+    barge: BargeState = "quiet"  # how the core judged it
+    claims: bool = False  # it holds speech of which the core did not say, and will not, that it asks for nothing
     failed: bool = False
     ended_ns: int = 0  # end of speech, on the loop's clock
     decided_ns: int = 0
@@ -50,6 +54,13 @@ class Turn:
     core: int = 0  # where the whole turn began, as the core has it
     before: Turn | None = None  # the part that this one goes on with
     hinted: int = 0  # words that the core was told of
+
+    def judge(self, barge: BargeState, lets_go_on: bool) -> None:
+        """The core's word on what was said last. `lets_go_on`: that asks for nothing; so it says nothing of a turn
+        that holds more."""
+        claimed = self.barge in CLAIMS and barge != "confirmed"
+        if not (claimed or (lets_go_on and self.claims)):
+            self.barge = barge
 
     @property
     def words(self) -> str:
