@@ -78,7 +78,7 @@ def draw(timeline: Timeline, path: Path) -> None:
 
 def breaks(timeline: Timeline) -> list[float]:
     """Where systems end: in silences before the caller speaks, so that a question and its answer stay together; no
-    system is longer than _LONGEST_S."""
+    system is longer than _LONGEST_S, but for a second at the end."""
     log = timeline.log
     busy = sorted([*((*span, True) for span in log.speech), *((*span, False) for span in _spoken(timeline))])
     gaps: list[float] = []
@@ -89,7 +89,7 @@ def breaks(timeline: Timeline) -> list[float]:
         until, answered = max(until, end), not is_caller
     chosen: list[float] = []
     begin = 0.0
-    while timeline.duration_s - begin > _LONGEST_S:
+    while timeline.duration_s - begin > _LONGEST_S + 1.0:  # the last takes a little more: no sliver comes after it
         within = [gap for gap in gaps if begin + _LONGEST_S / 3 < gap <= begin + _LONGEST_S]
         begin = within[-1] if within else begin + _LONGEST_S
         chosen.append(begin)
