@@ -126,3 +126,12 @@ def test_what_is_no_trace_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run(["jitter", "--trace", str(tmp_path / "none.csv")]) == 2
     assert run(["jitter", "--link", "nonsense"]) == 2
     assert "gilbert" in capsys.readouterr().err
+
+
+def test_what_people_get_without_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists of plain figures, too, and limits that cannot be are said to be wrong."""
+    assert run(["jitter", "--link", "gaussian", "--mode", "play"]) == 0
+    assert capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run(["echo", "--seconds", "-3"])
+    assert "must be above 0, not -3" in capsys.readouterr().err

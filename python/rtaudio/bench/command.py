@@ -124,11 +124,11 @@ def table(figures: dict[str, Any]) -> str:
     width = max(len(name) for name in figures)
     lines = []
     for name, value in figures.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and any(isinstance(row, dict | list | tuple) for row in value):
             lines.append(f"{name}:")
             lines += ["  " + _row(row) for row in value]
         else:
-            lines.append(f"{name:<{width}}  {_short(value)}")
+            lines.append(f"{name:<{width}}  {_row(value)}")
     return "\n".join(lines)
 
 

@@ -196,11 +196,12 @@ class Machine:
             yield from self._stop(reply)
 
     def _judge(self, state: ev.BargeState) -> None:
-        """What the core made of the turn's speech; of one that is over, only how that came out."""
+        """What the core made of the turn's speech; of one that is over, only how a suspicion came
+        out that was still open."""
         self._suspicion = "quiet" if state in OUTCOMES else state
         if (turn := self.turns.latest) is None or state == "quiet":
             return
-        if turn.state is Hearing.TALKING or (state in OUTCOMES and turn.barge not in OUTCOMES):
+        if turn.state is Hearing.TALKING or (state in OUTCOMES and turn.barge not in ("quiet", *OUTCOMES)):
             turn.judge(state, lets_go_on=state in LET_GO_ON)
 
     def _went_on(self, item: it.TurnWentOn) -> Iterator[do.Effect]:
