@@ -84,8 +84,10 @@ def pairs(phrases: Path, audio: Path) -> list[Pair]:
     """Every SHORT phrase with its twin. Raises BadData."""
     try:
         entries = json.loads(phrases.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadData(f"{phrases}: {error}") from error
+    except OSError as error:
+        raise BadData(f"{phrases}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadData(f"{phrases}: is no JSON ({error}); a list of phrases is wanted") from error
     if not isinstance(entries, list) or not entries:
         raise BadData(f"{phrases}: a list of phrases is wanted")
     by: dict[tuple[str, str, str], dict[str, Any]] = {}
