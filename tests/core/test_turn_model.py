@@ -9,10 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtaudio import ModelMissing, PortClosed, TurnDetector, TurnModel, TurnModelClosed, TurnQuestion, TurnReasons
+from rtaudio import (
+    AudioPort,
+    Engine,
+    ModelMissing,
+    PortClosed,
+    TurnDetector,
+    TurnModel,
+    TurnModelClosed,
+    TurnQuestion,
+    TurnReasons,
+)
 from rtaudio.core import model_store
 from rtaudio.core.turn_detector import TurnEnded
 from rtaudio.core.turn_model import TurnQuestionDropped
+from rtaudio.testing import EnergyVad
 from tests.core.rig import Rig, windows
 
 RATE = 16000
@@ -294,3 +305,37 @@ def test_settings_that_cannot_be_are_refused():
         TurnModel(interval_s=5)
     with pytest.raises(ValueError, match="instruction set"):
         TurnModel(instruction_set="mmx")
+
+
+def test_a_line_is_let_go_of_while_the_model_runs(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Event loops add, remove and look: none of them waits for a run of the own. What ran for nothing is not posted."""
+    loud = np.concatenate([np.full(8000, 0.3, np.float32), np.zeros(8000, np.float32)])
+    with TurnModel(late_after_s=60) as own, Engine(vad=EnergyVad()) as engine:
+        line = engine.add(AudioPort(24000))
+        own.add(line)
+        engine.step(0)
+        for tick in range(1, 71):
+            line.push(loud[(tick - 1) * 160 : tick * 160])
+            engine.step(tick * 10_000_000)
+        runs, go_on = threading.Event(), threading.Event()
+        probability = own._network.probability
+
+        def slow(samples: np.ndarray) -> float:
+            runs.set()
+            assert go_on.wait(20)
+            return probability(samples)
+
+        monkeypatch.setattr(own._network, "probability", slow)
+        thread = threading.Thread(target=own.pump)
+        thread.start()
+        try:
+            assert runs.wait(20)
+            assert own.figures()["lines"] == 1
+            own.remove(line)
+            assert own.figures()["lines"] == 0
+        finally:
+            go_on.set()
+            thread.join()
+        told = own.figures()
+        assert told["answered"] == 0
+        assert told["gone"] == told["asked"] > 0

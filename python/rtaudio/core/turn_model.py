@@ -110,7 +110,8 @@ class TurnModel:
         self._pumping = Pumping(self, interval_s, "rtaudio turn model")
         self._on_failure = on_failure if on_failure is not None else report
         self._network = _Network(self.path, instruction_set)
-        self._lock = threading.RLock()  # the feeds, and who answers; on_failure may come back in
+        self._answering = threading.RLock()  # who answers; held while the model runs. on_failure may come back in
+        self._lock = threading.RLock()  # the feeds; never held while the model runs: event loops wait for it
         self._feeds: dict[Line, _Feed] = {}
         self._counts = dict.fromkeys(("asked", "answered", "late", "failed", "lost", "gone"), 0)
         self._closed = False
@@ -172,8 +173,9 @@ class TurnModel:
     def pump(self) -> int:
         """Answers what was asked since the last call, of all lines; gives how many questions it dealt with. Returns
         when all are dealt with: about 40 ms for each run of the model."""
-        with self._lock:
-            questions = self._collect()
+        with self._answering:
+            with self._lock:
+                questions = self._collect()
             for question in questions:
                 self._answer(question)
         return len(questions)
@@ -234,7 +236,7 @@ class TurnModel:
 
     def _answer(self, question: _Question) -> None:
         feed, event = question.feed, question.event
-        if feed.line not in self._feeds:
+        if self._feeds.get(feed.line) is not feed:
             self._counts["gone"] += 1
             return
         try:
@@ -249,7 +251,11 @@ class TurnModel:
             memo = feed.memo if feed.memo is not None and feed.memo.fell == event.mic else None
             evidence, end, p, failure = self._judge_line(samples, max(0, event.b - begin), begin, memo)
             feed.memo = _Memo(event.mic, end, p)
-            feed.line.post_turn_evidence(event.a, evidence)
+            with self._lock:
+                if self._feeds.get(feed.line) is not feed:  # removed while the model ran
+                    self._counts["gone"] += 1
+                    return
+                feed.line.post_turn_evidence(event.a, evidence)
             self._counts["answered"] += 1
             if failure is not None:
                 self._counts["failed"] += 1
@@ -259,7 +265,9 @@ class TurnModel:
             self._tell(feed, TurnQuestionDropped(f"question {event.a}: the mic ring no longer holds its turn"))
         except PortClosed:
             self._counts["gone"] += 1
-            self._feeds.pop(feed.line, None)
+            with self._lock:
+                if self._feeds.get(feed.line) is feed:
+                    del self._feeds[feed.line]
         except Exception as error:
             self._tell(feed, error)
 
