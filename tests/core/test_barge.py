@@ -96,6 +96,49 @@ def test_a_suspicion_without_speech_is_given_up_soon() -> None:
     assert talk.actions == [Detector.DUCK, Detector.UNDUCK]
 
 
+@pytest.mark.parametrize(
+    ("mean_square", "echo", "onset_loud", "ducks"),
+    [(1e-3, 0.0, 0.06, True), (1e-4, 0.0, 0.06, False), (1e-3, 0.95, 0.06, False), (1e-3, 0.0, 1.0, False)],
+)
+def test_what_stands_out_needs_little_probability(
+    mean_square: float, echo: float, onset_loud: float, ducks: bool
+) -> None:
+    """13 dB above what is there when nobody speaks, without the agent's echo."""
+    talk = Talk(BargeConfig(onset_loud=onset_loud, echo_most=1.0))
+    talk.hear(*[0.02] * 30, mic=(1e-5, 0, 0))  # type: ignore[arg-type]
+    talk.peek(0.1, 128, mean_square=mean_square, echo=echo)
+    assert talk.states == ([SUSPECTED] if ducks else [])
+
+
+def test_a_suspicion_in_silence_begins_without_the_speech_of_before() -> None:
+    talk = Talk()
+    talk.hear(*SPEECH * 30, *NOTHING * 8)
+    assert talk.states[-1] == CONFIRMED
+    talk.segment = 2
+    talk.hear(0.05, 0.45)  # rises, and the gate stays silent
+    assert talk.states[-1] == SUSPECTED
+
+
+def test_who_is_softer_than_he_was_needs_more_speech() -> None:
+    def windows(power: float, talk: Talk) -> int:
+        count = 0
+        while not talk.states or talk.states[-1] != CONFIRMED:
+            talk.hear(*SPEECH, power=(power,) * 4)
+            count += 1
+        talk.hear(*NOTHING * 20)
+        talk.segment += 1
+        talk.events.clear()
+        return count
+
+    def twice(power: float, **settings: float) -> int:
+        talk = Talk(BargeConfig(**settings))  # type: ignore[arg-type]
+        windows(0.1, talk)
+        return windows(power, talk)
+
+    assert twice(0.2) < twice(0.1) < twice(0.02)
+    assert twice(0.02, level_counts_s=0) == twice(0.2, level_counts_s=0)
+
+
 def test_peeks_say_nothing_where_the_echo_explains_them() -> None:
     talk = Talk(BargeConfig(echo_most=0.75))
     talk.hear(0.05)
