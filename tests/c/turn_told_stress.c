@@ -13,7 +13,14 @@
 #include "check.h"
 #include "engine.h"
 
-enum { TICK_NS = 1000000, RUN_MS = 500, BLOCK = 512, JOURNAL_BYTES = 1 << 24, MOST_EVENTS = 1 << 14 };
+enum {
+    TICK_NS = 1000000,
+    RUN_MS = 500,
+    BLOCK = 512,
+    JOURNAL_BYTES = 1 << 24,
+    KEPT_BYTES = 1 << 28,
+    MOST_EVENTS = 1 << 14
+};
 
 static rta_engine *engine;
 static rta_port_engine *port;
@@ -175,8 +182,12 @@ int main(void) {
     for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, works[i], NULL);
     rta_line_figures figures;
     const int64_t least_ns = rta_clock_ns() + (int64_t)RUN_MS * 1000000;
+    unsigned char *data = malloc(KEPT_BYTES);
+    CHECK(data);
+    size_t bytes = 0;
     do { /* on a busy machine until enough has happened */
         wait_us(10000);
+        bytes += rta_journal_drain(journal, data + bytes, KEPT_BYTES - bytes);
         rta_line_figures_read(line, &figures);
     } while (rta_clock_ns() < least_ns || figures.turn.answered < 10 || !figures.turn.resumed ||
              !figures.hints_dropped);
@@ -185,9 +196,8 @@ int main(void) {
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
 
     rta_line_figures_read(line, &figures);
-    unsigned char *data = malloc(JOURNAL_BYTES);
-    CHECK(data);
-    const size_t bytes = rta_journal_drain(journal, data, JOURNAL_BYTES);
+    bytes += rta_journal_drain(journal, data + bytes, KEPT_BYTES - bytes);
+    CHECK(rta_journal_lost(journal) == 0);
     replay(data, bytes, &figures);
     free(data);
     rta_engine_destroy(engine);
