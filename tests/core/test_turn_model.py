@@ -23,8 +23,7 @@ from rtaudio import (
 from rtaudio.core import model_store
 from rtaudio.core.turn_detector import TurnEnded
 from rtaudio.core.turn_model import TurnQuestionDropped
-from rtaudio.testing import EnergyVad
-from tests.core.rig import Rig, windows
+from tests.core.rig import LevelVad, Rig, windows
 
 RATE = 16000
 CALLER = windows((40, 0.9), (80, 0.01))
@@ -309,8 +308,8 @@ def test_settings_that_cannot_be_are_refused():
 
 def test_a_line_is_let_go_of_while_the_model_runs(model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Event loops add, remove and look: none of them waits for a run of the own. What ran for nothing is not posted."""
-    loud = np.concatenate([np.full(8000, 0.3, np.float32), np.zeros(8000, np.float32)])
-    with TurnModel(late_after_s=60) as own, Engine(vad=EnergyVad()) as engine:
+    loud = np.concatenate([np.full(8000, 0.9, np.float32), np.zeros(8000, np.float32)])
+    with TurnModel(late_after_s=60) as own, Engine(vad=LevelVad()) as engine:
         line = engine.add(AudioPort(24000))
         own.add(line)
         engine.step(0)
