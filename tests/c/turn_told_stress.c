@@ -56,7 +56,7 @@ static void *push_input(void *argument) {
         for (int i = 0; i < BLOCK; i++) block[i] = speech ? 0.9f : 0.1f;
         while (rta_line_room(line) < BLOCK && go_on()) wait_us(50);
         rta_line_push(line, block, BLOCK, &taken);
-        wait_us(400); /* some eighty times faster than life */
+        wait_us(2000); /* some sixteen times faster than life: answers must find their silence */
     }
     return NULL;
 }

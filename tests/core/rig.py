@@ -27,29 +27,32 @@ Audio = NDArray[np.float32]
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
+def compiled(source: str) -> ctypes.CDLL:
+    """`source`.c of this folder as a library, with the core's headers. Skips the test where there is no compiler."""
     found = shlex.split(os.environ.get("CC", "")) or [p for p in map(shutil.which, ("cc", "gcc", "clang")) if p][:1]
     if not found:
-        return None
+        pytest.skip(f"no C compiler for {source}.c: install gcc or set CC")
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "level_vad.so"
+        made = Path(folder) / f"{source}.so"
         own = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-        command = [*found, "-O2", "-fPIC", "-shared", f"-I{HERE.parents[1] / 'csrc'}", str(HERE / "level_vad.c")]
+        command = [*found, "-O2", "-fPIC", "-shared", f"-I{HERE.parents[1] / 'csrc'}", str(HERE / f"{source}.c")]
         subprocess.run([*command, "-o", str(made)], check=True, env=own)
         return ctypes.CDLL(str(made))
 
 
+def capsule(source: str, table: str, name: bytes) -> object:
+    """The capsule `name` over a table of `compiled(source)`."""
+    new = ctypes.pythonapi.PyCapsule_New
+    new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    made: object = new(ctypes.addressof(ctypes.c_char.in_dll(compiled(source), table)), name, None)
+    return made
+
+
 class LevelVad:
-    """tests/core/level_vad.c."""
+    """tests/core/level_vad.c: it may run under the trap, which a VAD in Python may not."""
 
     def __init__(self) -> None:
-        library = _library()
-        if library is None:
-            pytest.skip("no C compiler for the test's VAD kernel: install gcc or set CC")
-        new = ctypes.pythonapi.PyCapsule_New
-        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-        address = ctypes.addressof(ctypes.c_char.in_dll(library, "level_vad"))
-        self.kernel: object = new(address, b"rtaudio.vad_kernel", None)
+        self.kernel = capsule("level_vad", "level_vad", b"rtaudio.vad_kernel")
 
 
 def level(*parts: tuple[float, float], rate: int = 16000) -> Audio:

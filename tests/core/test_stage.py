@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
-import os
-import shlex
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,43 +11,22 @@ from numpy.typing import NDArray
 
 from rtaudio import AudioPort, Engine, Journal, Resampler, SileroVad, check_replay, read_journal
 from rtaudio.core.replay import replay_hearing
-from tests.core.rig import LevelVad
+from tests.core.rig import LevelVad, capsule, compiled
 
 HERE = Path(__file__).resolve().parent
 DELAY, LEAD = 24, 168  # of delay_stage.c; a tick of 10 ms and 8 samples: the reference of a paced line
 Audio = NDArray[np.float32]
 
 
-@functools.cache
-def _library() -> ctypes.CDLL | None:
-    found = shlex.split(os.environ.get("CC", "")) or [p for p in map(shutil.which, ("cc", "gcc", "clang")) if p][:1]
-    if not found:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "delay_stage.so"
-        own = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-        command = [*found, "-O2", "-fPIC", "-shared", f"-I{HERE.parents[1] / 'csrc'}", str(HERE / "delay_stage.c")]
-        subprocess.run([*command, "-o", str(made)], check=True, env=own)
-        return ctypes.CDLL(str(made))
-
-
 class Stage:
     """One of the tables of tests/core/delay_stage.c."""
 
     def __init__(self, name: str = "delay_stage") -> None:
-        library = _library()
-        if library is None:
-            pytest.skip("no C compiler for the test's stage: install gcc or set CC")
-        new = ctypes.pythonapi.PyCapsule_New
-        new.restype, new.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-        address = ctypes.addressof(ctypes.c_char.in_dll(library, name))
-        self.stage: object = new(address, b"rtaudio.stage", None)
+        self.stage = capsule("delay_stage", name, b"rtaudio.stage")
 
 
 def count(name: str) -> int:
-    library = _library()
-    assert library is not None
-    return ctypes.c_int.in_dll(library, name).value
+    return ctypes.c_int.in_dll(compiled("delay_stage"), name).value
 
 
 def run(
