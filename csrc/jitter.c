@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIME_MOST (INT64_C(1) << 61)
 #define LOST_MOST (UINT64_C(1) << 31) /* samples: beyond any timestamp gap; keeps products in 64 bits */
 #define WAITED_MOST INT64_C(3600000000000)
 #define INTERRUPTION_MS 150
@@ -83,7 +82,7 @@ rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config) 
     j->config = *config;
     j->wait.least_ns = config->wait_least_ns;
     j->wait.most_ns = config->wait_most_ns;
-    j->now_ns = -TIME_MOST;
+    j->now_ns = -RTA_JITTER_TIME_MOST;
     status = rta_jitter_window_init(&j->window, config->capacity, config->packet_most * config->channels * 2);
     if (status == RTA_OK) status = rta_conceal_create(&j->conceal, config->rate, config->channels);
     if (status != RTA_OK) {
@@ -107,17 +106,13 @@ uint32_t rta_jitter_frame_most(const rta_jitter *j) {
     return j->config.packet_most > chunk(j) ? j->config.packet_most : chunk(j);
 }
 
-static inline int64_t bounded(int64_t time_ns) {
-    return time_ns > TIME_MOST ? TIME_MOST : time_ns < -TIME_MOST ? -TIME_MOST : time_ns;
-}
-
 /* ---- in */
 
 rta_jitter_refused rta_jitter_put(rta_jitter *j, const rta_jitter_packet *packet, rta_jitter_taken *taken) {
     RTA_RT_ENTER();
     rta_jitter_packet p = *packet;
     p.payload_type &= 127;
-    p.arrival_ns = bounded(p.arrival_ns);
+    p.arrival_ns = rta_jitter_bounded_ns(p.arrival_ns);
     const rta_jitter_refused refused = rta_jitter_look(&j->config, &p);
     if (refused == RTA_JITTER_FINE) {
         rta_jitter_window *w = &j->window;
@@ -308,7 +303,7 @@ static rta_status next(rta_jitter *j, rta_jitter_frame *frame, int16_t *out) {
 
 rta_status rta_jitter_get(rta_jitter *j, int64_t now_ns, rta_jitter_frame *frame, int16_t *out) {
     RTA_RT_ENTER();
-    now_ns = bounded(now_ns);
+    now_ns = rta_jitter_bounded_ns(now_ns);
     if (now_ns > j->now_ns) j->now_ns = now_ns;
     const rta_status status = next(j, frame, out);
     RTA_RT_LEAVE();

@@ -22,7 +22,6 @@
 #define LIVE (400 * MS) /* stretching takes about a second for so much */
 #define HASTE (60 * MS) /* beyond it every frame may be shortened */
 #define EARLY (1000 * MS) /* sooner than the fastest by so much: its media time means nothing */
-#define TIME_MOST (INT64_C(1) << 61)
 #define INTERRUPTION_MS 150
 enum { REST_FRAMES = 3 }; /* between two stretches of speech */
 
@@ -82,7 +81,7 @@ rta_status rta_play_create(rta_play **out, const rta_play_config *config) {
     if (j == NULL) return RTA_NOMEM;
     const rta_jitter_config *c = &config->jitter;
     j->config = *config;
-    j->now_ns = -TIME_MOST;
+    j->now_ns = -RTA_JITTER_TIME_MOST;
     j->room = c->packet_most + rta_stretch_needs(c->rate) + c->rate / 20;
     j->fifo = rta_zeroed((size_t)j->room * c->channels * sizeof *j->fifo);
     j->scratch = rta_zeroed((size_t)c->packet_most * c->channels * sizeof *j->scratch);
@@ -105,10 +104,6 @@ void rta_play_destroy(rta_play *j) {
     free(j->fifo);
     free(j->scratch);
     free(j);
-}
-
-static inline int64_t bounded(int64_t time_ns) {
-    return time_ns > TIME_MOST ? TIME_MOST : time_ns < -TIME_MOST ? -TIME_MOST : time_ns;
 }
 
 static inline int64_t ns_of(const rta_play *j, int64_t samples) {
@@ -160,7 +155,7 @@ rta_jitter_refused rta_play_put(rta_play *j, const rta_jitter_packet *packet, rt
     RTA_RT_ENTER();
     rta_jitter_packet p = *packet;
     p.payload_type &= 127;
-    p.arrival_ns = bounded(p.arrival_ns);
+    p.arrival_ns = rta_jitter_bounded_ns(p.arrival_ns);
     const rta_jitter_refused refused = rta_jitter_look(&j->config.jitter, &p);
     if (refused == RTA_JITTER_FINE) {
         uint64_t seq = 0;
@@ -366,7 +361,7 @@ void rta_play_get(rta_play *j, int64_t now_ns, rta_jitter_frame *frame, int16_t 
     RTA_RT_ENTER();
     const rta_jitter_config *c = &j->config.jitter;
     const uint32_t wanted = frame_samples(j);
-    now_ns = bounded(now_ns);
+    now_ns = rta_jitter_bounded_ns(now_ns);
     if (now_ns > j->now_ns) j->now_ns = now_ns;
     const uint64_t concealed_before = j->figures.concealed_samples, silence_before = j->figures.silence_samples;
     if (j->playing && j->window.count.queued == 0 &&

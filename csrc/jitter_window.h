@@ -39,6 +39,13 @@ extern "C" {
 
 enum { RTA_JITTER_FORWARD = 3000, RTA_JITTER_BACK = 4096, RTA_JITTER_NEAR = 16 };
 
+/* Times beyond this count as it, so that differences and products of times stay within 64 bits. */
+#define RTA_JITTER_TIME_MOST (INT64_C(1) << 61)
+static inline int64_t rta_jitter_bounded_ns(int64_t time_ns) {
+    const int64_t most = RTA_JITTER_TIME_MOST;
+    return time_ns > most ? most : time_ns < -most ? -most : time_ns;
+}
+
 typedef struct rta_jitter_slot {
     bool present;
     uint8_t payload_type;
