@@ -88,6 +88,10 @@ ENGINE = [
     "line_echo",
     "ear",
     "line",
+    "line_input",
+    "line_hearing",
+    "line_told",
+    "line_output",
     "engine",
     "device",
 ]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ear.h: how a line listens for the user while its agent speaks: a second stream of the VAD on what is left of the mic
- * without the agent's echo, and early looks into the window under way. A part of line.c.
+ * without the agent's echo, and early looks into the window under way. A part of a line (line_parts.h).
  *
  *   mic clock     |........ window k (512) ........|........ window k+1 .......
  *   looks               ^+128    ^+256    ^+384   ^ near window k, then mic window k

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * line.h: one line of the engine, between engine.c (which knows time, tables and batches) and line.c (which knows one
+ * line.h: one line of the engine, between engine.c (which knows time, tables and batches) and line_*.c (which know one
  * port): from its input ring to the mic ring, its windows, its detector's wishes, its paced output. Everything is
  * allocated and touched in rta_line_create. The public part of a line is in engine.h.
  */

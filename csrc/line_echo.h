@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * line_echo.h: what a line knows of its own echo: reads the reference tap, drives the echo guard and a stage (a
- * canceller), and keeps the guard's shares for the windows that wait for their probability. A part of line.c.
+ * canceller), and keeps the guard's shares for the windows that wait for their probability. A part of a line (line_parts.h).
  *
  * Order within a tick: reference, then stage, then guard; so the guard judges what the VAD hears. The tap holds what was
  * put out up to the tick before (paced) or up to the last callback (device).
