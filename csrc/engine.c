@@ -122,14 +122,14 @@ static unsigned wake_entry(rta_engine *e, int fd) {
 rta_status rta_engine_add(rta_engine *e, rta_port_engine *port, const rta_line_config *config, rta_line **line) {
     *line = NULL;
     const table *old = e->current;
-    const bool wakes = config->wake_fd >= 0, paced = config->kind == RTA_LINE_PACED;
+    const bool wakes = config->wake_fd >= 0, pulls = config->kind != RTA_LINE_DEVICE;
     const unsigned wake = wakes ? wake_entry(e, config->wake_fd) : RTA_ENGINE_WAKES;
     if (old->count == e->config.max_lines || (wakes && wake == RTA_ENGINE_WAKES)) return RTA_FULL;
-    rta_status status = paced ? rta_playout_attach(rta_port_consumer(port)) : RTA_OK;
+    rta_status status = pulls ? rta_playout_attach(rta_port_consumer(port)) : RTA_OK;
     if (status) return status;
     status = rta_line_create(line, port, config, e->config.tick_ns, e->config.vad);
     if (status) {
-        if (paced) rta_playout_detach(rta_port_consumer(port));
+        if (pulls) rta_playout_detach(rta_port_consumer(port));
         return status;
     }
     (*line)->wake = wake;
@@ -152,7 +152,7 @@ rta_status rta_engine_remove(rta_engine *e, rta_line *line) {
     publish(e, next);
     rta_line_let_go(line);
     if (line->wake < RTA_ENGINE_WAKES) e->wake_users[line->wake]--;
-    if (line->config.kind == RTA_LINE_PACED) rta_playout_detach(rta_port_consumer(line->port));
+    if (line->config.kind != RTA_LINE_DEVICE) rta_playout_detach(rta_port_consumer(line->port));
     return RTA_OK;
 }
 
@@ -183,12 +183,12 @@ static bool hear(rta_engine *e, const table *t) {
 }
 
 static void tick(rta_engine *e, const table *t, int64_t tick_ns) {
-    /* A paced line takes once in a tick; a device line until its ring is empty. */
+    /* A paced line takes once in a tick; a device line until its ring is empty, a network line to its bound. */
     for (bool first = true, more = true; more; first = false) {
         more = false;
         for (uint32_t i = 0; i < t->count; i++) {
             rta_line *line = t->lines[i];
-            if (first || line->config.kind == RTA_LINE_DEVICE) more |= rta_line_take(line);
+            if (first || line->config.kind != RTA_LINE_PACED) more |= rta_line_take(line, first);
         }
         while (hear(e, t)) {}
     }

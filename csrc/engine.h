@@ -11,7 +11,8 @@
  * One tick at time t, for every line (a port and what drives it):
  *   1. input: a paced line takes exactly the samples that are due at t from its input ring (what is missing is silence,
  *      counted, told by RTA_EV_INPUT_STARVED at once, then each second and at its end); a device line takes whatever
- *      the device callback has put there. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
+ *      the device callback has put there, a network line what the network has brought (line_link.h): what is not there
+ *      is not heard. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
  *   2. resample to 16 kHz, write to the mic ring;
  *      (through the line's stage, if it has one: stage.h; a line with a canceller before it: what that brought beside);
  *      what was put out up to now goes to the echo guard, which
@@ -19,7 +20,7 @@
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
  *      playout's engine-side controls at once: the session is not asked. A line with an outside VAD: see below;
  *   4. what a turn model and the session have told: see below;
- *   5. output: a paced line pulls the samples due at t and keeps them in the reference tap (its sink).
+ *   5. output: a paced or network line pulls the samples due at t and keeps them in the reference tap (its sink).
  * And once per step: one write to each wake-up descriptor whose ports have news.
  * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate.
  *
@@ -63,6 +64,7 @@ enum {
     RTA_LINE_HEARD_PER_TICK = 64, /* windows of an outside VAD, skipped ones included: 2 s of audio */
     RTA_LINE_TOLD = 256, /* bound of the evidence, and of the hints, that may wait at a line */
     RTA_LINE_TOLD_PER_TICK = 16, /* of each */
+    RTA_LINE_BURST_MS = 320, /* of a network line's input in one tick: a flood must not hold up the other lines */
 };
 
 typedef struct rta_engine rta_engine;
@@ -78,6 +80,7 @@ typedef struct rta_engine_config {
 typedef enum rta_line_kind {
     RTA_LINE_PACED = 0, /* input and output at the pace of the clock given to step */
     RTA_LINE_DEVICE = 1, /* a device callback pushes input and pulls the playout itself */
+    RTA_LINE_NETWORK = 2, /* input as it comes, output at the pace of the clock given to step */
 } rta_line_kind;
 
 typedef struct rta_line_config {
@@ -85,7 +88,7 @@ typedef struct rta_line_config {
     uint32_t input_rate; /* any the resampler takes to 16 kHz */
     uint64_t input_samples; /* bound of the input ring: power of two, at least two ticks */
     rta_detector_config detector;
-    int64_t device_latency_ns; /* paced: what the sink adds between pull and loudspeaker */
+    int64_t device_latency_ns; /* paced, network: what the sink adds between pull and loudspeaker */
     int64_t device_bound_ns;
     int wake_fd; /* write end of the process's wake-up, or -1 */
     bool outside_vad; /* probabilities come through rta_line_probability() */
@@ -95,6 +98,7 @@ typedef struct rta_line_config {
                      input_rate 16 kHz and no stage */
     uint32_t
         upstream_delay_samples; /* declared, at 16 kHz: what stands before the line (a feeder thread's canceller) */
+    int64_t link_lost_ns; /* network: without input for so long the link counts as lost; 1 ns .. a day */
 } rta_line_config;
 
 typedef struct rta_engine_figures {
@@ -118,6 +122,7 @@ typedef struct rta_line_figures {
     uint64_t echo_found, echo_moved, echo_starved, echo_realigned;
     int64_t echo_delay_samples;
     uint64_t stage_bad, stage_starved; /* samples that were no numbers; reference that was not there in time */
+    uint64_t link_losses, link_silent_ms; /* network: line_link.h */
     uint32_t input_delay_samples; /* declared delay of the input chain, with what stands before it, 16 kHz samples */
     uint32_t pad;
 } rta_line_figures;
@@ -125,7 +130,7 @@ typedef struct rta_line_figures {
 rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config);
 /* Stops, and removes the lines that are left; they are still to be freed. */
 void rta_engine_destroy(rta_engine *engine);
-/* RTA_INVALID: a value out of range; RTA_BUSY: a paced line's playout has a consumer already; RTA_FULL: no more lines
+/* RTA_INVALID: a value out of range; RTA_BUSY: the playout of a line that pulls it has a consumer already; RTA_FULL: no more lines
  * or wake-up descriptors. The line takes part from the next tick on. */
 rta_status rta_engine_add(rta_engine *engine, rta_port_engine *port, const rta_line_config *config, rta_line **line);
 /* Takes the line out and gives the consumer's role back. It still takes pushes, up to its bound, until it is freed.

@@ -49,6 +49,10 @@ typedef enum rta_event_kind {
     RTA_EV_TURN_ANSWERED = 39,
     /* once on a line: a = the first question that found no answer in time, c = 1: it came, late. Silence decides */
     RTA_EV_TURN_UNANSWERED = 40,
+    /* a network line brought nothing for link_lost_ns; it brings something again: a = ms without. mic: where the media
+     * clock stands */
+    RTA_EV_LINK_LOST = 41,
+    RTA_EV_LINK_BACK = 42,
     RTA_EV_MIC_LEVEL = 48, /* a = rta_mic_level now, b = before, value = mean square it was judged by */
     RTA_EV_MIC_CLIPPING = 49, /* a = 1 it clips, 0 no longer; b = samples clipped, of c judged */
 } rta_event_kind;

@@ -16,7 +16,9 @@ static rta_status wire(rta_ring_writer *writer, rta_ring_producer *producer, rta
 }
 
 static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
-    if (c->kind != RTA_LINE_PACED && c->kind != RTA_LINE_DEVICE) return RTA_INVALID;
+    if (c->kind != RTA_LINE_PACED && c->kind != RTA_LINE_DEVICE && c->kind != RTA_LINE_NETWORK) return RTA_INVALID;
+    if (c->kind == RTA_LINE_NETWORK && (c->link_lost_ns < 1 || c->link_lost_ns > RTA_LINK_LONGEST_NS))
+        return RTA_INVALID;
     if (!power_of_two(c->input_samples) || c->input_samples > (uint64_t)1 << 32) return RTA_INVALID;
     if (c->input_samples < 2 * tick_samples) return RTA_INVALID;
     if (c->cleaned && (c->input_rate != RTA_MIC_RATE || c->stage)) return RTA_INVALID;
@@ -71,7 +73,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
         return RTA_NOMEM;
     }
     /* A stage's reference begins with silence, so that it is always there: a tick, and what its resampler holds back. */
-    const bool own_clocks = config->kind == RTA_LINE_DEVICE;
+    const bool own_clocks = config->kind != RTA_LINE_PACED;
     const uint64_t lead = own_clocks ? 0 : samples_at((uint64_t)tick_ns, RTA_MIC_RATE) + LINE_REFERENCE_SLACK;
     status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, own_clocks, config->stage, lead, resampled);
     if (!status) status = rta_detector_init(&l->detector, &config->detector);
@@ -147,6 +149,8 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
         .echo_delay_samples = echo.delay_samples,
         .stage_bad = echo.stage_bad,
         .stage_starved = echo.stage_starved,
+        .link_losses = __atomic_load_n(&l->link.losses, __ATOMIC_RELAXED),
+        .link_silent_ms = __atomic_load_n(&l->link.silent_ns, __ATOMIC_RELAXED) / 1000000,
         .input_taken = __atomic_load_n(&l->input_taken, __ATOMIC_RELAXED),
         .input_starved = __atomic_load_n(&l->input_starved, __ATOMIC_RELAXED),
         .input_dropped = __atomic_load_n(&l->input_dropped, __ATOMIC_RELAXED),

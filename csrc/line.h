@@ -10,6 +10,7 @@
 #include "ear.h"
 #include "engine.h"
 #include "line_echo.h"
+#include "line_link.h"
 #include "resample.h"
 
 /* A probability of an outside VAD on its way to the step. */
@@ -88,6 +89,8 @@ struct rta_line {
     uint64_t heard_to; /* mic position of the end of the last window */
     float heard_last;  /* its probability */
     uint64_t starved_untold, starving_ticks;
+    rta_line_link link; /* of a network line */
+    uint64_t burst_left; /* samples it may still take in this tick */
     uint64_t news; /* as last signalled */
     rta_turn_counts turn_counts; /* the detector's, for those who read figures */
     uint64_t input_taken, input_starved, input_bad, mic_written, windows, peeks, windows_skipped, out_pulled;
@@ -97,8 +100,9 @@ struct rta_line {
 rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_line_config *config, int64_t tick_ns,
                            const rta_vad_kernel *vad);
 
-/* AUDIO PATH, the step. Takes what is due (paced), or a part of what is there (device): true if there may be more. */
-bool rta_line_take(rta_line *line);
+/* AUDIO PATH, the step. Takes what is due (paced), or a part of what is there: true if there may be more. first: of this
+ * tick. */
+bool rta_line_take(rta_line *line, bool first);
 /* The next look to be taken at what was heard: a peek, the near window (ear.h) or the mic's window, in this order; the
  * samples stay in place until the next take, the state is to be run on. False: none. */
 bool rta_line_look(rta_line *line, float **state, const float **window);
@@ -108,7 +112,7 @@ void rta_line_looked(rta_line *line, float probability);
 void rta_line_take_answers(rta_line *line);
 /* Evidence and hints that have come: they take effect now. */
 void rta_line_take_told(rta_line *line);
-/* Paced: pulls what is due in this tick. Device: nothing. */
+/* Pulls what is due in this tick. Device: nothing. */
 void rta_line_put_out(rta_line *line, int64_t tick_ns);
 
 /* Control side, once no step uses the line any more: what its barge-in still holds down, a duck or a pause, is lifted;

@@ -19,7 +19,7 @@ enum { RTA_LINE_SHARES = 2048 /* windows kept: 65 s, more than may wait at an ou
 
 typedef struct rta_line_echo rta_line_echo;
 
-/* own_clocks: a device line. mic_lead: samples of silence put before the reference of a stage, at 16 kHz. */
+/* own_clocks: what is heard comes by another clock than what is put out: a device line, a network line. mic_lead: samples of silence put before the reference of a stage, at 16 kHz. */
 rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, bool own_clocks,
                                 const rta_stage *stage, uint64_t reference_lead, uint64_t mic_samples);
 void rta_line_echo_destroy(rta_line_echo *echo);

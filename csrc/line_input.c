@@ -108,21 +108,59 @@ static void feed(rta_line *l, uint64_t count, bool starved) {
     l->skip -= skipped;
 }
 
-bool rta_line_take(rta_line *l) {
-    const bool paced = l->config.kind == RTA_LINE_PACED;
-    const uint64_t there = rta_ring_available(&l->input_reader);
-    const uint64_t wanted = paced ? due_in_tick(l, l->config.input_rate) : l->chunk_samples;
-    const uint64_t taken = there < wanted ? there : wanted;
-    const uint64_t count = paced ? wanted : taken;
+/* So many samples, of which as many as are there come over the line, the others are silence. */
+static void take(rta_line *l, uint64_t count, uint64_t taken) {
     if (taken && l->cleaned) rta_ring_pull(&l->cleaned_reader, l->cleaned, taken);
     if (taken) rta_ring_pull(&l->input_reader, l->chunk, taken);
     memset(l->chunk + taken, 0, (count - taken) * sizeof(float));
     if (l->cleaned) memset(l->cleaned + taken, 0, (count - taken) * sizeof(float));
     rta_count(&l->input_taken, taken);
-    if (paced) starved(l, wanted - taken, rta_port_mic_written(l->port));
-    if (!count) return false;
+    if (!count) return;
     clean(l, l->chunk, taken);
     if (l->cleaned) clean(l, l->cleaned, taken);
     feed(l, count, taken < count);
-    return !paced && there > taken;
+}
+
+static void tell_link(rta_line *l, bool came) {
+    uint64_t without_ms = 0;
+    const rta_link_change change = rta_line_link_tick(&l->link, l->config.link_lost_ns, l->tick_ns, came, &without_ms);
+    if (change == RTA_LINK_SAME) return;
+    const uint64_t mic = rta_port_mic_written(l->port);
+    const rta_event e = {.kind = change == RTA_LINK_LOST ? RTA_EV_LINK_LOST : RTA_EV_LINK_BACK,
+                         .mic = mic,
+                         .decided = mic,
+                         .a = without_ms};
+    rta_port_event(l->port, &e);
+}
+
+static bool take_network(rta_line *l, bool first) {
+    const uint64_t there = rta_ring_available(&l->input_reader);
+    if (first) {
+        tell_link(l, there > 0);
+        l->burst_left = (uint64_t)l->config.input_rate * RTA_LINE_BURST_MS / 1000;
+    }
+    uint64_t taken = there < l->chunk_samples ? there : l->chunk_samples;
+    if (taken > l->burst_left) taken = l->burst_left;
+    l->burst_left -= taken;
+    take(l, taken, taken);
+    return there > taken && l->burst_left > 0;
+}
+
+bool rta_line_take(rta_line *l, bool first) {
+    const uint64_t there = rta_ring_available(&l->input_reader);
+    switch (l->config.kind) {
+    case RTA_LINE_PACED: {
+        const uint64_t due = due_in_tick(l, l->config.input_rate), taken = there < due ? there : due;
+        starved(l, due - taken, rta_port_mic_written(l->port));
+        take(l, due, taken);
+        return false;
+    }
+    case RTA_LINE_DEVICE: {
+        const uint64_t taken = there < l->chunk_samples ? there : l->chunk_samples;
+        take(l, taken, taken);
+        return there > taken;
+    }
+    case RTA_LINE_NETWORK: return take_network(l, first);
+    }
+    return false;
 }

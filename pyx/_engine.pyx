@@ -28,6 +28,8 @@ include "event.pxi"
 include "arrays.pxi"
 include "engine_decl.pxi"
 
+cdef dict LINE_KINDS = {"paced": RTA_LINE_PACED, "device": RTA_LINE_DEVICE, "network": RTA_LINE_NETWORK}
+
 # The line that drives a port, by id(port): a line keeps its port alive, so the id stands as long as the entry.
 cdef object driven = weakref.WeakValueDictionary()
 
@@ -228,6 +230,8 @@ cdef class Line:
             "echo_realigned": f.echo_realigned,
             "stage_bad": f.stage_bad,
             "stage_starved": f.stage_starved,
+            "link_losses": f.link_losses,
+            "link_silent_ms": f.link_silent_ms,
         }
 
 
@@ -311,7 +315,7 @@ cdef class Engine:
     def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
             bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0,
-            bint cleaned=False):
+            bint cleaned=False, double link_lost_s=5.0):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -320,8 +324,8 @@ cdef class Engine:
         cdef rta_line *c_line = NULL
         cdef Line line
         cdef uint64_t size
-        if kind not in ("paced", "device"):
-            raise ValueError(f"kind must be 'paced' or 'device', not {kind!r}")
+        if kind not in LINE_KINDS:
+            raise ValueError(f"kind must be 'paced', 'device' or 'network', not {kind!r}")
         capsule = getattr(port, "_engine_capsule", None) if not getattr(port, "closed", False) else None
         if capsule is None:
             if getattr(port, "closed", False):
@@ -332,7 +336,10 @@ cdef class Engine:
             raise ValueError(f"input_s must be 0.01..600 seconds, not {input_s}")
         if not 1 <= input_rate <= 1000000:
             raise ValueError(f"input_rate must be a rate in Hz, not {input_rate}")
-        config.kind = RTA_LINE_DEVICE if kind == "device" else RTA_LINE_PACED
+        config.kind = LINE_KINDS[kind]
+        config.link_lost_ns = nanoseconds(link_lost_s, "link_lost_s", 86400)
+        if config.link_lost_ns < 1:
+            raise ValueError("link_lost_s must be more than 0")
         config.input_rate = input_rate
         config.outside_vad = outside_vad
         config.observe = observe

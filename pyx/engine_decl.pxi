@@ -246,6 +246,7 @@ cdef extern from "engine.h" nogil:
     ctypedef enum rta_line_kind:
         RTA_LINE_PACED
         RTA_LINE_DEVICE
+        RTA_LINE_NETWORK
     ctypedef struct rta_line_config:
         rta_line_kind kind
         uint32_t input_rate
@@ -259,6 +260,7 @@ cdef extern from "engine.h" nogil:
         const rta_stage *stage
         bint cleaned
         uint32_t upstream_delay_samples
+        int64_t link_lost_ns
     ctypedef struct rta_engine_figures:
         uint64_t steps
         uint64_t ticks
@@ -290,6 +292,8 @@ cdef extern from "engine.h" nogil:
         int64_t echo_delay_samples
         uint64_t stage_bad
         uint64_t stage_starved
+        uint64_t link_losses
+        uint64_t link_silent_ms
         uint32_t input_delay_samples
     rta_status rta_engine_create(rta_engine **engine, const rta_engine_config *config)
     void rta_engine_destroy(rta_engine *engine)

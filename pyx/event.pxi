@@ -36,6 +36,8 @@ cdef extern from "event.h":
         RTA_EV_TURN_ASKED
         RTA_EV_TURN_ANSWERED
         RTA_EV_TURN_UNANSWERED
+        RTA_EV_LINK_LOST
+        RTA_EV_LINK_BACK
         RTA_EV_MIC_LEVEL
         RTA_EV_MIC_CLIPPING
 
@@ -60,6 +62,8 @@ cdef dict EVENT_KINDS = {
     RTA_EV_TURN_ASKED: "turn_asked",
     RTA_EV_TURN_ANSWERED: "turn_answered",
     RTA_EV_TURN_UNANSWERED: "turn_unanswered",
+    RTA_EV_LINK_LOST: "link_lost",
+    RTA_EV_LINK_BACK: "link_back",
     RTA_EV_MIC_LEVEL: "mic_level",
     RTA_EV_MIC_CLIPPING: "mic_clipping",
 }

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def numbered(start: int, count: int) -> Audio:
 
 
 class Rig:
-    """One paced line in virtual time; everything that comes out is kept."""
+    """One line in virtual time, paced unless it is told; everything that comes out is kept."""
 
     def __init__(
         self,
@@ -84,11 +85,19 @@ class Rig:
         vad: object | None = None,
         outside_vad: bool = False,
         input_s: float = 60.0,
+        kind: Literal["paced", "network"] = "paced",
+        link_lost_s: float = 5.0,
     ) -> None:
         self.port = AudioPort(rate, queue_s=60, tap_s=60, mic_s=60)
         self.engine = Engine(tick_s=tick_s, vad=vad or (LevelVad() if hears else None))
         self.line: Line = self.engine.add(
-            self.port, input_rate=input_rate, input_s=input_s, detector=detector, outside_vad=outside_vad
+            self.port,
+            kind=kind,
+            input_rate=input_rate,
+            input_s=input_s,
+            detector=detector,
+            outside_vad=outside_vad,
+            link_lost_s=link_lost_s,
         )
         self.tap, self.mic = self.port.tap(0), self.port.mic(0)
         self.now_ns = 0

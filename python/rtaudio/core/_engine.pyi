@@ -363,7 +363,7 @@ class Line:
     @property
     def port(self) -> AudioPort: ...
     @property
-    def kind(self) -> Literal["paced", "device"]: ...
+    def kind(self) -> Literal["paced", "device", "network"]: ...
     @property
     def input_rate(self) -> int: ...
     @property
@@ -375,7 +375,8 @@ class Line:
         turn_unanswered, turn_resumed (csrc/turn.h), evidence_dropped, hints_dropped (256 waited). Of the echo guard:
         echo_found (1 while an echo is known), echo_delay_samples (16 kHz, from put out to heard), echo_moved,
         echo_starved, echo_realigned. With a stage: stage_bad (samples that were no numbers), stage_starved (samples of
-        reference that came too late)."""
+        reference that came too late). Of a network line: link_losses, link_silent_ms (in which nothing came, where that
+        was for 200 ms and more)."""
 
 def post_turn_hint(port: AudioPort, kind: HintKind, value: int, turn: int = 0) -> bool:
     """`Line.post_turn_hint` of the line that drives `port`, for who has the port alone. False: no line does in this
@@ -396,7 +397,7 @@ class Engine:
         self,
         port: AudioPort,
         *,
-        kind: Literal["paced", "device"] = "paced",
+        kind: Literal["paced", "device", "network"] = "paced",
         input_rate: int = 16000,
         input_s: float = 2.0,
         detector: DetectorConfig | None = None,
@@ -409,9 +410,14 @@ class Engine:
         stage: object | None = None,
         upstream_delay_s: float = 0.0,
         cleaned: bool = False,
+        link_lost_s: float = 5.0,
     ) -> Line:
-        """Drives `port` from the next tick on. `input_s`: bound of what may wait at the input. `journal`: kept alive as
-        long as the line. `outside_vad`: the detector's probabilities come through `Line.post_probability` (`OutsideVad`
+        """Drives `port` from the next tick on. "paced": input and output at the pace of the engine's clock; what does
+        not come in time is silence. "device": a sound card pushes and pulls. "network": input as it comes, and media
+        time stands still while nothing does; output at the pace of the engine's clock. Without input for `link_lost_s`
+        the event "link_lost" is told, and "link_back" when something comes again.
+
+        `input_s`: bound of what may wait at the input. `journal`: kept alive as long as the line. `outside_vad`: the detector's probabilities come through `Line.post_probability` (`OutsideVad`
         does that), not from the engine's VAD. `stage`: an object with a `stage` capsule "rtaudio.stage" (csrc/stage.h),
         a canceller between input and mic ring; its delay is declared with the line's. `upstream_delay_s`: of what
         stands before the line, to be declared with it. `cleaned`: a canceller there pushes its result beside the mic

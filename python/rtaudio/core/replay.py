@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rtaudio.core._engine import HintKind
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
+FACTS: Final = ("input_starved", "link_lost", "link_back")  # about what came in, which is recorded; nobody decided them
 STAGED: Final = 17  # what a stage gave, where a line has one
 CLEANED: Final = 18  # what a canceller before the line gave beside its input
 _WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxQ")  # rta_journal_window
@@ -254,8 +255,7 @@ def check_replay(journal: JournalFile, vad: SileroVad | None = None) -> Differen
     differences.compare("wishes of a peek", hearing.peek_actions, peeks)
     for name, events in (("playout", playout.events), ("hearing", hearing.events)):
         recorded = [Event(*check[name]) for check in journal.check if name in check]
-        # That a line starved is a fact about what came in, as is its silence in the record; nobody decided it.
-        recorded = [event for event in recorded if event.kind != "input_starved"]
+        recorded = [event for event in recorded if event.kind not in FACTS]
         differences.compare(f"{name} event", events[: len(recorded)] if journal.end is None else events, recorded)
     for check in journal.check:
         if "out" in check and check["out"] <= len(playout.out):
