@@ -417,12 +417,13 @@ class Engine:
         time stands still while nothing does; output at the pace of the engine's clock. Without input for `link_lost_s`
         the event "link_lost" is told, and "link_back" when something comes again.
 
-        `input_s`: bound of what may wait at the input. `journal`: kept alive as long as the line. `outside_vad`: the detector's probabilities come through `Line.post_probability` (`OutsideVad`
-        does that), not from the engine's VAD. `stage`: an object with a `stage` capsule "rtaudio.stage" (csrc/stage.h),
-        a canceller between input and mic ring; its delay is declared with the line's. `upstream_delay_s`: of what
-        stands before the line, to be declared with it. `cleaned`: a canceller there pushes its result beside the mic
-        (`Line.push`); needs 16 kHz and no stage. Raises SecondConsumer where an engine or another consumer has
-        the port, PortClosed, ValueError, TypeError, RuntimeError (full)."""
+        `input_s`: bound of what may wait at the input. `journal`: kept alive as long as the line. `outside_vad`: the
+        detector's probabilities come through `Line.post_probability` (`OutsideVad` does that), not from the engine's
+        VAD. `stage`: an object with a `stage` capsule "rtaudio.stage" (csrc/stage.h), a canceller between input and
+        mic ring; its delay is declared with the line's. `upstream_delay_s`: of what stands before the line, to be
+        declared with it. `cleaned`: a canceller there pushes its result beside the mic (`Line.push`); needs 16 kHz
+        and no stage. Raises SecondConsumer where an engine or another consumer has the port, PortClosed, ValueError,
+        TypeError, RuntimeError (full)."""
     def remove(self, line: Line) -> None:
         """Returns when no step uses the line any more; a duck or a pause that its barge-in had set is lifted.
         ValueError: not a line of this engine."""
