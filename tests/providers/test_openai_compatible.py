@@ -13,8 +13,8 @@ import pytest
 
 from rtaudio.providers import OpenAICompatibleLLM
 from rtaudio.testing import virtual_time
-from rtaudio.voice.chat import ChatContext, ChatMessage
-from rtaudio.voice.protocols import LLM, ProviderError
+from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
+from rtaudio.voice.protocols import LLM, ProviderError, Token, ToolCall, ToolSpec
 
 pytest.importorskip("httpx", reason="httpx is not installed: pip install 'rtaudio[openai]'")
 
@@ -97,7 +97,7 @@ async def ask(answer: Behaviour, **arguments: Any) -> tuple[list[str], Seen]:
     async with server(answer) as seen:
         llm = OpenAICompatibleLLM("small-model", base_url=seen.base_url, **arguments)
         try:
-            return [token.text async for token in llm.stream(CHAT)], seen
+            return [token.text async for token in llm.stream(CHAT) if isinstance(token, Token)], seen
         finally:
             await llm.aclose()
 
@@ -168,6 +168,9 @@ def test_an_end_without_done_is_one_if_the_model_said_it_finished() -> None:
         (stream_of('data: ["a list"]\n\n'), r"a malformed chunk"),
         (stream_of('data: {"error": {"message": "overloaded"}}\n\n'), r"reported an error in its answer: .*overloaded"),
         (stream_of(b"data: \xff\xfe\n\n"), r"no stream of chat chunks"),
+        (stream_of(chunk(delta={"tool_calls": [{"index": 0, "id": "c"}]}), "data: [DONE]\n\n"), r"call without a name"),
+        (stream_of(chunk(delta={"tool_calls": [{"function": {"name": 7}}]})), r"the name of a tool call is int"),
+        (stream_of(chunk(delta={"tool_calls": ["x"]})), r"a malformed chunk"),
     ],
 )
 def test_what_goes_wrong_says_what_where_and_what_to_do(answer: Behaviour, message: str) -> None:
@@ -216,6 +219,7 @@ def test_closing_drops_the_connection_of_a_reply_that_is_being_read() -> None:
 
             async def read() -> None:
                 async for token in stream:
+                    assert isinstance(token, Token)
                     tokens.append(token.text)
                     first.set()
 
@@ -248,3 +252,102 @@ def test_a_task_that_reads_can_be_cancelled() -> None:
 def test_an_address_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="must begin with http"):
         OpenAICompatibleLLM("m", base_url="localhost:8080")
+
+
+# ---- Tools.
+
+
+SUM = ToolSpec("add", "Adds.", {"type": "object", "properties": {}, "additionalProperties": False}, strict=True)
+RAW = ToolSpec("raw", "Anything.", {"type": "object"})
+
+
+def calls(*fragments: dict[str, Any], finish: str | None = None) -> str:
+    return chunk(delta={"tool_calls": list(fragments)}, finish_reason=finish)
+
+
+def part(index: int | None, arguments: str | dict[str, Any], call_id: str = "", name: str = "") -> dict[str, Any]:
+    function = {"arguments": arguments, **({"name": name} if name else {})}
+    numbered = {} if index is None else {"index": index}
+    return {**numbered, **({"id": call_id, "type": "function"} if call_id else {}), "function": function}
+
+
+async def ask_for_all(answer: Behaviour, chat: ChatContext = CHAT) -> tuple[list[Token | ToolCall], Seen]:
+    async with server(answer) as seen:
+        llm = OpenAICompatibleLLM("small-model", base_url=seen.base_url)
+        try:
+            return [piece async for piece in llm.stream(chat, [SUM, RAW])], seen
+        finally:
+            await llm.aclose()
+
+
+def test_tools_are_told_and_their_use_stays_paired_in_the_request() -> None:
+    uses = (ToolUse("c1", "add", '{"a": 1}', "2"), ToolUse("c2", "raw", "{}", "no", failed=True))
+    chat = ChatContext("", [ChatMessage("user", "Add."), ChatMessage("assistant", "", tools=uses)])
+    _, seen = asyncio.run(ask_for_all(stream_of("data: [DONE]\n\n"), chat))
+    assert [tool["function"]["name"] for tool in seen.body["tools"]] == ["add", "raw"]
+    assert [tool["function"].get("strict") for tool in seen.body["tools"]] == [True, None]
+    assert seen.body["messages"] == [
+        {"role": "user", "content": "Add."},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}},
+                {"id": "c2", "type": "function", "function": {"name": "raw", "arguments": "{}"}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "2"},
+        {"role": "tool", "tool_call_id": "c2", "content": "no"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        (  # as OpenAI sends them
+            calls(part(0, "", "c1", "add")),
+            calls(part(0, '{"a":')),
+            calls(part(0, " 1}")),
+            calls(part(1, "", "c2", "raw")),
+            calls(part(1, "{}")),
+            chunk(finish_reason="tool_calls"),
+        ),
+        (calls(part(0, '{"a": 1}', "c1", "add"), part(1, "{}", "c2", "raw"), finish="tool_calls"),),  # whole
+        (calls(part(0, '{"a": 1}', "c1", "add")), calls(part(0, "{}", "c2", "raw"))),  # every index 0
+        (calls(part(None, {"a": 1}, "c1", "add")), calls(part(None, {}, "c2", "raw"))),  # none, and no text
+        (  # in turns
+            calls(part(0, '{"a"', "c1", "add"), part(1, "{", "c2", "raw")),
+            calls(part(1, "}"), part(0, ": 1}")),
+        ),
+    ],
+)
+def test_tool_calls_come_whole_and_in_order_however_they_are_sent(blocks: tuple[str, ...]) -> None:
+    pieces, _ = asyncio.run(ask_for_all(stream_of(chunk("Wait. "), *blocks, "data: [DONE]\n\n")))
+    assert pieces == [Token("Wait. "), ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "raw", "{}")]
+
+
+def test_a_reply_that_breaks_off_within_a_call_calls_nothing() -> None:
+    with pytest.raises(ProviderError, match="broke off before its end"):
+        asyncio.run(ask_for_all(stream_of(calls(part(0, '{"a": 1}', "c1", "add")))))
+
+
+def test_a_reply_is_over_with_its_last_event_though_the_connection_stays() -> None:
+    async def stays(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await stream_of(calls(part(0, "{}", "c1", "raw")), "data: [DONE]\n\n")(reader, writer)
+        await reader.read()
+
+    pieces, _ = asyncio.run(asyncio.wait_for(ask_for_all(stays), 5))
+    assert pieces == [ToolCall("c1", "raw", "{}")]
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [calls(*(part(k, "", f"c{k}", "raw") for k in range(65)))],
+        [calls(part(0, "x" * 200_000, "c", "raw")), calls(part(0, "x" * 100_000))],
+    ],
+)
+def test_tool_calls_are_bounded(blocks: list[str]) -> None:
+    """Law 8."""
+    with pytest.raises(ProviderError, match="more than"):
+        asyncio.run(ask_for_all(stream_of(*blocks, "data: [DONE]\n\n")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, Simulation, run
 from rtaudio.testing.failures import Mode
-from rtaudio.voice import Agent, ChatContext, ProviderFailed, SessionOptions, Speech, Token, Word
+from rtaudio.voice import Agent, ChatContext, ProviderFailed, SessionOptions, Speech, Token, ToolCall, ToolSpec, Word
 from rtaudio.voice.protocols import LLMStream, TTSStream
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
 
@@ -231,7 +231,7 @@ class Stubborn:
     def __init__(self) -> None:
         self.release = asyncio.Event()
 
-    def stream(self, chat: ChatContext) -> LLMStream:
+    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> LLMStream:
         release = self.release
 
         class Stream:
@@ -264,5 +264,17 @@ def test_a_provider_that_will_not_stop_is_named() -> None:
                 await sim.advance(3.0)
         llm.release.set()
         await asyncio.sleep(0.01)
+
+    run(main())
+
+
+def test_a_model_that_calls_a_tool_where_there_is_none_is_told() -> None:
+    """Law 11."""
+
+    async def main() -> None:
+        llm = FakeLLM([["One moment.", ToolCall("c1", "book", "{}")], "An answer."])
+        told, texts = await two_turns(Cast(llm=llm))
+        assert told == [("llm", "fake-llm", "called the tool 'book', but this session has no tools")]
+        assert texts[1::2] == ["I cannot answer.", "An answer."]
 
     run(main())

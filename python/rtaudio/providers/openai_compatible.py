@@ -1,24 +1,24 @@
 """Any language model behind an OpenAI-compatible chat endpoint: hosted ones, llama.cpp, vLLM, Ollama, LM Studio.
 
 POST {base_url}/chat/completions with "stream": true; the answer is a stream of server-sent events
-(sse.py), each with one chunk of the reply as JSON, the last one "[DONE]". What is read of a chunk is
-choices[0].delta.content; what else servers put there (roles, usage, reasoning) is passed over.
+(sse.py), each with one chunk of the reply as JSON (openai_chunks.py), the last one "[DONE]".
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from rtaudio.providers.openai_chunks import ChunkReader, ReportedError
+from rtaudio.providers.openai_messages import messages_of, tools_of
 from rtaudio.providers.packages import load, need
 from rtaudio.providers.sse import EventParser, EventTooLong
 from rtaudio.providers.waiting import outside_for
-from rtaudio.voice.protocols import ProviderError, Token
+from rtaudio.voice.protocols import ProviderError, Token, ToolCall, ToolSpec
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext
@@ -66,8 +66,8 @@ class OpenAICompatibleLLM:
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._http: Any = None
 
-    def stream(self, chat: ChatContext) -> ChatStream:
-        return ChatStream(self, self._request(chat))
+    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> ChatStream:
+        return ChatStream(self, self._request(chat, tools))
 
     async def warm_up(self) -> None:
         """Loads the HTTP client. No request is made: it might cost money."""
@@ -85,10 +85,11 @@ class OpenAICompatibleLLM:
             self._http = httpx.AsyncClient(timeout=httpx.Timeout(read_s, connect=connect_s))
         return self._http
 
-    def _request(self, chat: ChatContext) -> dict[str, Any]:
-        messages = [{"role": "system", "content": chat.instructions}] if chat.instructions else []
-        messages += [{"role": message.role, "content": message.text} for message in chat.spoken()]
-        return {**self._parameters, "model": self._model, "messages": messages, "stream": True}
+    def _request(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> dict[str, Any]:
+        request = {**self._parameters, "model": self._model, "messages": messages_of(chat), "stream": True}
+        if tools:
+            request["tools"] = tools_of(tools)
+        return request
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "text/event-stream"}
@@ -110,28 +111,30 @@ class ChatStream:
         self._body: AsyncIterator[bytes] | None = None
         self._parser = EventParser()
         self._events: deque[str] = deque()
-        self._finished = False  # the server said that the reply is complete
-        self._reading: asyncio.Task[str | None] | None = None
+        self._chunks = ChunkReader()
+        self._came: deque[Token | ToolCall] = deque()
+        self._done = False  # nothing more is to be read
+        self._reading: asyncio.Task[Token | ToolCall | None] | None = None
         self._closed = False
 
-    def __aiter__(self) -> AsyncIterator[Token]:
+    def __aiter__(self) -> AsyncIterator[Token | ToolCall]:
         return self
 
-    async def __anext__(self) -> Token:
+    async def __anext__(self) -> Token | ToolCall:
         if self._closed:
             raise StopAsyncIteration
-        self._reading = asyncio.ensure_future(self._next_text())
+        self._reading = asyncio.ensure_future(self._next())
         try:
-            text = await self._reading
+            came = await self._reading
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._closed and not (task and task.cancelling()):
                 raise StopAsyncIteration from None
             raise
-        if text is None:
+        if came is None:
             await self.aclose()
             raise StopAsyncIteration
-        return Token(text)
+        return came
 
     async def aclose(self) -> None:
         self._closed = True
@@ -144,19 +147,16 @@ class ChatStream:
                 async with outside_for(1.0):
                     await response.aclose()
 
-    async def _next_text(self) -> str | None:
+    async def _next(self) -> Token | ToolCall | None:
         """The next piece of the reply, None at its end. Raises ProviderError."""
-        while True:
-            while self._events:
-                data = self._events.popleft()
-                if data.strip() == "[DONE]":
-                    return None
-                if text := self._text_of(data):
-                    return text
-            if not await self._read():
-                if self._finished:
-                    return None
-                raise self._llm._error("the answer broke off before its end; the server or the line failed")
+        while not self._came and not self._done:
+            if self._events:
+                self._take(self._events.popleft())
+            elif not await self._read():
+                if not self._chunks.finished:
+                    raise self._llm._error("the answer broke off before its end; the server or the line failed")
+                self._done = True
+        return self._came.popleft() if self._came else None
 
     async def _read(self) -> bool:
         """Waits for more of the body; False at its end."""
@@ -200,24 +200,14 @@ class ChatStream:
         body: AsyncIterator[bytes] = response.aiter_bytes()
         return body
 
-    def _text_of(self, data: str) -> str:
-        """The text in one chunk; "" if it holds none."""
+    def _take(self, data: str) -> None:
         try:
-            chunk = json.loads(data)
-            if chunk.get("error"):
-                raise self._llm._error(
-                    f"the server reported an error in its answer: {_quote(json.dumps(chunk['error']))}"
-                )
-            choices = chunk.get("choices") or []
-            if not choices:
-                return ""
-            self._finished = self._finished or choices[0].get("finish_reason") is not None
-            text = (choices[0].get("delta") or {}).get("content") or ""
-            if not isinstance(text, str):
-                raise TypeError(f"content is {type(text).__name__}")
-        except (ValueError, AttributeError, LookupError, TypeError) as cause:
+            self._came.extend(self._chunks.feed(data))
+            self._done = data.strip() == "[DONE]"
+        except ReportedError as cause:
+            raise self._llm._error(f"the server reported an error in its answer: {_quote(str(cause))}") from None
+        except ValueError as cause:
             raise self._llm._error(f"a malformed chunk ({cause}): {_quote(data)}") from cause
-        return text
 
 
 async def _head(response: Any) -> bytes:

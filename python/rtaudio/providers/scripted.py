@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rtaudio.voice.protocols import Token
+from rtaudio.voice.protocols import Token, ToolSpec
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext
@@ -91,7 +91,8 @@ class ScriptedLLM:
         words = frozenset(re.findall(r"[a-z0-9']+", said.lower()))
         return next((answer.text for answer in self._answers if answer.fits(words)), self._otherwise)
 
-    def stream(self, chat: ChatContext) -> ScriptedStream:
+    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> ScriptedStream:
+        """The answer to the last words of the user. Calls no tools."""
         last = next((message.text for message in reversed(chat.messages) if message.role == "user"), "")
         return ScriptedStream(_TOKEN.findall(self.answer(last)), self._first_s, self._token_s)
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from rtaudio.testing.failures import Failure, at_close, at_open, at_piece
 from rtaudio.voice.chat import ChatContext
-from rtaudio.voice.protocols import Audio, Speech, Token, Transcript, Word
+from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Word
+
+FakeReply = str | Sequence[str | ToolCall]
 
 
 class FakeProvider:
@@ -115,14 +117,15 @@ class FakeSTTStream(_Stream):
 
 
 class FakeLLM(FakeProvider):
-    """Reply k is `replies[k]` (the last one again beyond them), or what `replies` makes of the chat; a token a word.
+    """Reply k is `replies[k]` (the last one again beyond them), or what `replies` makes of the chat: a text, of which
+    each word is a token, or a list of texts and tool calls.
 
-    `asked` keeps the chat of each reply.
+    `asked` keeps the chat of each reply, `offered` the tools it might have called.
     """
 
     def __init__(
         self,
-        replies: Sequence[str] | Callable[[ChatContext], str],
+        replies: Sequence[FakeReply] | Callable[[ChatContext], FakeReply],
         *,
         first_after_s: float = 0.2,
         token_every_s: float = 0.02,
@@ -131,8 +134,10 @@ class FakeLLM(FakeProvider):
         super().__init__("fake-llm", failure)
         self.replies, self.first_after_s, self.token_every_s = replies, first_after_s, token_every_s
         self.asked: list[ChatContext] = []
+        self.offered: list[tuple[ToolSpec, ...]] = []
 
-    def stream(self, chat: ChatContext) -> FakeLLMStream:
+    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> FakeLLMStream:
+        self.offered.append(tuple(tools))
         return FakeLLMStream(self, chat)
 
 
@@ -145,15 +150,21 @@ class FakeLLMStream(_Stream):
         number = len(provider.asked)
         provider.asked.append(chat.copy())
         replies = provider.replies
-        self._text = replies(chat) if callable(replies) else replies[min(number, len(replies) - 1)]
+        reply = replies(chat) if callable(replies) else replies[min(number, len(replies) - 1)]
+        self._pieces: list[Token | ToolCall] = []
+        for part in [reply] if isinstance(reply, str) else reply:
+            if isinstance(part, ToolCall):
+                self._pieces.append(part)
+            else:
+                words = part.split(" ")
+                self._pieces += [Token(word if at == 0 else f" {word}") for at, word in enumerate(words)]
 
-    async def __aiter__(self) -> AsyncIterator[Token]:
-        words = self._text.split(" ")
-        for number, word in enumerate(words):
+    async def __aiter__(self) -> AsyncIterator[Token | ToolCall]:
+        for number, piece in enumerate(self._pieces):
             await asyncio.sleep(self._llm.token_every_s if number else self._llm.first_after_s)
             if not await at_piece(self._failure, number):
                 return
-            yield Token(word if number == 0 else f" {word}")
+            yield piece
 
 
 class FakeTTS(FakeProvider):

@@ -1,7 +1,7 @@
 """The asyncio layer: an agent that hears, answers and stops at once, on a port of the compiled core."""
 
 from rtaudio.voice.agent import Agent
-from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
 from rtaudio.voice.clock import outside
 from rtaudio.voice.events import (
     AgentSpeechHeard,
@@ -31,7 +31,18 @@ from rtaudio.voice.events import (
 )
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption
-from rtaudio.voice.protocols import LLM, STT, TTS, ProviderError, Speech, Token, Transcript, Word
+from rtaudio.voice.protocols import (
+    LLM,
+    STT,
+    TTS,
+    ProviderError,
+    Speech,
+    Token,
+    ToolCall,
+    ToolSpec,
+    Transcript,
+    Word,
+)
 from rtaudio.voice.session import Session
 
 __all__ = [
@@ -64,6 +75,9 @@ __all__ = [
     "SpeechStarted",
     "StateChanged",
     "Token",
+    "ToolCall",
+    "ToolSpec",
+    "ToolUse",
     "Transcript",
     "TranscriptUpdated",
     "TurnEnded",

@@ -10,9 +10,9 @@ Audio is mono float32 NumPy in [-1, 1] with its rate beside it. Text offsets cou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,11 +71,31 @@ class Token:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model is told of it. `parameters`: JSON schema of the arguments, an object. `strict`: the schema is
+    within what a server can hold the model to, and it should."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call, complete, as the model wrote it, unchecked. `arguments`: meant to be a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 @runtime_checkable
 class LLMStream(Protocol):
-    """One reply as it is written: tokens in order, until it is complete or closed."""
+    """One reply as it is written: tokens and tool calls in order, until it is complete or closed."""
 
-    def __aiter__(self) -> AsyncIterator[Token]: ...
+    def __aiter__(self) -> AsyncIterator[Token | ToolCall]: ...
 
     async def aclose(self) -> None: ...
 
@@ -86,8 +106,8 @@ class LLM(Protocol):
 
     name: str
 
-    def stream(self, chat: ChatContext) -> LLMStream:
-        """Begins a reply to the last message of `chat`."""
+    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> LLMStream:
+        """Begins a reply to the last message of `chat`. The model may call `tools`, and no others."""
 
     async def warm_up(self) -> None: ...
 

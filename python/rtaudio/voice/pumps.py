@@ -13,7 +13,7 @@ import numpy as np
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech
+from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech, ToolCall
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import Stalled, close_stream, describe, next_within
 from rtaudio.voice.tasks import Signal
@@ -51,6 +51,8 @@ async def pump_model(
                 token = await next_within(source, limit_s, "token")
             except StopAsyncIteration:
                 return desk.post(it.TokensEnded(desk.stamp(), reply, llm.name)) if came else failed("sent nothing")
+            if isinstance(token, ToolCall):
+                return failed(f"called the tool {token.name!r}, but this session has no tools")
             if token.text:
                 limit_s, came = desk.options.llm_next_timeout_s, True
                 desk.post(it.TokenCame(desk.stamp(), reply, token.text))
