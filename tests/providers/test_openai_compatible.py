@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from rtaudio.cli.screen import plain_news
 from rtaudio.providers import OpenAICompatibleLLM
-from rtaudio.testing import virtual_time
+from rtaudio.testing import FakeSTT, FakeTTS, SimulatedCaller, Simulation, speech, virtual_time
+from rtaudio.voice import Agent, ProviderFailed
 from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
 from rtaudio.voice.protocols import LLM, ProviderError, Token, ToolCall, ToolSpec
 
@@ -189,6 +191,24 @@ def test_a_server_that_is_not_there() -> None:
 
     with pytest.raises(ProviderError, match=r"no connection: .*is the server up"):
         asyncio.run(run())
+
+
+def test_a_failure_that_a_session_tells_names_the_model_once() -> None:
+    async def main() -> ProviderFailed:
+        async with server(never) as seen:
+            base_url = seen.base_url
+        caller = SimulatedCaller()
+        caller.say(speech(1.0), at_s=0.3)
+        llm = OpenAICompatibleLLM("small-model", base_url=base_url)
+        call = Simulation(Agent(), stt=FakeSTT(["hello"]), llm=llm, tts=FakeTTS(), caller=caller)
+        async with call:
+            await call.finish()
+        return call.told(ProviderFailed)[0]
+
+    kind, words = plain_news(virtual_time.run(main())) or ("", "")
+    assert kind == "problem"
+    assert words.startswith("llm openai-compatible small-model: no connection")
+    assert words.count("small-model") == 1
 
 
 def test_a_server_that_never_answers_is_given_up_in_real_time_even_on_a_virtual_clock() -> None:

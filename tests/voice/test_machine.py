@@ -18,7 +18,7 @@ from rtaudio.voice.events import Backchannel, StateChanged, TurnEnded, TurnResum
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.reply import Phase
-from tests.voice.machine_world import OPTIONS, RATE, World
+from tests.voice.machine_world import OPTIONS, RATE, REPLY, World
 
 DRAWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=150)
 """(what happens, which of the possible ones)"""
@@ -245,6 +245,78 @@ def test_a_slow_transcript_keeps_its_place() -> None:
     world.pay(("stt", 1))
     assert [message.text for message in world.machine.history] == ["turn1. turn2."]
     assert list(world.answered.values()) == [2]
+
+
+@pytest.mark.parametrize("sounds", [False, True])
+@pytest.mark.parametrize("cut_first", [False, True])
+def test_who_goes_on_with_no_words_gets_the_answer_that_was_flushed_though_its_voice_had_failed(
+    sounds: bool, cut_first: bool
+) -> None:
+    """Law 10: nothing of it was heard, so there must be another, or an apology."""
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    world.pay(("stt", 1))
+    while ("reply", 1, "tts", 1) not in world.debts:
+        world.pay(("reply", 1, "llm"))
+    world.pay(("reply", 1, "tts", 0))  # some audio, and then
+    world.fails = True
+    world.pay(("reply", 1, "tts", 0))
+    world.fails = False
+    if sounds:  # it is put out, and not yet out of the loudspeaker
+        world.pay("out")
+    world.words[2] = ""
+    world.resume_turn(heard=False)
+    if cut_first:
+        world.pay("out")
+    world.end_turn()
+    world.pay(("stt", 2))
+    world.settle()
+    assert world.answered == {1: 1, 2: 1}
+    assert [message.text for message in world.machine.history] == ["turn1.", REPLY]
+
+
+def test_an_interrupt_waives_the_answer_to_words_that_are_awaited() -> None:
+    """It stops what the agent thinks; the session has been "thinking" since the turn was over. Law 10: words stay."""
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    assert world.machine.state == "thinking"
+    world.give(it.InterruptAsked(world.at()))
+    world.settle()
+    assert [message.text for message in world.machine.history] == ["turn1."]
+    assert not world.answered
+    world.begin_speech()
+    world.settle()
+    assert list(world.answered.values()) == [2], "the next turn is answered"
+
+
+def test_an_interrupt_waives_no_turn_that_is_being_spoken_or_goes_on() -> None:
+    world = World()
+    world.begin_speech()
+    world.give(it.InterruptAsked(world.at()))
+    world.end_turn()
+    world.pay(("stt", 1))
+    assert list(world.answered.values()) == [1]
+    world.settle()
+    world.begin_speech()
+    world.end_turn()
+    world.give(it.InterruptAsked(world.at()))
+    world.resume_turn(heard=False)
+    world.settle()
+    assert list(world.answered.values()) == [1, 3]
+    assert [message.text for message in world.machine.history][2:4] == ["turn2.", "turn3."]
+
+
+def test_an_interrupt_waives_the_apology_for_words_that_never_came() -> None:
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    world.give(it.InterruptAsked(world.at()))
+    world.fails = True
+    world.pay(("stt", 1))
+    assert not world.machine.says
+    assert world.machine.reply is None
 
 
 def test_a_pre_roll_does_not_reach_into_the_turn_before() -> None:

@@ -16,7 +16,8 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       answered once, whole. If something was heard of it, it is an interruption like any other; and
                       after an "mhm" that left the floor to the agent, it is a turn of its own.
     cut               the message ends at the last word heard (law 9). No word heard: as if it had not begun; its turn
-                      is unanswered again if the user is talking, and not if `interrupt` stopped it.
+                      is unanswered again if the user's speech stopped it, however it would have ended, and not if
+                      `interrupt` did.
     taken while       after a false barge-in ("uh-huh") it goes into the history, behind the agent's message, and asks
       SPEAKING        for no answer. Anything else is answered once the agent is idle.
     a backchannel     speech that did not stop the agent ("mhm", by the core's ear or by its words) goes into the
@@ -24,6 +25,8 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       Words that say "stop" are none, and flush the agent if the core has not. One by the core's ear is
                       over at once, whatever the core waits for: what is said next is another turn. The core's ear is
                       about what was said last: a turn that had claimed the floor, or began before, is none by it.
+    interrupt         what is thought, said or waits to be said is given up, and so is the answer to words that are still
+                      awaited; they come into the history. A turn that is being spoken is answered like any other.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
 """
@@ -291,7 +294,7 @@ class Machine:
 
     def _take_turn(self, turn: Turn) -> Iterator[do.Effect]:
         if not turn.text:
-            if turn.failed and self._unanswered is None and self.options.stt_failed_text and not self.says:
+            if turn.failed and not (turn.waived or self._unanswered or self.says) and self.options.stt_failed_text:
                 self.says.append(it.SayAsked(self._at, self.options.stt_failed_text, 0))
             return
         speaking = self.reply is not None and self.reply.phase is not Phase.THINKING
@@ -306,7 +309,7 @@ class Machine:
             self._after.append(message)
         else:
             yield self._remember_user(message)
-        if backchannel:
+        if backchannel or turn.waived:
             return
         if self.reply is None or not goes_on or turn.barge not in LET_GO_ON:
             self._unanswered = turn
@@ -375,6 +378,7 @@ class Machine:
 
     def _interrupt(self) -> Iterator[do.Effect]:
         self._unanswered = None
+        self.turns.waive()
         while self.says:
             said = self.says.popleft()
             yield do.SayDone(said.ticket, ChatMessage("assistant", "", interrupted=True, unheard=said.text))
@@ -444,8 +448,9 @@ class Machine:
             self.history.append(message)
             yield do.Remember(message)
             yield from self._hint_asked(Asked.NOTHING if rest else asked(heard))
-        elif reply.answers is not None and not reply.abandoned and self.turns.open and self._unanswered is None:
-            self._unanswered = reply.answers
+        elif reply.answers is not None and not reply.abandoned and self._unanswered is None:
+            if reply.phase is Phase.STOPPING or self.turns.open:
+                self._unanswered = reply.answers
         yield from self._tell_metrics(reply)
         yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
         after, self._after = self._after, []

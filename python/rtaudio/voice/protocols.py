@@ -158,9 +158,11 @@ ProviderKind = Literal["stt", "llm", "tts"]
 
 
 class ProviderError(Exception):
-    """A provider raised, hung, or sent nothing. `provider` is its name, `kind` what it does; the cause is chained."""
+    """A provider raised, hung, or sent nothing. `provider` is its name, `kind` what it does, `what` went wrong; the cause is
+    chained."""
 
     def __init__(self, kind: ProviderKind, provider: str, what: str) -> None:
         super().__init__(f"{kind} {provider}: {what}")
         self.kind = kind
         self.provider = provider
+        self.what = what

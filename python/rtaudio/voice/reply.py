@@ -84,7 +84,7 @@ class Reply:
     text_ended: bool = False
     broken: bool = False  # its TTS failed: no audio beyond what came
     answers: Turn | None = None  # the turn, to be answered anew if nothing is heard of this
-    abandoned: bool = False  # stopped by `interrupt`, or its providers failed: its turn is not answered anew
+    abandoned: bool = False  # stopped by `interrupt`, or without any audio: its turn is not answered anew
     model_failed: bool = False
     told: bool = False  # its TurnMetrics are out
     clauses: list[ClauseAudio] = field(default_factory=list)

@@ -96,7 +96,7 @@ def _speak(reply: Reply, clauses: list[Clause], at: it.Stamp) -> Iterator[do.Eff
 
 def _break(reply: Reply, item: it.Item, provider: str, what: str) -> Iterator[do.Effect]:
     """No audio after what came: the reply ends there."""
-    reply.broken = reply.abandoned = reply.text_ended = True
+    reply.broken = reply.text_ended = True
     yield _failed(item, "tts", provider, what)
     yield do.StopProviders(reply.number)
 

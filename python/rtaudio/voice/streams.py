@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from rtaudio.voice.protocols import ProviderError
+
 T = TypeVar("T")
 
 
@@ -16,7 +18,9 @@ class Closable(Protocol):
 
 
 def describe(error: BaseException) -> str:
-    """What went wrong, for an event: "TypeError: ..."."""
+    """What went wrong, for an event that names the provider itself: "TypeError: ..."."""
+    if isinstance(error, ProviderError):
+        return error.what
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

@@ -48,6 +48,7 @@ class Turn:
     barge: BargeState = "quiet"  # how the core judged it
     claims: bool = False  # it holds speech of which the core did not say, and will not, that it asks for nothing
     failed: bool = False
+    waived: bool = False  # nobody wants an answer to it
     ended_ns: int = 0  # end of speech, on the loop's clock
     decided_ns: int = 0
     final_ns: int = 0
@@ -125,6 +126,11 @@ class Turns:
         self._over = turn
         turn.state, turn.end, turn.until = Hearing.AWAITED, end, until
         self._last_until = until
+
+    def waive(self) -> None:
+        """No answer to what is over already, once its words come."""
+        for turn in self._turns:
+            turn.waived = turn.state is not Hearing.TALKING
 
     def settle(self, turn: Turn) -> list[Turn]:
         """The turns that can be taken now, in order."""
