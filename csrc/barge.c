@@ -133,6 +133,10 @@ static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const
     if (state == RTA_BARGE_QUIET) return w->speaking && !off && onset ? RTA_BARGE_SUSPECTED : state;
     if (state == RTA_BARGE_CONFIRMED) return w->speaking && w->segment == b->segment ? state : RTA_BARGE_QUIET;
     if (!w->speaking || off) return RTA_BARGE_QUIET;
+    if (state == RTA_BARGE_STOPPING && (window->policy == RTA_POLICY_PAUSE || window->policy == RTA_POLICY_DUCK_ONLY)) {
+        b->took_floor = true; /* of the next segment, which is not to be cut */
+        return RTA_BARGE_LIKELY;
+    }
     if (state == RTA_BARGE_STOPPING) return window->sentences != b->sentences ? RTA_BARGE_CONFIRMED : state;
     const uint64_t patience = b->speech ? c->false_after : c->doubt_after;
     if (b->silence >= patience && b->silence > 0) return given_up(b, c);

@@ -20,7 +20,8 @@
  *                                                                      KEPT
  *               agent not speaking (it ended, the session flushed      QUIET         UNDUCK; if paused: RESUME
  *               it or paused it by itself), or the policy is OFF
- *   STOPPING    a sentence of the agent has ended                      CONFIRMED     FLUSH
+ *   STOPPING    the policy is PAUSE or DUCK_ONLY (another segment)     LIKELY        (the floor-taking is remembered)
+ *               a sentence of the agent has ended                      CONFIRMED     FLUSH
  *               agent not speaking                                     QUIET         none
  *   CONFIRMED   agent not speaking, or another segment                 QUIET         no event; QUIET is then looked at again
  *   FALSE, BACKCHANNEL, KEPT are passed through within the step: their event is followed by QUIET without another.

@@ -210,6 +210,10 @@ void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_ev
 void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output) {
     rta_turn_output turn;
     output->actions = output->event_count = 0;
+    if (hint->kind == RTA_HINT_MIN_WORDS) {
+        d->config.barge.min_words = hint->value;
+        return;
+    }
     rta_turn_hint(&d->turn, &d->config.turn, &d->gate, hint, at > d->position ? at : d->position, &turn);
     tell_turn(&turn, output);
 }

@@ -65,6 +65,7 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
  * order. at: mic position by which it takes effect; one before the last window's end counts as that. */
 void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
                            rta_detector_output *output);
+/* RTA_HINT_MIN_WORDS changes d->config. */
 void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output);
 /* AUDIO PATH. An early look between two windows (barge.h); it changes no gate and no turn. Ignored where it does not lie
  * beyond the last window. */

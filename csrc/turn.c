@@ -45,6 +45,9 @@ static rta_event *emit(rta_turn_output *out, rta_event_kind kind, uint64_t mic, 
 
 static bool older(uint64_t since, uint64_t now, uint64_t most) { return now > since && now - since > most; }
 
+/* The user wanted the floor. Whatever comes after it in the same turn, the turn asks for an answer. */
+static bool claims(uint32_t outcome) { return outcome == RTA_BARGE_CONFIRMED || outcome == RTA_BARGE_KEPT; }
+
 /* A probability for an event: -1 where there is none, since a NaN is not equal to itself. */
 static float told(float probability) { return probability >= 0.0f ? probability : -1.0f; }
 
@@ -121,10 +124,11 @@ static void decide(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, 
     }
     if (gate->state != RTA_GATE_SILENCE || f->silence < t->delay) return;
 
-    const bool pending = t->barge == RTA_BARGE_SUSPECTED || t->barge == RTA_BARGE_LIKELY;
+    const bool pending =
+        t->barge == RTA_BARGE_SUSPECTED || t->barge == RTA_BARGE_LIKELY || t->barge == RTA_BARGE_STOPPING;
     rta_event *e = emit(out, RTA_EV_TURN_ENDED, t->fell_at, at);
     e->a = f->silence;
-    e->b = t->outcome == RTA_BARGE_QUIET && pending ? t->barge : t->outcome;
+    e->b = pending && !claims(t->outcome) ? t->barge : t->outcome;
     e->c = why(t);
     e->flags = t->asked | f->answered << 8 | (uint32_t)doing << 16;
     e->segment = t->delay;
@@ -152,7 +156,7 @@ static void speech_started(rta_turn *t, const rta_turn_config *c, const rta_span
     if (t->state == RTA_TURN_WAITING || resumes) learn_pause(t, gate->rise_at);
     if (resumes) {
         t->resumed = 1;
-        if (t->outcome != RTA_BARGE_CONFIRMED) t->outcome = RTA_BARGE_QUIET; /* a "mhm" before says nothing of this */
+        if (!claims(t->outcome)) t->outcome = RTA_BARGE_QUIET; /* a "mhm" before says nothing of this */
         t->counts.resumed++;
         rta_event *e = emit(out, RTA_EV_TURN_RESUMED, gate->rise_at, w->decided);
         e->a = t->started_at;
@@ -175,10 +179,9 @@ void rta_turn_step(rta_turn *t, const rta_turn_config *c, const rta_span *w, con
     t->segment = w->speaking ? w->segment : 0;
     t->barge = barge;
     if (happened & RTA_GATE_STARTED) speech_started(t, c, w, gate, out);
-    const bool final =
-        change->now == RTA_BARGE_FALSE || change->now == RTA_BARGE_BACKCHANNEL || change->now == RTA_BARGE_KEPT;
-    if (change->told && (change->now == RTA_BARGE_CONFIRMED || (final && t->outcome != RTA_BARGE_CONFIRMED)))
-        t->outcome = change->now;
+    const bool lets_go_on = change->now == RTA_BARGE_FALSE || change->now == RTA_BARGE_BACKCHANNEL;
+    const bool takes = change->now == RTA_BARGE_CONFIRMED || (change->now == RTA_BARGE_KEPT && !claims(t->outcome));
+    if (change->told && (takes || (lets_go_on && !claims(t->outcome)))) t->outcome = change->now;
     switch ((rta_turn_state)t->state) {
     case RTA_TURN_IDLE: break;
     case RTA_TURN_OPEN:
@@ -244,6 +247,7 @@ void rta_turn_hint(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, 
     case RTA_HINT_BACKCHANNEL: t->hints.backchannel = hint->value; break;
     case RTA_HINT_ASKED: t->hints.asked = hint->value; break;
     case RTA_HINT_THINKING: t->hints.thinking = hint->value; break;
+    case RTA_HINT_MIN_WORDS: return; /* of barge-in */
     }
     if (t->state != RTA_TURN_WAITING) return;
     decide(t, c, gate, at, false, 0, out);

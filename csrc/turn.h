@@ -24,11 +24,13 @@
  *   decides by silence alone; the first question of a line that found none in time is told of by TURN_UNANSWERED.
  *
  *   While the gate is RISING the decision waits (at most min_speech): if it is speech, the turn goes on. A turn that is
- *   resumed keeps its start, its words, and that it interrupted the agent. "The agent began to speak" means another
+ *   resumed keeps its start, its words, and that it interrupted the agent or wanted to. "The agent began to speak" means another
  *   segment than the one, if any, that was spoken when the turn ended: what the user says to an answer is a new turn.
  *
- *   TURN_ENDED tells how barge-in went: it is CONFIRMED if this turn interrupted the agent, else FALSE if it tried to,
- *   else SUSPECTED or LIKELY if that is still open, else QUIET: so a session can tell an answer from an "uh-huh".
+ *   TURN_ENDED tells how barge-in went, the first of these that is so: CONFIRMED, this turn interrupted the agent; KEPT, it
+ *   took the floor and the policy did not let it; SUSPECTED, LIKELY or STOPPING, what was said last is still open; FALSE or
+ *   BACKCHANNEL, the last that there was; QUIET. So a session can tell an answer from an "uh-huh", and an "uh-huh" after
+ *   a question from nothing but an "uh-huh".
  */
 #ifndef RTA_TURN_H
 #define RTA_TURN_H
@@ -75,7 +77,7 @@ typedef struct rta_turn_counts {
 
 typedef struct rta_turn { /* plain data: copy it to checkpoint it */
     uint32_t state;       /* rta_turn_state */
-    uint32_t outcome;     /* of the barge-in of the open turn: QUIET, FALSE or CONFIRMED */
+    uint32_t outcome;     /* of the barge-in of the open turn: QUIET, FALSE, BACKCHANNEL, KEPT or CONFIRMED */
     uint32_t barge;       /* rta_barge_state after the last window */
     uint32_t speaking;    /* the agent, in the last window */
     uint64_t started_at, ended_at; /* of the turn: speech began; its end was decided, by the window or what came */

@@ -11,6 +11,7 @@ cdef dict HINTS = {
     "backchannel": RTA_HINT_BACKCHANNEL,
     "asked": RTA_HINT_ASKED,
     "thinking": RTA_HINT_THINKING,
+    "min_words": RTA_HINT_MIN_WORDS,
 }
 cdef tuple BARGES = ("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept")
 

@@ -194,6 +194,7 @@ cdef extern from "detector.h" nogil:
         RTA_HINT_BACKCHANNEL
         RTA_HINT_ASKED
         RTA_HINT_THINKING
+        RTA_HINT_MIN_WORDS
     ctypedef struct rta_hint:
         uint32_t kind
         uint32_t value

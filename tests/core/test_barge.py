@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio import AudioPort, BargeConfig, Detector, DetectorConfig, Engine, Event, Playout, SegmentCut, SileroVad
+from rtaudio import (
+    AudioPort,
+    BargeConfig,
+    Detector,
+    DetectorConfig,
+    Engine,
+    Event,
+    Playout,
+    SegmentCut,
+    SileroVad,
+    TurnEvidence,
+)
 from rtaudio.core.journal import Journal, read_journal
 from rtaudio.core.replay import PEEK, check_replay
 
@@ -249,6 +260,24 @@ def test_words_can_be_asked_for() -> None:
     assert mute.states[-1] == CONFIRMED
 
 
+def test_a_hint_says_how_many_words_from_now_on() -> None:
+    talk = Talk()
+    talk.detector.hint("min_words", 3)
+    talk.hear(*SPEECH * 25)
+    talk.detector.hint("words", 2)
+    talk.hear(*SPEECH)
+    assert CONFIRMED not in talk.states
+    talk.detector.hint("words", 3)
+    talk.hear(*SPEECH)
+    assert talk.states[-1] == CONFIRMED
+    none = Talk(BargeConfig(min_words=3))
+    none.detector.hint("min_words", 0)
+    none.hear(*SPEECH * 25)
+    assert none.states[-1] == CONFIRMED
+    with pytest.raises(ValueError, match="a hint 'min_words' cannot be 1001"):
+        none.detector.hint("min_words", 1001)
+
+
 def test_words_of_the_turn_before_are_no_words_of_this_one() -> None:
     talk = Talk(BargeConfig(min_words=2), policy=OFF)
     talk.hear(*SPEECH * 20)
@@ -284,6 +313,29 @@ def test_what_the_policy_does_not_let_through_is_kept(policy: int, pauses: bool)
     assert talk.outcomes == [KEPT]
 
 
+@pytest.mark.parametrize(("more", "last"), [(2, FALSE), (8, BACKCHANNEL)])
+def test_what_was_kept_stays_so_whatever_is_heard_after_it_in_the_turn(more: int, last: int) -> None:
+    """Law 10: a question with a "mhm" after it is a question."""
+    talk = Talk(policy=PAUSE)
+    talk.hear(*SPEECH * 30, *NOTHING * 14)
+    assert talk.states[-1] == KEPT
+    talk.hear(*SPEECH * more, *NOTHING * 60)
+    assert talk.states[-1] == last
+    assert talk.outcomes == [KEPT]
+
+
+def test_what_is_still_open_is_told_before_what_came_to_nothing() -> None:
+    talk = Talk(policy=PAUSE)
+    talk.hear(*SPEECH * 2, *NOTHING * 14)
+    assert talk.states[-1] == FALSE
+    talk.hear(*SPEECH * 30, *NOTHING)
+    asked = [event.a for event in talk.events if event.kind == "turn_asked"]
+    talk.keep(0, talk.detector.evidence(asked[-1], TurnEvidence(p_trimmed=0.999, p_asked=0.999), talk.end))
+    talk.hear(*NOTHING * 20)
+    assert talk.outcomes == [LIKELY]
+    assert talk.states[-1] == KEPT, "which came after the turn was over"
+
+
 def test_after_sentence_waits_for_the_end_of_one() -> None:
     talk = Talk(policy=AFTER_SENTENCE)
     talk.hear(*SPEECH * 20)
@@ -294,6 +346,18 @@ def test_after_sentence_waits_for_the_end_of_one() -> None:
     talk.hear(*SPEECH)
     assert talk.states[-1] == CONFIRMED
     assert talk.actions == [Detector.FLUSH]
+
+
+@pytest.mark.parametrize("policy", [PAUSE, DUCK_ONLY])
+def test_what_follows_the_sentence_is_not_cut_where_its_policy_protects_it(policy: int) -> None:
+    talk = Talk(policy=AFTER_SENTENCE)
+    talk.hear(*SPEECH * 20)
+    assert talk.states[-1] == STOPPING
+    talk.sentences, talk.segment, talk.policy = 1, 2, policy
+    talk.hear(*SPEECH, *NOTHING * 40)
+    assert talk.states[-2:] == [LIKELY, KEPT]
+    assert not sum(talk.actions) & Detector.FLUSH
+    assert talk.outcomes == [KEPT]
 
 
 def test_the_policy_of_the_next_segment_holds_at_once() -> None:

@@ -173,6 +173,7 @@ def talk(path: Path, vad: SileroVad, voice: np.ndarray, outside: bool) -> None:
             if pick.random() < 0.02:
                 line.post_turn_hint("thinking", int(pick.integers(0, 2)))
                 line.post_turn_hint("stt", int(pick.integers(0, 3)), 0)
+                line.post_turn_hint("min_words", int(pick.integers(0, 3)))
 
 
 @pytest.mark.parametrize("outside", [False, True])

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio.core import DetectorConfig
+from rtaudio.core import BargeConfig, DetectorConfig
 from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS, SimulatedCaller, Simulation, run, speech
-from rtaudio.voice import AgentSpeechHeard, AgentSpeechInterrupted, AgentSpeechStarted, BargeIn
+from rtaudio.voice import AgentSpeechHeard, AgentSpeechInterrupted, AgentSpeechStarted, BargeIn, SessionOptions
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
 
 
@@ -128,6 +128,39 @@ def test_a_false_interruption_costs_no_word() -> None:
         assert cast.llm.opened == 1
 
     run(main())
+
+
+@pytest.mark.parametrize(("least", "cut"), [(None, True), (0, True), (1, True), (2, False)])
+def test_a_session_can_ask_for_words(least: int | None, cut: bool) -> None:
+    """The STT gives one word while the user speaks, and two at the end: too late to stop the agent, never too late for
+    an answer (law 10). Too few words in all are taken for listening."""
+
+    async def main() -> None:
+        cast = Cast(stt=FakeSTT(["first question", "second question", "what"]))
+        options, detector = SessionOptions(min_words=least), DetectorConfig(barge=BargeConfig(min_words=0))
+        caller = caller_with({"at_s": 0.5}, {"after_agent_starts_s": 1.2})
+        async with conversation(cast, caller, options=options, detector=detector) as sim:
+            await sim.finish()
+            told = [event.text for event in sim.told(AgentSpeechHeard)]
+            assert told == (["The second answer."] if cut else [LONG, "The second answer."])
+            texts = [message.text for message in sim.session.history]
+            assert texts[-2:] == ["second question", "The second answer."]
+            assert not any(message.backchannel for message in sim.session.history)
+
+    run(main())
+
+
+def test_a_session_s_words_outdo_the_line_s() -> None:
+    async def main() -> None:
+        cast, detector = Cast(), DetectorConfig(barge=BargeConfig(min_words=5))
+        caller = caller_with({"at_s": 0.5}, {"after_agent_starts_s": 1.2})
+        async with conversation(cast, caller, options=SessionOptions(min_words=1), detector=detector) as sim:
+            await sim.finish()
+            assert "confirmed" in [event.state for event in sim.told(BargeIn)]
+
+    run(main())
+    with pytest.raises(ValueError, match=r"min_words = 1001: must lie in 0\.\.1000"):
+        SessionOptions(min_words=1001)
 
 
 def test_without_barge_in_the_agent_ends_and_then_answers() -> None:

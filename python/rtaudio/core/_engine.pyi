@@ -61,7 +61,7 @@ class MicMeter:
         starved) of each window of 512 that they complete. `starved`: they are silence in the place of what never came.
         TypeError or ValueError for what is no contiguous 1-D float32 array."""
 
-HintKind = Literal["words", "stt", "backchannel", "asked", "thinking"]
+HintKind = Literal["words", "stt", "backchannel", "asked", "thinking", "min_words"]
 Profile = Literal["patient", "default", "quick"]
 
 class TurnConfig:
@@ -348,7 +348,7 @@ class Line:
         "words": how many the STT has understood in the turn so far. "stt": 1: it takes the turn for complete, 2: its
         words do not end a sentence, 0: neither. "backchannel": 1: the words so far are no more than "mhm". "asked":
         what the agent asked for: 1: a yes, a no, a word or two; 2: something long; 0: nothing. "thinking": 1: a reply
-        is being made.
+        is being made. "min_words": how many words a flush takes from now on, instead of `BargeConfig.min_words`.
 
         False: 256 wait already; dropped and counted. Raises ValueError, PortClosed as push does."""
     @property

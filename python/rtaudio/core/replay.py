@@ -36,7 +36,8 @@ PEEK: Final = 16
 _PEEK: Final = struct.Struct("<QQIIfffxxxxIxxxxQ")  # rta_journal_peek
 _EVIDENCE: Final = struct.Struct("<Q16f")
 _HINT: Final = struct.Struct("<IIQ")
-_HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking")  # rta_hint_kind, from 1
+_HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking", "min_words")
+"""rta_hint_kind, from 1."""
 
 
 class Window(NamedTuple):

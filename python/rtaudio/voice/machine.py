@@ -25,7 +25,7 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       Words that say "stop" are none, and flush the agent if the core has not. One by the core's ear is
                       over at once, whatever the core waits for: what is said next is another turn. The core's ear is
                       about what was said last: a turn that had claimed the floor, or began before, is none by it.
-    interrupt         what is thought, said or waits to be said is given up, and so is the answer to words that are still
+    interrupt         what is thought, said or waits to be said is given up, and so is the answer to words that are
                       awaited; they come into the history. A turn that is being spoken is answered like any other.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
@@ -317,16 +317,26 @@ class Machine:
             self._unanswered = turn
             if self.reply.interruption == "immediate":
                 yield from self._stop(self.reply)
+        elif self._says_enough(turn):
+            self._unanswered = turn
 
     def _interrupts(self, turn: Turn) -> bool:
         return interrupts(turn.text, self.options.interrupting_words)
 
+    def _says_enough(self, turn: Turn) -> bool:
+        """Where words are asked for, the last of them came when the core had let the agent go on."""
+        least = self.options.min_words or 0
+        return 0 < least <= len(turn.text.split()) and not self._listens(turn)
+
+    def _listens(self, turn: Turn) -> bool:
+        return is_backchannel(turn.text, self.options.backchannel_words)
+
     def _is_backchannel(self, turn: Turn, speaking: bool) -> bool:
         """While the agent speaks on, the core's ear or the words will do, unless the words say "stop". Where it has
         come to its end meanwhile, silence could follow: then it takes both, and an agent that asked nothing."""
-        if turn.barge == "confirmed" or self._interrupts(turn):
+        if turn.barge == "confirmed" or self._interrupts(turn) or self._says_enough(turn):
             return False
-        listens = is_backchannel(turn.text, self.options.backchannel_words)
+        listens = self._listens(turn)
         if speaking:
             return turn.barge == "backchannel" or listens
         last = self.history[-1] if len(self.history) else None
@@ -351,7 +361,7 @@ class Machine:
             if self.says:
                 said = self.says.popleft()
                 reply = self._new_reply("say", Milestones(self._at.time_ns), said)
-                yield do.BeginReply(reply.number, reply.interruption)
+                yield from self._tell_begin(reply)
                 yield from take_all(reply, said.text, self._at)
                 yield from self._retire_silent(reply)
             elif (turn := self._unanswered) is not None:
@@ -359,7 +369,7 @@ class Machine:
                 times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
                 reply = self._new_reply("answer", times)
                 reply.answers = turn
-                yield do.BeginReply(reply.number, reply.interruption)
+                yield from self._tell_begin(reply)
                 yield do.StartModel(reply.number)
             else:
                 return
@@ -372,6 +382,12 @@ class Machine:
         self.reply.interruption = asked if asked is not None else self.options.interruption
         self.reply.began_mic = self._at.mic
         return self.reply
+
+    def _tell_begin(self, reply: Reply) -> Iterator[do.Effect]:
+        """What the core is to do when the user speaks meanwhile. Each time: its line may be a new one."""
+        if self.options.min_words is not None:
+            yield do.Hint("min_words", self.options.min_words)
+        yield do.BeginReply(reply.number, reply.interruption)
 
     def _find(self, number: int) -> Reply | None:
         return self.reply if self.reply is not None and self.reply.number == number else None
@@ -448,9 +464,8 @@ class Machine:
             self.history.append(message)
             yield do.Remember(message)
             yield from self._hint_asked(Asked.NOTHING if rest else asked(heard))
-        elif reply.answers is not None and not reply.abandoned and self._unanswered is None:
-            if reply.phase is Phase.STOPPING or self.turns.open:
-                self._unanswered = reply.answers
+        elif not reply.abandoned and (reply.phase is Phase.STOPPING or self.turns.open):
+            self._unanswered = self._unanswered or reply.answers
         yield from self._tell_metrics(reply)
         yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
         after, self._after = self._after, []

@@ -40,6 +40,10 @@ class SessionOptions:
     interruption: Interruption = "immediate"
     """What the user's speech does to the agent's; `Session.say` and `Agent.greeting_interruption` say otherwise for one
     utterance. See rtaudio.voice.policies."""
+    min_words: int | None = None
+    """Words that recognition must have understood before the user's speech stops the agent; three times
+    `BargeConfig.confirm_by_s` of speech is enough without. For noisy places, with an STT whose partial results come
+    soon. None: what the line's `BargeConfig` says, which is 0: words do not count."""
     backchannel_words: tuple[str, ...] = ENGLISH
     """Words and phrases that ask for no answer where they did not stop the agent."""
     interrupting_words: tuple[str, ...] = INTERRUPTING
@@ -67,6 +71,8 @@ class SessionOptions:
             if value is not None and not 0 <= value <= 3600:
                 raise ValueError(f"{name} = {value}: must lie in 0..3600 seconds")
         checked(self.interruption, "interruption")
+        if self.min_words is not None and not 0 <= self.min_words <= 1000:
+            raise ValueError(f"min_words = {self.min_words}: must lie in 0..1000, or be None")
         for name in ("backchannel_words", "interrupting_words"):
             if isinstance(words := getattr(self, name), str):
                 raise ValueError(f"{name}: give a tuple of words, not one text")

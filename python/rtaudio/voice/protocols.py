@@ -158,8 +158,8 @@ ProviderKind = Literal["stt", "llm", "tts"]
 
 
 class ProviderError(Exception):
-    """A provider raised, hung, or sent nothing. `provider` is its name, `kind` what it does, `what` went wrong; the cause is
-    chained."""
+    """A provider raised, hung, or sent nothing. `provider` is its name, `kind` what it does, `what` the trouble; the
+    cause is chained."""
 
     def __init__(self, kind: ProviderKind, provider: str, what: str) -> None:
         super().__init__(f"{kind} {provider}: {what}")

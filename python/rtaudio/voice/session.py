@@ -132,7 +132,8 @@ class Session:
     def interrupt(self) -> None:
         """Stops what the agent is thinking or saying, and was to say, at once. What was heard stays in the history.
         So do words of the user that are over and still awaited from the STT; they get no answer either. A turn that is
-        being spoken gets one, and so does one that the user goes on with. RuntimeError for a session that is not running."""
+        being spoken gets one, and so does one that the user goes on with. RuntimeError for a session that is not
+        running."""
         self._need_running()
         self.post(it.InterruptAsked(self._stamp()))
 
