@@ -1,0 +1,19 @@
+"""Functions that a model may call. Needs the extra `tools` (pydantic for types, docstring-parser, jsonschema).
+
+A `Session` does not call tools yet; `ToolRunner` stands by itself.
+"""
+
+try:
+    import docstring_parser as _docstring_parser  # noqa: F401
+    import pydantic as _pydantic  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"rtaudio.voice.tools needs {error.name}: pip install 'rtaudio[tools]'", name=error.name
+    ) from error
+
+from rtaudio.voice.tools.context import SessionHandle, ToolContext
+from rtaudio.voice.tools.definition import Tool, tool
+from rtaudio.voice.tools.errors import ToolDefinitionError, ToolError
+from rtaudio.voice.tools.toolset import Toolset
+
+__all__ = ["SessionHandle", "Tool", "ToolContext", "ToolDefinitionError", "ToolError", "Toolset", "tool"]

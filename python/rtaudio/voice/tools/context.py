@@ -1,0 +1,79 @@
+"""What a tool may ask for about its own call: a parameter annotated `ToolContext` gets it, and the model sees nothing.
+
+@tool
+async def book(context: ToolContext[Guests], day: date) -> str:
+    "Books a table."
+    context.say("One moment, I am looking.")
+    ...
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol
+
+from typing_extensions import TypeVar
+
+from rtaudio.voice.chat import ChatContext, ChatMessage
+
+Data = TypeVar("Data", default=None)
+
+
+class SessionHandle(Protocol):
+    """What a tool sees of the session that its call belongs to. Event loop's thread only."""
+
+    @property
+    def history(self) -> ChatContext: ...
+
+    def say(self, text: str) -> Awaitable[ChatMessage]: ...
+
+    def interrupt(self) -> None: ...
+
+
+@dataclass(slots=True)
+class ToolContext(Generic[Data]):
+    """One call, in all its attempts. May be used from the tool's own thread, but for `session`.
+
+    `call_id`     as the history has it
+    `tool`        the tool's name
+    `key`         names what is asked for, in every attempt: hand it on to a service that must not do a thing twice
+    `data`        the user's own, as the runner was given it
+    `attempt`     1, and more when it is tried again
+    `may_cancel`  with `on_interruption="ask"`: whether an interruption cancels the call at this moment. Set it to False
+                  before what cannot be undone
+    `cancelled`   nobody waits for the result any more. A blocking function cannot be stopped: it looks here and returns
+    """
+
+    call_id: str
+    tool: str
+    key: str
+    data: Data
+    attempt: int = 1
+    may_cancel: bool = True
+    _session: SessionHandle | None = None
+    _tell: Callable[[str, bool], None] = lambda text, spoken: None
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _thread: int = field(default_factory=threading.get_ident)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
+    def session(self) -> SessionHandle:
+        """Raises RuntimeError without one, and in another thread than the event loop's."""
+        if self._session is None:
+            raise RuntimeError(f"tool {self.tool}: this call belongs to no session")
+        if threading.get_ident() != self._thread:
+            raise RuntimeError(f"tool {self.tool}: `session` is for the event loop's thread; use `say` and `progress`")
+        return self._session
+
+    def say(self, text: str) -> None:
+        """Has the agent say it while the call goes on. Does not wait; nothing once the call is over."""
+        self._tell(text, True)
+
+    def progress(self, text: str) -> None:
+        """Tells whoever looks on; nothing is spoken."""
+        self._tell(text, False)

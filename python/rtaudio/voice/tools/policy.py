@@ -1,0 +1,58 @@
+"""How a tool's calls are run: plain data, the same for every call of a tool, checked when the tool is defined."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rtaudio.voice.tools.errors import ToolDefinitionError
+
+OnInterruption = Literal["cancel", "keep", "ask"]
+"""What becomes of a call when the user interrupts the reply that made it: cancelled; goes on, and its result comes
+later; or what the tool says at that moment (`ToolContext.may_cancel`)."""
+Duplicates = Literal["run", "join", "refuse"]
+"""What becomes of a call that is the same as one under way: it is run as well; it gets the result of the other; or the
+model is told that it is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPolicy:
+    """`timeout_s`: of one attempt, and of waiting for one. `at_once`: how many of this tool run side by side; more
+    wait. `detach_after_s`: the model is told that the call takes longer, and gets the result when it comes. `retries`:
+    further attempts after a failure that the tool calls transient, the first after `backoff_s`, each later one after
+    twice as long. `most_chars`: of a result; what is beyond is cut off, and said to be.
+    """
+
+    timeout_s: float = 30.0
+    at_once: int = 8
+    detach_after_s: float | None = None
+    on_interruption: OnInterruption = "keep"
+    duplicates: Duplicates = "run"
+    retries: int = 0
+    backoff_s: float = 0.5
+    most_chars: int = 16_000
+
+    def check(self, where: str) -> None:
+        """Raises ToolDefinitionError for what makes no sense."""
+        seconds = {"timeout_s": self.timeout_s, "backoff_s": self.backoff_s, "detach_after_s": self.detach_after_s}
+        for name, value in seconds.items():
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ToolDefinitionError(f"{where}: {name} = {value}; it must be positive and finite")
+        if self.detach_after_s is not None and self.detach_after_s >= self.timeout_s:
+            raise ToolDefinitionError(
+                f"{where}: detach_after_s = {self.detach_after_s} is no less than timeout_s = {self.timeout_s}: no "
+                "call ever takes that long; give a long-running tool a long timeout_s"
+            )
+        for name, number, least in (("at_once", self.at_once, 1), ("retries", self.retries, 0)):
+            if number < least:
+                raise ToolDefinitionError(f"{where}: {name} = {number}; it must be at least {least}")
+        if self.most_chars < 100:
+            raise ToolDefinitionError(f"{where}: most_chars = {self.most_chars}; it must be at least 100")
+        choices = (
+            ("on_interruption", self.on_interruption, OnInterruption),
+            ("duplicates", self.duplicates, Duplicates),
+        )
+        for name, chosen, known in choices:
+            if chosen not in get_args(known):
+                raise ToolDefinitionError(f"{where}: {name} = {chosen!r}; it is one of {get_args(known)}")

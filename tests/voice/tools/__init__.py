@@ -1,0 +1,1 @@
+"""Tools: what a model is told of functions, and how they are run."""
