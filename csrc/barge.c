@@ -39,6 +39,11 @@ static bool early_onset(const rta_barge *b, const rta_barge_config *c, float p, 
     return p > c->onset_from && p - before > c->onset_rise;
 }
 
+static void begin(rta_barge *b, uint64_t onset) {
+    b->onset = onset;
+    b->unheard = 0;
+}
+
 static void forget(rta_barge *b) {
     b->speech = b->voiced = 0;
     b->loudest = b->colour = b->colour2 = b->colours = b->power = 0.0f;
@@ -99,7 +104,7 @@ static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, co
     switch (gate) {
     case RTA_GATE_SPEECH: b->silence = 0; /* fall through */
     case RTA_GATE_RISING:
-        if (b->speech == 0) b->onset = w->start;
+        if (b->speech == 0) begin(b, w->start);
         hear_shape(b, c, window);
         b->speech += w->samples;
         break;
@@ -116,7 +121,7 @@ static bool takes_floor(const rta_barge *b, const rta_barge_config *c, uint64_t 
     const float by = (float)c->confirm_by, early = (float)(c->confirm_by - c->confirm_after) * variety(b, c);
     const bool loud = b->latest >= b->loudest * STILL_LOUD;
     if (loud && b->voiced >= c->confirm_after && (float)b->voiced + early + level_worth(b, c) >= by) return true;
-    return 2 * (end - b->onset) >= 3 * c->confirm_by && 4 * b->speech >= 3 * c->confirm_by;
+    return 2 * (end - b->onset - b->unheard) >= 3 * c->confirm_by && 4 * b->speech >= 3 * c->confirm_by;
 }
 
 static bool suspected(rta_barge_state state) { return state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY; }
@@ -140,7 +145,7 @@ static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const
     if (state == RTA_BARGE_STOPPING) return window->sentences != b->sentences ? RTA_BARGE_CONFIRMED : state;
     const uint64_t patience = b->speech ? c->false_after : c->doubt_after;
     if (b->silence >= patience && b->silence > 0) return given_up(b, c);
-    if (gate == RTA_GATE_SPEECH && takes_floor(b, c, w->end)) {
+    if (!w->unheard && gate == RTA_GATE_SPEECH && takes_floor(b, c, w->end)) {
         if (window->policy == RTA_POLICY_IMMEDIATE) return RTA_BARGE_CONFIRMED;
         if (window->policy == RTA_POLICY_AFTER_SENTENCE) return RTA_BARGE_STOPPING;
         b->took_floor = true;
@@ -172,14 +177,15 @@ static bool passed_through(rta_barge_state state) {
 rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
                                 float on, rta_gate_state gate, bool rose) {
     if (!c->enabled) return (rta_barge_change){.before = RTA_BARGE_QUIET, .now = RTA_BARGE_QUIET};
-    const bool onset = w->p > on || (c->early_onset && early_onset(b, c, w->p, w->end));
-    remember(b, w->p, w->end);
+    const bool onset = !w->unheard && (w->p > on || (c->early_onset && early_onset(b, c, w->p, w->end)));
+    if (!w->unheard) remember(b, w->p, w->end);
     if (rose && (b->state == RTA_BARGE_QUIET || b->state == RTA_BARGE_CONFIRMED)) forget(b);
     if (b->state == RTA_BARGE_QUIET && onset && gate == RTA_GATE_SILENCE) {
         forget(b); /* what was said before was another thing */
-        b->onset = w->end - HOP;
+        begin(b, w->end - HOP);
     }
-    count(b, c, w, window, gate);
+    if (w->unheard) b->unheard += w->samples;
+    else count(b, c, w, window, gate);
     if (b->state == RTA_BARGE_CONFIRMED) b->state = next_state(b, c, w, window, onset, gate, RTA_BARGE_CONFIRMED);
     const rta_barge_state before = (rta_barge_state)b->state;
     rta_barge_state now = before;
@@ -213,7 +219,7 @@ rta_barge_change rta_barge_peek(rta_barge *b, const rta_barge_config *c, const r
     if (!rta_barge_wants_peeks(b, c) || !peek->speaking || peek->policy == RTA_POLICY_OFF || !onset) return change;
     if (gate == RTA_GATE_SILENCE) {
         forget(b);
-        b->onset = peek->position_end - HOP;
+        begin(b, peek->position_end - HOP);
     }
     b->silence = 0;
     b->segment = peek->segment;

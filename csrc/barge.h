@@ -28,6 +28,9 @@
  *     FALSE: hardly any speech (< backchannel_least). KEPT: a floor-taking that the policy did not let through: the agent
  *     goes on, and what was said is to be answered after it. BACKCHANNEL: anything between: said, and no claim to the floor.
  *
+ *   An unheard window is neither speech nor silence: it suspects nothing and takes no floor. What the agent does in it counts
+ *   as in any other (it stopped, a sentence ended, the policy is OFF). An unheard peek is none.
+ *
  *   Early onset (peeks, and windows): p has risen by onset_rise within 24 ms and is above onset_from, or is above
  *   onset_sure (rule and figures: docs/vad.md); or it is above onset_loud, and what is no echo stands onset_above over
  *   what it is when nobody speaks: many a voice begins with 100 ms that the model takes for noise. Peeks only suspect.
@@ -113,6 +116,7 @@ typedef struct rta_barge { /* plain data: copy it to checkpoint it */
     bool ducks, pauses; /* what is set on the playout */
     bool took_floor; /* PAUSE, DUCK_ONLY: kept from it by the policy */
     uint64_t onset, speech, silence; /* mic position, samples */
+    uint64_t unheard; /* samples since the onset */
     uint64_t segment; /* that suspicion or confirmation is about */
     uint64_t sentences; /* when it began STOPPING */
     uint32_t words; /* of the STT in this turn, 0: none or unknown */

@@ -142,7 +142,7 @@ static float heard_early(const rta_barge *b, const rta_barge_config *c, const rt
 void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output) {
     output->actions = 0;
     output->event_count = 0;
-    if (peek->position_end <= d->position) return;
+    if (peek->position_end <= d->position || rta_unheard(peek->concealed, d->config.window_samples)) return;
     const rta_span w = {
         .start = d->position, .end = peek->position_end, .decided = peek->position_end, .p = peek->probability};
     rta_peek heard = *peek;
@@ -158,14 +158,17 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
     if (window->position_end <= d->position) return;
     const rta_detector_config *c = &d->config;
     const uint64_t whole = c->window_samples, gone = window->position_end - d->position;
+    const uint64_t samples = gone < whole ? gone : whole;
+    const bool unheard = rta_unheard(window->concealed, samples);
     const rta_span w = {
-        .start = window->position_end - (gone < whole ? gone : whole),
+        .start = window->position_end - samples,
         .end = window->position_end,
-        .samples = gone < whole ? gone : whole,
+        .samples = samples,
         .decided = window->decided > window->position_end ? window->decided : window->position_end,
-        .p = heard(&d->barge, &c->barge, window),
+        .p = unheard ? 0.0f : heard(&d->barge, &c->barge, window),
         .echo = window->echo >= 0.0f ? window->echo : 0.0f, /* NaN: 0 */
         .speaking = window->speaking != 0,
+        .unheard = unheard,
         .segment = window->segment,
     };
     d->position = window->position_end;
@@ -190,7 +193,7 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
     const rta_mic_window heard = {
         .mean_square = window->mean_square >= 0.0f ? window->mean_square : 0.0f,
         .clipped = window->clipped,
-        .starved = window->starved,
+        .starved = window->starved + window->concealed,
     };
     const uint32_t before = output->event_count;
     output->event_count += rta_mic_health_step(&d->mic, &heard, (uint32_t)w.samples, w.end, gate == RTA_GATE_SPEECH,

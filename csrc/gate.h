@@ -12,6 +12,7 @@
  *   FALLING   p > on        SPEECH     it was a gap
  *             min_silence   SILENCE    ENDED: speech ended at fall_at
  *   Between off and on nothing changes but time goes on: RISING goes on rising, FALLING goes on falling.
+ *   any       unheard       the same   nothing; it is not part of min_speech or min_silence
  */
 #ifndef RTA_GATE_H
 #define RTA_GATE_H
@@ -33,6 +34,7 @@ typedef enum rta_gate_state { RTA_GATE_SILENCE = 0, RTA_GATE_RISING, RTA_GATE_SP
 typedef struct rta_gate { /* plain data: copy it to checkpoint it */
     uint32_t state;       /* rta_gate_state */
     uint32_t pad;
+    uint64_t unheard; /* samples, since it last rose or fell */
     uint64_t rise_at; /* start of the window by which it last rose */
     uint64_t fall_at; /* start of the window by which it last fell; after ENDED: where speech ended */
 } rta_gate;

@@ -65,11 +65,15 @@ static void begin_silence(rta_turn *t, uint64_t fell_at) {
     t->state = RTA_TURN_WAITING;
     t->fell_at = fell_at;
     t->asked = t->missed = t->facts.answered = 0;
+    t->unheard = 0;
 }
 
-/* The caller went on at `at`, having paused since fell_at. */
-static void learn_pause(rta_turn *t, uint64_t at) {
-    const uint64_t pause = at > t->fell_at ? at - t->fell_at : 0;
+static uint64_t silence(const rta_turn *t, uint64_t now) { return now - t->fell_at - t->unheard; }
+
+/* The caller went on at `at`, having paused since fell_at; so many samples of that were unheard. */
+static void learn_pause(rta_turn *t, uint64_t at, uint64_t unheard) {
+    const uint64_t pause = at > t->fell_at + unheard ? at - t->fell_at - unheard : 0;
+    t->unheard_speech += t->unheard;
     if (pause < LEAST_PAUSE) return;
     rta_turn_facts *f = &t->facts;
     if (f->pauses < UINT32_MAX) f->pauses++;
@@ -79,7 +83,7 @@ static void learn_pause(rta_turn *t, uint64_t at) {
 }
 
 static void ask(rta_turn *t, const rta_turn_config *c, const rta_span *w, rta_turn_output *out) {
-    if (t->asked >= c->asks || w->end - t->fell_at < c->ask_after[t->asked]) return;
+    if (t->asked >= c->asks || silence(t, w->end) < c->ask_after[t->asked]) return;
     t->asked_at[t->asked] = w->decided;
     t->counts.asked++;
     rta_event *e = emit(out, RTA_EV_TURN_ASKED, t->fell_at, w->decided);
@@ -105,8 +109,8 @@ static void decide(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, 
                    uint64_t question, rta_turn_output *out) {
     rta_turn_facts *f = &t->facts;
     const rta_agent_state doing = agent(t);
-    f->silence = t->heard_to - t->fell_at;
-    f->speech = t->fell_at - t->started_at;
+    f->silence = silence(t, t->heard_to);
+    f->speech = t->fell_at - t->started_at - t->unheard_speech;
     f->words = t->hints.words;
     f->hints = (doing == RTA_AGENT_THINKS ? RTA_TURN_AGENT_THINKING : 0) |
                (doing == RTA_AGENT_SPEAKS ? RTA_TURN_AGENT_SPEAKING : 0) |
@@ -153,7 +157,7 @@ static void speech_started(rta_turn *t, const rta_turn_config *c, const rta_span
                            rta_turn_output *out) {
     const bool resumes = in_grace(t, c, gate);
     t->hints.stt = RTA_STT_UNKNOWN;
-    if (t->state == RTA_TURN_WAITING || resumes) learn_pause(t, gate->rise_at);
+    if (t->state == RTA_TURN_WAITING || resumes) learn_pause(t, gate->rise_at, t->unheard - gate->unheard);
     if (resumes) {
         t->resumed = 1;
         if (!claims(t->outcome)) t->outcome = RTA_BARGE_QUIET; /* a "mhm" before says nothing of this */
@@ -164,6 +168,7 @@ static void speech_started(rta_turn *t, const rta_turn_config *c, const rta_span
         e->value = w->p;
     } else if (t->state != RTA_TURN_WAITING) {
         t->started_at = gate->rise_at;
+        t->unheard_speech = gate->unheard;
         t->resumed = 0;
         t->outcome = RTA_BARGE_QUIET;
         t->hints.words = t->hints.backchannel = 0;
@@ -185,12 +190,17 @@ void rta_turn_step(rta_turn *t, const rta_turn_config *c, const rta_span *w, con
     switch ((rta_turn_state)t->state) {
     case RTA_TURN_IDLE: break;
     case RTA_TURN_OPEN:
+        if (w->unheard) t->unheard_speech += w->samples;
         if (!(happened & RTA_GATE_FELL)) break;
         begin_silence(t, gate->fall_at);
         /* fall through */
     case RTA_TURN_WAITING:
+        if (w->unheard) {
+            t->unheard += w->samples;
+            break;
+        }
         if (happened & RTA_GATE_WENT_ON) {
-            learn_pause(t, w->start);
+            learn_pause(t, w->start, t->unheard);
             t->state = RTA_TURN_OPEN;
             t->hints.stt = RTA_STT_UNKNOWN;
             break;
@@ -203,6 +213,10 @@ void rta_turn_step(rta_turn *t, const rta_turn_config *c, const rta_span *w, con
         if (t->state == RTA_TURN_GRACE) t->ended_at = w->end; /* not `decided`: a VAD that is late must not change it */
         break;
     case RTA_TURN_GRACE:
+        if (w->unheard) {
+            t->unheard += w->samples;
+            t->ended_at += w->samples;
+        }
         if (gate->state == RTA_GATE_SILENCE &&
             ((w->speaking && w->segment != t->end_segment) || w->end >= t->ended_at + c->grace))
             t->state = RTA_TURN_IDLE;

@@ -23,6 +23,9 @@
  *   asked in the present silence, was not answered yet, and is at most late_after old. Without answers the policy
  *   decides by silence alone; the first question of a line that found none in time is told of by TURN_UNANSWERED.
  *
+ *   An unheard window asks and decides nothing, and no time passes in it: neither the silence nor the grace time goes on. So a
+ *   turn ends on silence that was heard.
+ *
  *   While the gate is RISING the decision waits (at most min_speech): if it is speech, the turn goes on. A turn that is
  *   resumed keeps its start, its words, and that it interrupted the agent or wanted to. "The agent began to speak" means another
  *   segment than the one, if any, that was spoken when the turn ended: what the user says to an answer is a new turn.
@@ -84,6 +87,8 @@ typedef struct rta_turn { /* plain data: copy it to checkpoint it */
     uint64_t segment, end_segment; /* spoken in the last window, and when the turn ended; 0: none */
     uint64_t heard_to;             /* end of the last window */
     uint64_t fell_at;              /* silence begins here */
+    uint64_t unheard;        /* samples since then */
+    uint64_t unheard_speech; /* of the turn before */
     uint32_t asked;                /* questions of this silence */
     uint32_t missed;               /* bit i: question i found no answer in time */
     uint64_t asked_at[RTA_TURN_QUESTIONS];

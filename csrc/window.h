@@ -4,6 +4,10 @@
  * in; the journal keeps it whole, so that a replay decides again without a playout and without a model (law 5).
  *
  * What is no number counts as the value named beside its field.
+ *
+ * A window, or a look, more than half of which was concealed is unheard: nobody knows what was said in it. Each machine says
+ * in its table what becomes of it; in short, it is neither speech nor silence, and no time passes in it. In any other
+ * the concealed part counts as what it sounds like.
  */
 #ifndef RTA_WINDOW_H
 #define RTA_WINDOW_H
@@ -41,6 +45,8 @@ typedef struct rta_window {
     uint64_t sentences; /* sentence ends of the agent's that were played so far: rta_playout_policy() */
     /* Of each 8 ms of what was heard there (else of the mic): mean square, and that of the difference from sample to sample. */
     float power[RTA_WINDOW_HOPS], edge[RTA_WINDOW_HOPS];
+    uint32_t concealed; /* samples in place of packets that never came (jitter.h) */
+    uint32_t pad;
 } rta_window;
 
 /* A look at the window under way, 8, 16 or 24 ms into it: the same model on the last 512 samples, from the state of the
@@ -53,7 +59,7 @@ typedef struct rta_peek {
     float probability; /* of speech in what is left without the agent's echo */
     float echo; /* as in a window, of the last 32 ms */
     float mean_square; /* of the mic's last 8 ms */
-    uint32_t pad;
+    uint32_t concealed; /* as in a window, of the last 32 ms */
 } rta_peek;
 
 /* A window as the machines see it: checked, with its length. */
@@ -62,8 +68,11 @@ typedef struct rta_span {
     uint64_t decided; /* what is told of this window is stamped with this */
     float p, echo;
     bool speaking;
+    bool unheard;
     uint64_t segment;
 } rta_span;
+
+static inline bool rta_unheard(uint32_t concealed, uint64_t samples) { return 2 * (uint64_t)concealed > samples; }
 
 #ifdef __cplusplus
 }

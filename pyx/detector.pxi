@@ -240,7 +240,7 @@ cdef class Detector:
 
     def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0,
              float echo=0.0, uint64_t decided=0, *, mic=None, float near=NAN, int policy=0, uint64_t sentences=0,
-             power=(0.0,) * 4, edge=(0.0,) * 4):
+             power=(0.0,) * 4, edge=(0.0,) * 4, uint32_t concealed=0):
         """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
         cdef rta_window window
         cdef rta_detector_output output
@@ -253,12 +253,12 @@ cdef class Detector:
         for i in range(4):
             window.power[i], window.edge[i] = power[i], edge[i]
         window.mean_square, window.clipped, window.starved = mic if mic is not None else (0.0, 0, RTA_VAD_WINDOW)
-        window.decided = decided
+        window.decided, window.concealed = decided, concealed
         rta_detector_step(&self.detector, &window, &output)
         return output.actions, self._told(&output)
 
     def peek(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0, *,
-             float echo=0.0, int policy=0, float mean_square=0.0):
+             float echo=0.0, int policy=0, float mean_square=0.0, uint32_t concealed=0):
         """An early look that ends at `position_end`, between two windows."""
         cdef rta_peek peek
         cdef rta_detector_output output
@@ -266,6 +266,7 @@ cdef class Detector:
         memset(&peek, 0, sizeof(peek))
         peek.position_end, peek.segment, peek.speaking = position_end, segment, speaking
         peek.policy, peek.probability, peek.echo, peek.mean_square = policy, probability, echo, mean_square
+        peek.concealed = concealed
         rta_detector_peek(&self.detector, &peek, &output)
         return output.actions, [event_to_tuple(&output.events[i], Event) for i in range(output.event_count)]
 

@@ -55,6 +55,7 @@ cdef extern from "window.h" nogil:
         uint64_t sentences
         float power[4]
         float edge[4]
+        uint32_t concealed
     ctypedef struct rta_peek:
         uint64_t position_end
         uint64_t segment
@@ -63,6 +64,7 @@ cdef extern from "window.h" nogil:
         float probability
         float echo
         float mean_square
+        uint32_t concealed
 
 cdef extern from "dsp.h" nogil:
     uint64_t rta_first_nonfinite(const float *samples, uint64_t count)

@@ -349,6 +349,10 @@ class Model:
         self.asked: list[int] = []  # when, in this silence
         self.told = False
 
+    def long_enough(self, end: int) -> bool:
+        """1.5 * confirm_by since the onset, half of it speech, whatever its shape."""
+        return 2 * (end - self.onset) >= 3 * self.confirm and 4 * self.evidence >= 3 * self.confirm
+
     def step(
         self, p: float, end: int, speaking: bool, segment: int, delay: int
     ) -> tuple[int, list[tuple[str, int, int, int]]]:
@@ -414,7 +418,7 @@ class Model:
                     now = QUIET
                 elif self.silence and self.silence >= self.false:
                     now = FALSE
-                elif self.gate == "speech" and self.evidence >= self.confirm:
+                elif self.gate == "speech" and (self.evidence >= self.confirm or self.long_enough(end)):
                     now = CONFIRMED
                 elif self.evidence >= self.pause:
                     now = LIKELY

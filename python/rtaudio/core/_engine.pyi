@@ -238,13 +238,15 @@ class Detector:
         sentences: int = 0,
         power: Sequence[float] = ...,
         edge: Sequence[float] = ...,
+        concealed: int = 0,
     ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
         `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how much of the window is the agent's
         own voice, 0..1. `decided`: mic position by which the probability was there, for what is stamped; 0:
         `position_end`. `mic`: its level as a MicMeter gave it; None: not measured, and nothing is said about the
-        microphone. The rest as in csrc/window.h; `near` is NaN where nobody listened without the echo. Gives
-        wishes and events of this window."""
+        microphone. `concealed`: samples in place of packets that never came; if they are more than half, the window is
+        neither speech nor silence. The rest as in csrc/window.h; `near` is NaN where nobody listened without the
+        echo. Gives wishes and events of this window."""
     def evidence(self, question: int, evidence: Sequence[float], at: int | None = None) -> list[Event]:
         """What a model says to question `question` (``a`` of the event "turn_asked"): the numbers of
         `rtaudio.TurnEvidence` in its order, NaN or missing: unknown. It takes effect at mic sample `at` (None: the last
@@ -262,9 +264,10 @@ class Detector:
         echo: float = 0.0,
         policy: int = 0,
         mean_square: float = 0.0,
+        concealed: int = 0,
     ) -> tuple[int, list[Event]]:
         """An early look at the window under way that ends at `position_end`: 128, 256 or 384 samples into it.
-        `mean_square`: of the mic's last 128 samples."""
+        `mean_square`: of the mic's last 128 samples; `concealed`: of the last 512."""
     @property
     def mic(self) -> Literal["good", "silent", "quiet", "loud"]: ...
     @property

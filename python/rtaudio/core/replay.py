@@ -31,9 +31,9 @@ GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 
 FACTS: Final = ("input_starved", "link_lost", "link_back")  # about what came in, which is recorded; nobody decided them
 STAGED: Final = 17  # what a stage gave, where a line has one
 CLEANED: Final = 18  # what a canceller before the line gave beside its input
-_WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxQ")  # rta_journal_window
+_WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxIxxxxQ")  # rta_journal_window
 PEEK: Final = 16
-_PEEK: Final = struct.Struct("<QQIIfffxxxxIxxxxQ")  # rta_journal_peek
+_PEEK: Final = struct.Struct("<QQIIfffIIxxxxQ")  # rta_journal_peek
 _EVIDENCE: Final = struct.Struct("<Q16f")
 _HINT: Final = struct.Struct("<IIQ")
 _HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking", "min_words")
@@ -57,6 +57,7 @@ class Window(NamedTuple):
     sentences: int
     power: tuple[float, ...]
     edge: tuple[float, ...]
+    concealed: int
     actions: int
     mic: int
 
@@ -76,6 +77,7 @@ class Peek(NamedTuple):
     probability: float
     echo: float
     mean_square: float
+    concealed: int
     actions: int
     mic: int
 
@@ -165,6 +167,7 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
                 echo=peek.echo,
                 policy=peek.policy,
                 mean_square=peek.mean_square,
+                concealed=peek.concealed,
             )
             peek_actions.append(done)
             events += told
@@ -187,6 +190,7 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
                 sentences=window.sentences,
                 power=window.power,
                 edge=window.edge,
+                concealed=window.concealed,
             )
             actions.append(done)
             events += told
