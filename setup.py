@@ -61,6 +61,7 @@ LINK = ["-Wl,-z,now", *(flag for flag in FLAGS[KIND] if flag.startswith("-fsanit
 
 RESAMPLE = ["resample", "resample_bank", "resample_kernel", "resample_pcm", "dsp"]
 RING = ["base", "platform", "ring", "history", "ring_measure"]
+CLOCKS = ["base", "platform", "ring", *RESAMPLE, "resample_variable", "clock_track", "drift", "clock_bridge"]
 PORT = [
     "base",
     "platform",
@@ -104,6 +105,7 @@ MODULES: dict[str, tuple[str, str, list[str]]] = {
     "_ring": ("c", "pyx/_ring.pyx", [f"csrc/{name}.c" for name in RING]),
     "_dsp": ("c", "pyx/_dsp.pyx", ["csrc/base.c", "csrc/dsp.c", "csrc/g711.c", "csrc/framer.c"]),
     "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
+    "_clocks": ("c", "pyx/_clocks.pyx", [f"csrc/{name}.c" for name in CLOCKS]),
     "_network": ("c", "pyx/_network.pyx", [f"csrc/{name}.c" for name in NETWORK]),
     "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
     "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),

@@ -5,8 +5,7 @@
  * cutoff is at 0.9. The length comes first: the fewest blocks of 16 taps which give DESIGN_DB by Kaiser's formula,
  * within the delay that is allowed; all the attenuation that this length gives beyond it is then taken as beta.
  *
- * Sine, Bessel function and square root are computed here, in double and in one order: the same bits on every machine
- * and C library (law 5). The argument of the sine is a rational multiple of pi and is reduced in integers.
+ * Sine and Bessel function are our own (resample_prototype.h): the same bits on every machine and C library (law 5).
  */
 #include "resample_bank.h"
 
@@ -14,16 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "resample_prototype.h"
+
 static const uint32_t FROM_RATES[] = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000};
 static const uint32_t TO_RATES[] = {8000, 16000, 24000, 48000};
 enum { FROM_COUNT = sizeof FROM_RATES / sizeof *FROM_RATES, TO_COUNT = sizeof TO_RATES / sizeof *TO_RATES };
 
-static const rta_resample_bank *banks[FROM_COUNT][TO_COUNT]; /* NULL until built; __atomic only */
+static const rta_resample_bank *banks[FROM_COUNT * TO_COUNT]; /* NULL until built; __atomic only */
+_Static_assert(FROM_COUNT *TO_COUNT == RTA_RESAMPLE_PAIRS, "resample_bank.h");
 
 /* Wanted by Kaiser's formula. The promise is 90; the formula is good to about 1 dB, and rounding of the coefficients
  * to float32 costs less than 0.5 dB at this depth. */
 static const double DESIGN_DB = 94.0;
-static const double PI = 3.14159265358979323846;
 
 static int index_of(const uint32_t *rates, int count, uint32_t rate) {
     for (int i = 0; i < count; i++)
@@ -31,59 +32,20 @@ static int index_of(const uint32_t *rates, int count, uint32_t rate) {
     return -1;
 }
 
-bool rta_resample_is_pair(uint32_t from_rate, uint32_t to_rate) {
-    return index_of(FROM_RATES, FROM_COUNT, from_rate) >= 0 && index_of(TO_RATES, TO_COUNT, to_rate) >= 0;
+int rta_resample_pair(uint32_t from_rate, uint32_t to_rate) {
+    const int from = index_of(FROM_RATES, FROM_COUNT, from_rate), to = index_of(TO_RATES, TO_COUNT, to_rate);
+    return from < 0 || to < 0 ? -1 : from * TO_COUNT + to;
 }
 
-static uint32_t gcd(uint32_t a, uint32_t b) {
-    while (b != 0) {
-        const uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* Taylor series on [0, pi/2]: 14 terms reach double precision. */
-static double sin_quarter(double x) {
-    double term = x, sum = x;
-    for (int k = 1; k < 14; k++) {
-        term *= -(x * x) / (double)((2 * k) * (2 * k + 1));
-        sum += term;
-    }
-    return sum;
-}
-
-/* sin(pi * num / den), num >= 0, reduced exactly. */
-static double sin_pi_ratio(uint64_t num, uint64_t den) {
-    num %= 2 * den;
-    double sign = 1.0;
-    if (num >= den) {
-        num -= den;
-        sign = -1.0;
-    }
-    if (2 * num > den) num = den - num;
-    return sign * sin_quarter(PI * (double)num / (double)den);
-}
-
-/* Modified Bessel function of the first kind, order 0, by its power series. */
-static double bessel_i0(double x) {
-    const double quarter = 0.25 * x * x;
-    double term = 1.0, sum = 1.0;
-    for (int k = 1; term > 1e-18 * sum; k++) {
-        term *= quarter / ((double)k * (double)k);
-        sum += term;
-    }
-    return sum;
-}
+bool rta_resample_is_pair(uint32_t from_rate, uint32_t to_rate) { return rta_resample_pair(from_rate, to_rate) >= 0; }
 
 static rta_resample_bank *build(uint32_t from_rate, uint32_t to_rate) {
-    const uint32_t g = gcd(from_rate, to_rate), up = to_rate / g, down = from_rate / g;
+    const uint32_t g = rta_gcd(from_rate, to_rate), up = to_rate / g, down = from_rate / g;
     const uint32_t lower = from_rate < to_rate ? from_rate : to_rate;
     const double transition_hz = 0.1 * lower; /* from 0.8 of the lower Nyquist to 1.0 */
 
     /* Attenuation in dB of a Kaiser window `seconds` long = 7.95 + 2.285 * 2 pi * transition * seconds. */
-    const double db_per_second = 2.285 * 2.0 * PI * transition_hz;
+    const double db_per_second = 2.285 * 2.0 * RTA_PI * transition_hz;
     const uint32_t lanes = RTA_RESAMPLE_LANES;
     const uint32_t want = (uint32_t)ceil((DESIGN_DB - 7.95) / db_per_second * from_rate);
     const uint32_t taps = (want + lanes - 1) / lanes * lanes;
@@ -110,12 +72,12 @@ static rta_resample_bank *build(uint32_t from_rate, uint32_t to_rate) {
     }
     const uint64_t longer =
         up > down ? up : down; /* the cutoff, 0.9 of the lower Nyquist, is 0.9 / longer of the grid's */
-    const double scale = 1.0 / bessel_i0(beta);
+    const double scale = 1.0 / rta_bessel_i0(beta);
     double sum = 0.0;
     for (uint64_t n = 0; n < half; n++) {
         const double place = (double)n / (double)half;
-        const double window = bessel_i0(beta * sqrt(1.0 - place * place)) * scale;
-        const double sinc = n == 0 ? 0.9 / (double)longer : sin_pi_ratio(9 * n, 10 * longer) / (PI * (double)n);
+        const double window = rta_bessel_i0(beta * sqrt(1.0 - place * place)) * scale;
+        const double sinc = n == 0 ? 0.9 / (double)longer : rta_sin_pi_ratio(9 * n, 10 * longer) / (RTA_PI * (double)n);
         h[half + n] = h[half - n] = sinc * window;
         sum += n == 0 ? sinc * window : 2.0 * sinc * window;
     }
@@ -133,8 +95,7 @@ static rta_resample_bank *build(uint32_t from_rate, uint32_t to_rate) {
 
 rta_status rta_resample_bank_get(const rta_resample_bank **bank, uint32_t from_rate, uint32_t to_rate) {
     if (!rta_resample_is_pair(from_rate, to_rate) || from_rate == to_rate) return RTA_INVALID;
-    const rta_resample_bank **slot =
-        &banks[index_of(FROM_RATES, FROM_COUNT, from_rate)][index_of(TO_RATES, TO_COUNT, to_rate)];
+    const rta_resample_bank **slot = &banks[rta_resample_pair(from_rate, to_rate)];
     const rta_resample_bank *known = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
     if (known == NULL) {
         rta_resample_bank *built = build(from_rate, to_rate);

@@ -19,6 +19,7 @@
 #include "base.h"
 
 #define RTA_RESAMPLE_LANES 16 /* partial sums of one output; `taps` is a multiple of it */
+enum { RTA_RESAMPLE_PAIRS = 36 };
 
 typedef struct rta_resample_bank {
     uint32_t up, down;
@@ -33,5 +34,7 @@ rta_status rta_resample_bank_get(const rta_resample_bank **bank, uint32_t from_r
 
 /* Whether the pair is one of resample.h, equal rates included. */
 bool rta_resample_is_pair(uint32_t from_rate, uint32_t to_rate);
+/* Its number, 0 .. RTA_RESAMPLE_PAIRS - 1; -1: none. */
+int rta_resample_pair(uint32_t from_rate, uint32_t to_rate);
 
 #endif

@@ -4,6 +4,8 @@ from rtaudio.core import MIC_RATE as MIC_RATE
 from rtaudio.core import VAD_WINDOW as VAD_WINDOW
 from rtaudio.core import AudioPort as AudioPort
 from rtaudio.core import BargeConfig as BargeConfig
+from rtaudio.core import ClockBridge as ClockBridge
+from rtaudio.core import ClockTrack as ClockTrack
 from rtaudio.core import CoreJournal as CoreJournal
 from rtaudio.core import Cut as Cut
 from rtaudio.core import Detector as Detector
@@ -63,6 +65,7 @@ from rtaudio.core import VadClosed as VadClosed
 from rtaudio.core import VadResult as VadResult
 from rtaudio.core import VadState as VadState
 from rtaudio.core import VadStream as VadStream
+from rtaudio.core import VariableResampler as VariableResampler
 from rtaudio.core import Wake as Wake
 from rtaudio.core import alaw_decode as alaw_decode
 from rtaudio.core import alaw_encode as alaw_encode

@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein | jitter"
+    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein | jitter | clocks"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
@@ -68,6 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     jitter.add_argument("--speech", type=Path, metavar="WAV", action="append", help="judge concealment of it by PLCMOS")
     jitter.add_argument("--clean", type=Path, metavar="FILE.rtp", help="the stream as it was sent, to compare")
 
+    clocks = commands.add_parser("clocks", help="two clocks that drift apart, and a bridge: seconds for an hour")
+    clocks.add_argument("--ppm", type=float, default=500.0, help="how much faster the source is (default 500)")
+    clocks.add_argument("--minutes", type=_above_zero, default=60.0, help="of the simulated call (default 60)")
+    clocks.add_argument("--warming", action="store_true", help="the source's drift follows temperatures, too")
+    clocks.add_argument("--source-rate", type=int, default=48000)
+    clocks.add_argument("--sink-rate", type=int, default=48000)
+    clocks.add_argument("--source-block-ms", type=_above_zero, default=20.0)
+    clocks.add_argument("--sink-block-ms", type=_above_zero, default=20.0)
+    clocks.add_argument("--late-ms", type=float, default=5.0, help="each block is late by 0 to this (default 5)")
+    clocks.add_argument("--spike-ms", type=float, default=40.0, help="one in 500 by up to this (default 40)")
+    clocks.add_argument("--target-ms", type=_above_zero, help="default: a block of each side, the latest, and 5")
+    clocks.add_argument("--seed", type=int, default=1)
+    clocks.add_argument("--filter", action="store_true", help="also the variable resampler's filter: half a minute")
+    clocks.add_argument("--plot", type=Path, metavar="FILE.png", help="level, drift and pitch over time")
+
     turn = commands.add_parser("turn", help="ends of turns, by profile and by other frameworks' rules: some minutes")
     turn.add_argument("--phrases", type=Path, required=True, metavar="FILE.json", help="pairs of phrases")
     turn.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder with the WAVs that it names")
@@ -77,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("turn-fit", help="weights of the turn policy, fitted on sentences of our own: minutes")
     fit.add_argument("--seed", type=int, default=11)
     fit.add_argument("--speech", type=Path, metavar="DIR", help="also read speech, with transcripts.tsv")
-    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, turn, fit):
+    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, clocks, turn, fit):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -181,6 +196,14 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = jitter.run(options, progress)
         except ValueError as error:
             progress(f"rtaudio-bench jitter: {error}")
+            return 2
+    elif options.command == "clocks":
+        from rtaudio.bench import clocks
+
+        try:
+            figures = clocks.run(options, progress)
+        except ValueError as error:
+            progress(f"rtaudio-bench clocks: {error}")
             return 2
     elif options.command == "peers":
         from rtaudio.bench.peers import driver

@@ -1,5 +1,8 @@
 """Public names of the compiled core, typed; __init__.py loads each when it is first used."""
 
+from rtaudio.core._clocks import ClockBridge as ClockBridge
+from rtaudio.core._clocks import ClockTrack as ClockTrack
+from rtaudio.core._clocks import VariableResampler as VariableResampler
 from rtaudio.core._dsp import Framer as Framer
 from rtaudio.core._dsp import Meter as Meter
 from rtaudio.core._dsp import Ramp as Ramp
