@@ -1,13 +1,17 @@
-"""What is fuzzed: readers of files that others write. Add one here, and `make fuzz` and the tests run it."""
+"""What is fuzzed: readers of what others write. Add one here, and `make fuzz` and the tests run it."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from rtaudio.bench.labels import LabelError, read_rttm, read_uem
 from rtaudio.core.onnx_weights import OnnxFormatError, read_tensors
 from rtaudio.core.vad import SileroVad
+from rtaudio.transports.websocket.frames import AudioFrame, ProtocolError, encode_frame
+from rtaudio.transports.websocket.incoming import from_client
 from tests.core.onnx_writer import block, number, tensor, varint
 from tests.fuzz.fuzzer import Target
 
@@ -39,7 +43,47 @@ def _from_file(read: object) -> object:
     return run
 
 
+HELLO = (
+    b'{"type":"hello","versions":[1],"input":{"rates":[16000],"formats":["pcm16"]},'
+    b'"output":{"rates":[24000],"formats":["pcm16"]},"client":"x"}'
+)
+
+
+def _websocket_call(data: bytes) -> object:
+    """A call whose messages stand one behind the other: kind, length in two bytes, the message."""
+    incoming, at, got = from_client(), 0, []
+    while at + 3 <= len(data):
+        size = int.from_bytes(data[at + 1 : at + 3], "little")
+        message = data[at + 3 : at + 3 + size]
+        got.append(incoming.receive(message if data[at] & 1 else message.decode("utf-8", "surrogateescape")))
+        at += 3 + size
+    return got
+
+
+def _calls() -> list[bytes]:
+    said = [
+        HELLO,
+        b'{"type":"played","position":1200,"played":1200,"queued":0,"latency_ms":20.5}',
+        b'{"type":"cleared","id":1,"position":1200,"played":1200,"dropped":48}',
+        b'{"type":"ping","id":7}',
+        b'{"type":"later"}',
+        b'{"type":"bye","reason":"done"}',
+    ]
+    frames = [encode_frame(AudioFrame(at, np.arange(8, dtype=np.int16))) for at in (0, 8, 20)]
+    messages = [(0, said[0]), *((1, frame) for frame in frames), *((0, each) for each in said[1:])]
+    whole = b"".join(bytes([kind]) + len(each).to_bytes(2, "little") + each for kind, each in messages)
+    return [whole, *(bytes([kind]) + len(each).to_bytes(2, "little") + each for kind, each in messages)]
+
+
 TARGETS = [
+    Target(
+        "websocket",
+        _websocket_call,
+        (ProtocolError,),
+        _calls,
+        ("websocket/frames.py", "websocket/messages.py", "websocket/incoming.py"),
+        (b'"type":', b"{", b"}", b"[", b"null", b"-1", b"1e999", b"9007199254740992", b"\\ud800", b"\xff", b"\x01\x00"),
+    ),
     Target(
         "onnx_weights",
         read_tensors,

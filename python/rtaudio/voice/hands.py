@@ -115,6 +115,16 @@ class Hands:
             pass
         return 0, 0
 
+    def progress(self) -> tuple[int, int]:
+        """(reply that is being spoken, text offset of the word that is heard now); (0, 0): none is."""
+        speaking, reply = self._speaking, self._machine.reply
+        if speaking is None or reply is None or speaking.number != reply.number or speaking.writer.segment is None:
+            return 0, 0
+        try:
+            return reply.number, speaking.writer.segment.text_offset(speaking.writer.segment.heard(now_ns()).now)
+        except PortClosed:
+            return 0, 0
+
     async def aclose(self) -> None:
         for future in self._promises.values():
             future.cancel()

@@ -95,6 +95,12 @@ class Session:
         return self._machine.state
 
     @property
+    def progress(self) -> tuple[int, int]:
+        """(number of the reply that is being spoken, the character of it where the word begins that is heard now);
+        (0, 0): none is."""
+        return self._hands.progress()
+
+    @property
     def closed(self) -> bool:
         return self._machine.closed
 
