@@ -15,9 +15,10 @@ ASAN_TESTS ?= tests/core tests/test_c_programs.py
 TSAN_TESTS ?= tests/core tests/test_c_programs.py
 TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
+SERVE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models lint test demo wheel peers peers-test asan tsan trap debug fuzz emulate bench clean distclean
+.PHONY: help setup models lint test demo serve wheel peers peers-test asan tsan trap debug fuzz emulate bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -115,6 +116,9 @@ emulate: ## the VAD kernel's AVX-512 on a machine without: in an emulator, 3 to 
 
 demo: setup ## a whole conversation in real time: no sound card, key or network
 	$(VENV)/bin/rtaudio demo
+
+serve: setup models ## the agent in your browser, at http://127.0.0.1:8080/, offline; Ctrl-C ends it
+	$(VENV)/bin/rtaudio serve $(SERVE_ARGS)
 
 bench: setup models ## the figures of docs/benchmarks.md
 	$(PY) -m pytest bench --benchmark-only --benchmark-columns=min,median,iqr $(PYTEST_ARGS)

@@ -39,7 +39,7 @@ LAST_LAYER = {
     ("cli", "testing"),
     ("cli", "bench"),
     ("integrations", "testing"),
-    ("web", "cli"),
+    ("cli", "web"),
 }
 
 

@@ -24,6 +24,11 @@ def the_package_is_the_installed_one() -> None:
     assert {"_port", "_engine", "_ring", "_dsp", "_resample", "_kernels"} <= stubs
 
 
+def the_page_is_in_it() -> None:
+    static = pathlib.Path(rtaudio.__file__).parent / "web" / "static"
+    assert {"index.html", "page.js", "page.css", "client.js", "player-worklet.js"} <= {p.name for p in static.iterdir()}
+
+
 def every_public_name_is_there() -> None:
     for name in rtaudio.__all__:
         getattr(rtaudio, name)
@@ -75,6 +80,7 @@ def a_missing_extra_is_named() -> None:
 
 CHECKS = [
     the_package_is_the_installed_one,
+    the_page_is_in_it,
     every_public_name_is_there,
     playout_puts_out_what_was_written_and_flushes,
     the_vad_works_offline,

@@ -1,8 +1,9 @@
-"""The command `rtaudio`: a demonstration, an agent at the microphone or between files, sound devices, models.
+"""The command `rtaudio`: a demonstration, an agent at the microphone, in browsers, or between files, devices, models.
 
     rtaudio demo [--fast] [--out FOLDER]
     rtaudio talk [--in caller.wav --out answer.wav [--fast] [--stereo]] [--profile patient|default|quick]
                  [--aec none|webrtc] [--llm-url URL --model NAME]
+    rtaudio serve [APP] [--host HOST] [--port PORT] [--calls N]
     rtaudio devices
     rtaudio models [list | install | verify | path] [NAME ...] [--path FILE]
 
@@ -48,6 +49,12 @@ def _version() -> str:
         return version("rtaudio")
     except PackageNotFoundError:
         return "(not installed: run from its sources)"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,6 +119,28 @@ def _parser() -> argparse.ArgumentParser:
         help="echo canceller: none (default: the echo guard alone), webrtc (extra `echo`): for loud loudspeakers",
     )
     agent.add_argument("--tts", choices=["hibari", "espeak"], default="hibari", help="default: hibari")
+
+    serve = commands.add_parser(
+        "serve",
+        help="an agent in browsers: a page, and calls over WebSocket",
+        description="Serves an app: a page to talk to it, and its WebSocket (docs/websocket.md). One process, many "
+        "calls. An app is a Python file or module that defines “app”: a rtaudio.server.CallSetup, or a function of a "
+        "call that gives one.",
+    )
+    serve.add_argument(
+        "app", nargs="?", metavar="APP", help="app.py, app.py:name or package.module; default: a small library's agent"
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="where to listen; default: 127.0.0.1, this machine only")
+    serve.add_argument("--port", type=_port, default=8080, help="default: 8080; 0: any that is free")
+    serve.add_argument("--calls", type=int, default=16, metavar="N", help="calls at once; default: 16")
+    serve.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="another page that may call, as https://example.org; may be repeated",
+    )
+    serve.add_argument("--verbose", action="store_true", help="a line for each call, and its figures")
 
     commands.add_parser("devices", help="list sound devices")
 

@@ -1,0 +1,139 @@
+"""A person at the page: a spoken conversation with an interruption in a real browser, and what goes wrong, in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rtaudio.server import CallSetup
+from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS
+from rtaudio.voice.agent import Agent
+from tests.web.conftest import Opened, microphone, serving
+
+pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install 'rtaudio[serve]'")
+
+
+def library(on_start: Callable[[Any], None]) -> CallSetup:
+    from rtaudio.providers import HibariTTS, PocketsphinxSTT, ScriptedLLM
+
+    return CallSetup(
+        agent=Agent(greeting="Hello, this is the town library.", greeting_interruption="off"),
+        stt=PocketsphinxSTT(),
+        llm=ScriptedLLM(),
+        tts=HibariTTS(),
+        on_start=on_start,
+    )
+
+
+def fakes(on_start: Callable[[Any], None]) -> CallSetup:
+    return CallSetup(
+        agent=Agent(greeting="Hello there."),
+        stt=FakeSTT([]),
+        llm=FakeLLM([""]),
+        tts=FakeTTS(words=True),
+        on_start=on_start,
+    )
+
+
+def until(holds: Callable[[], bool], within_s: float = 20) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def test_a_spoken_conversation_with_an_interruption(
+    opened: Opened, spoken: Callable[[str], NDArray[np.float32]], tmp_path: Path
+) -> None:
+    """Laws 1, 2 and 9, as far as a browser goes."""
+    said = [
+        (4.0, spoken("When does the library open on Saturday?")),
+        (10.0, spoken("Wait, what about Sunday?")),
+        (18.5, spoken("Okay, thank you. Goodbye.")),
+    ]
+    with serving(library) as site:
+        page = opened(site.url, microphone(tmp_path / "mic.wav", said, 30))
+        page.get_by_role("button", name="Call").click()
+        page.locator("li.agent", has_text="this is the town library").wait_for()
+        page.locator("s.cut").first.wait_for()
+        page.locator("li.agent", has_text="On Sunday").wait_for()
+        page.locator("li.agent", has_text="Goodbye!").wait_for()
+        until(lambda: page.evaluate("rtaudio.client.report.state") == "empty")
+        call = site.call()
+        until(lambda: call.figures()["out_sent"] == page.evaluate("rtaudio.client.report.received"))
+        report, clears = page.evaluate("rtaudio.client.report"), page.evaluate("rtaudio.client.clears")
+        ledger = call._port.playout.ledger()
+
+        assert report["received"] == report["played"] + report["dropped"] + report["queued"]
+        assert call.figures()["out_clears"] == len(clears) > 0
+        figures = call.figures()
+        put_out = figures["out_sent"] + figures["out_silent"] + figures["out_flushed"]
+        assert 0 <= ledger.pulled - put_out < 24000  # what was put out since the figures were taken
+        assert ledger.written + ledger.replayed == ledger.played + ledger.queued + ledger.dropped
+
+        users = [item.inner_text().lower() for item in page.locator("li.you").all()]
+        for word in ("saturday", "sunday", "goodbye"):
+            assert any(word in text for text in users), (word, users)
+        page.get_by_role("button", name="Hang up").click()
+        (session,) = site.sessions
+        until(lambda: session.closed)
+        agent = [message for message in session.history.messages if message.role == "assistant"]
+        (cut,) = (message for message in agent if message.interrupted and "Saturday" in message.text)
+        shown = page.locator("li.agent", has_text="On Saturday").first
+        heard, _, not_heard = shown.inner_text().removeprefix("Agent").partition("not heard:")
+        assert " ".join(heard.split()) == cut.text.strip()
+        assert not_heard.strip()
+        assert not page.problems
+
+
+@pytest.mark.parametrize(
+    ("allowed", "part"),
+    [(True, "There is no microphone"), (False, "did not let this page use the microphone")],
+)
+def test_without_a_microphone_the_page_says_so(allowed: bool, part: str, opened: Opened, tmp_path: Path) -> None:
+    wav = None if allowed else microphone(tmp_path / "mic.wav", [], 1)  # there is one, and it may not be used
+    with serving(fakes) as site:
+        page = opened(site.url, wav, allowed=allowed)
+        page.get_by_role("button", name="Call").click()
+        page.get_by_role("alert").wait_for()
+        assert part in page.get_by_role("alert").inner_text()
+        assert page.get_by_role("button", name="Call").is_enabled()
+        assert site.calls.figures()["active"] == 0
+
+
+def test_what_the_server_refuses_stands_on_the_page(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wav = microphone(tmp_path / "mic.wav", [], 1)
+    with serving(fakes, most_calls=1) as site:
+        first, second = opened(site.url, wav), opened(site.url, wav)
+        first.get_by_role("button", name="Call").click()
+        first.locator("li.agent", has_text="Hello there.").wait_for()
+        second.get_by_role("button", name="Call").click()
+        second.get_by_role("alert").wait_for()
+        assert "All lines are taken" in second.get_by_role("alert").inner_text()
+
+        first.get_by_role("button", name="Mute").click()
+        assert first.get_by_role("button", name="Unmute").get_attribute("aria-pressed") == "true"
+        first.get_by_role("button", name="Hang up").click()
+        until(lambda: site.calls.figures()["active"] == 0)
+
+        monkeypatch.setattr("rtaudio.transports.websocket.agreement.VERSION", 2)
+        first.get_by_role("button", name="Call").click()
+        first.get_by_role("alert").wait_for()
+        assert "of another version than the server" in first.get_by_role("alert").inner_text()
+        monkeypatch.undo()
+
+        first.get_by_role("button", name="Call").click()
+        first.locator("li.agent", has_text="Hello there.").wait_for()
+    first.get_by_role("alert").wait_for()
+    assert "The server stops." in first.get_by_role("alert").inner_text()
+    first.get_by_role("button", name="Call").click()
+    first.get_by_role("alert").filter(has_text="cannot be reached").wait_for()
+    assert not first.problems
