@@ -13,7 +13,7 @@ import pytest
 
 from rtaudio import DetectorConfig, TurnConfig, TurnDetector, TurnEnded, TurnEvidence, TurnQuestion, resample
 from rtaudio.integrations.hearing import Pcm
-from rtaudio.integrations.turns import Turns
+from rtaudio.integrations.turns import Turns, _model_thread
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +117,18 @@ def test_a_model_that_is_stuck_holds_nothing_up(sentence: Pcm, caplog: pytest.Lo
     stuck = Stuck()
     turns = Turns(24000, TurnConfig(late_after_s=0.5), model=stuck)
     told: list[TurnEnded] = []
-    for at in range(0, len(sentence), 480):
-        told += [event for event in turns.hear(sentence[at : at + 480]) if isinstance(event, TurnEnded)]
-        if turns.open_questions == 1:
-            assert stuck.entered.wait(60)  # the first is begun; all others wait behind it
+    with caplog.at_level(logging.WARNING):
+        for at in range(0, len(sentence), 480):
+            told += [event for event in turns.hear(sentence[at : at + 480]) if isinstance(event, TurnEnded)]
+            assert turns.open_questions <= 3, "the one that is begun, the latest, and one that is given up"
+            if turns.open_questions == 1:
+                assert stuck.entered.wait(60)  # the first is begun; all others wait behind it
     (silent,) = ends(Turns(24000), sentence, 480)
     assert [event.decided_at for event in told] == [silent.decided_at]
-    waiting = turns.open_questions
-    assert waiting >= 2
+    turns.hear(sentence[:0])
+    assert turns.open_questions == 2
+    assert turns.late >= 1
+    late = turns.late
     time.sleep(0.6)
     stuck.go.set()
     with caplog.at_level(logging.WARNING):
@@ -132,8 +136,28 @@ def test_a_model_that_is_stuck_holds_nothing_up(sentence: Pcm, caplog: pytest.Lo
             time.sleep(0.001)
         turns.hear(sentence[:0])
     assert turns.open_questions == 0
-    assert turns.late == waiting - 1
+    assert turns.late == late + 1
     assert sum("waited too long" in record.message for record in caplog.records) == 1
+
+
+def test_law8_a_model_that_never_answers_holds_no_more_than_so_many_questions(
+    sentence: Pcm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtaudio.integrations.turns.WAITING_MOST", 8)
+    stuck = Stuck()
+    turns = Turns(24000, TurnConfig(late_after_s=0.5), model=stuck)
+    thread = _model_thread()
+    for _ in range(8):
+        ends(turns, sentence, 4800)
+        turns.reset()  # as Pipecat does after each turn
+        assert thread._waiting <= 8
+    assert thread._waiting == 8, "too tame"
+    ends(turns, sentence, 4800)
+    assert turns.late > 0, "what found no place is late"
+    stuck.go.set()
+    while thread._waiting:
+        time.sleep(0.001)
+    assert ends(Turns(24000, model=Sure()), sentence, 480, settle=True)[0].reasons.answered > 0, "it goes on"
 
 
 def test_open_questions_are_forgotten_with_the_stream(sentence: Pcm) -> None:

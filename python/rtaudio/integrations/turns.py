@@ -9,12 +9,14 @@ What frameworks know is a probability and two delays; here the delay itself is d
 `TurnEnded` says that the turn is over *now*. Answers are taken with the next audio: nothing is left running when a
 stream is let go of, and no callback comes from another thread. Without a model, or when it is late, silence decides.
 
-Thread rule: one stream on one thread. The model's thread computes and touches nothing else.
+Thread rule: one stream on one thread. The model's thread computes and touches nothing else. At most `WAITING_MOST`
+questions wait for it, of all streams together: more are as good as late, and a model that never answers holds no more.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,6 +44,9 @@ from rtaudio.integrations.hearing import Pcm, checked_rate
 __all__ = ["TurnAnswers", "Turns", "usual_model"]
 
 _log = logging.getLogger("rtaudio.integrations")
+WAITING_MOST: Final = 64
+"""Questions (each with up to 8 s of sound) that may wait for the model's thread, those included that nobody wants any
+more. An answer takes tens of milliseconds and is late after 100."""
 TurnEvent = SpeechStarted | SpeechEnded | TurnEnded | TurnResumed
 
 
@@ -65,10 +70,48 @@ def usual_model() -> TurnAnswers | None:
         return None
 
 
+class _ModelThread:
+    """One thread for the process: the model takes a core for tens of milliseconds, and two at once are no faster."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rtaudio-turns")
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def ask(
+        self, answers: Callable[[TurnQuestion], Sequence[float]], question: TurnQuestion, late_after_s: float
+    ) -> Future[Sequence[float] | None]:
+        """The answer, or None if it is too late to begin with it by then, or too much waits."""
+        future: Future[Sequence[float] | None] = Future()
+        with self._lock:
+            if self._waiting >= WAITING_MOST:
+                future.set_result(None)
+                return future
+            self._waiting += 1
+        # A cancelled future of the executor's own would leave its question in the queue, uncounted.
+        self._executor.submit(self._answer, future, answers, question, time.monotonic() + late_after_s)
+        return future
+
+    def _answer(
+        self,
+        future: Future[Sequence[float] | None],
+        answers: Callable[[TurnQuestion], Sequence[float]],
+        question: TurnQuestion,
+        until: float,
+    ) -> None:
+        try:
+            if future.set_running_or_notify_cancel():
+                future.set_result(answers(question) if time.monotonic() <= until else None)
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
 @cache
-def _model_thread() -> ThreadPoolExecutor:
-    """One thread: the model takes a core for tens of milliseconds, and two at once are no faster."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="rtaudio-turns")
+def _model_thread() -> _ModelThread:
+    return _ModelThread()
 
 
 class Turns:
@@ -133,14 +176,14 @@ class Turns:
         if self._answers is not None:
             for _, older in self._asked:
                 older.cancel()  # not begun: this one knows more
-            answer = _model_thread().submit(
-                _answer, self._answers, question, time.monotonic() + self.config.late_after_s
-            )
-            self._asked.append((question, answer))
+            self._asked.append((question, _model_thread().ask(self._answers, question, self.config.late_after_s)))
 
     def _take_answers(self, told: list[TurnEvent]) -> None:
-        while self._asked and self._asked[0][1].done():
-            question, answer = self._asked.pop(0)
+        asked, self._asked = self._asked, []
+        for question, answer in asked:
+            if not answer.done():
+                self._asked.append((question, answer))  # it waits, or never ends: the others do not wait for it
+                continue
             failure = None if answer.cancelled() else answer.exception()
             if failure is not None:
                 self.failed += 1
@@ -154,12 +197,3 @@ class Turns:
                 told += [
                     event for event in self._detector.answer(question, evidence) if not isinstance(event, TurnAsked)
                 ]
-
-
-def _answer(
-    answers: Callable[[TurnQuestion], Sequence[float]], question: TurnQuestion, until: float
-) -> Sequence[float] | None:
-    """On the model's thread. None: it is too late to begin."""
-    if time.monotonic() > until:
-        return None
-    return answers(question)
