@@ -122,6 +122,15 @@ static float hinted(const rta_turn_policy *p, const rta_turn_facts *f, uint32_t 
     return stt + asked;
 }
 
+/* A breath is due after some seconds of speech, and pauses between phrases last a quarter of a second and more; whoever has
+ * only said a few words has seldom begun the next phrase within that. */
+static uint64_t least_delay(const rta_turn_policy *p, uint64_t speech) {
+    const uint64_t from = RATE, to = RATE * 5 / 2, most = p->long_delay < p->max_delay ? p->long_delay : p->max_delay;
+    if (most <= p->min_delay || speech <= from) return p->min_delay;
+    if (speech >= to) return most;
+    return p->min_delay + (most - p->min_delay) * (speech - from) / (to - from);
+}
+
 uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_turn_reasons *reasons) {
     uint32_t why = 0, answers = 0;
     for (int i = 0; i < RTA_TURN_QUESTIONS; i++) answers += f->answered >> i & 1;
@@ -142,15 +151,19 @@ uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_t
     if (f->pauses > 0 && p->pause_margin > 0.0f && f->pause <= p->max_delay) {
         /* One pause says little of a caller's habit, ten say enough. */
         const double trust = (double)f->pauses / ((double)f->pauses + 3.0);
-        const double least = trust * (double)p->pause_margin * (double)f->pause;
+        /* Where evidence speaks, they hold a turn up no longer than silence alone would. */
+        const double wanted = trust * (double)p->pause_margin * (double)f->pause;
+        const double most = (double)(known(score) ? p->silence_delay : p->max_delay);
+        const double least = wanted < most ? wanted : most;
         if (delay < least) {
             delay = least;
             why |= RTA_TURN_WHY_PAUSES;
         }
     }
     uint64_t whole = delay<0.0 ? 0 : delay>(double) p->max_delay ? p->max_delay : (uint64_t)(delay + 0.5);
-    if (whole <= p->min_delay) {
-        whole = p->min_delay;
+    const uint64_t least = least_delay(p, f->speech);
+    if (whole <= least) {
+        whole = least;
         why |= RTA_TURN_WHY_LEAST;
     }
     if (whole >= p->max_delay) {
@@ -174,18 +187,20 @@ uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_t
  * whole and cut, and read human speech. Its result for the last length (1.12) and the low end (0.17) stands here; p has
  * a little less than it gives (0.46). That voice does not raise its questions, so the weight of a high end is set by hand
  * after what is known of English (a high end asks: Pierrehumbert and Hirschberg 1990), and so are the guards for little
- * that was said and for long tales. docs/turns.md has what they give. */
+ * that was said and for long tales. docs/turns.md has what they give. Lengths of pauses are about log-normal (Campione and
+ * Véronis 2002): four of five are shorter than 1.5 times the middle one where the log spreads by 0.5. */
 #define FUSION                                                                                                         \
     .weight = {[RTA_TERM_P_TRIMMED] = 0.35f,  [RTA_TERM_F0_HIGH] = 0.6f, [RTA_TERM_F0_LOW] = 0.15f,                    \
                [RTA_TERM_LAST_LENGTH] = 1.1f, [RTA_TERM_LONG] = -0.2f,   [RTA_TERM_SHORT_P] = -0.5f},                  \
     .centre = {[RTA_TERM_P_TRIMMED] = 0.4f, [RTA_TERM_LAST_LENGTH] = 0.4f}, .bias = 0.0f, .doubt = {0},                \
     .stt_end = 1.0f, .stt_open = -1.0f, .asked_short = 0.7f, .asked_long = -1.0f, .while_thinking = 1.0f,              \
-    .while_speaking = 1.0f, .pause_margin = 0.5f, .alone = 2.0f
+    .while_speaking = 1.0f, .alone = 2.0f
 
 static const rta_turn_policy PATIENT = {
     .min_delay = MS(300),
     .max_delay = MS(2000),
     .silence_delay = MS(1000),
+    .pause_margin = 1.5f,
     FUSION,
     .knots = 4,
     .knot_score = {0.8f, 1.6f, 2.4f, 3.4f},
@@ -195,6 +210,8 @@ static const rta_turn_policy DEFAULT = {
     .min_delay = MS(200),
     .max_delay = MS(2000),
     .silence_delay = MS(600),
+    .long_delay = MS(400),
+    .pause_margin = 1.5f,
     FUSION,
     .knots = 5,
     .knot_score = {0.5f, 1.2f, 1.6f, 2.2f, 2.8f},
@@ -204,6 +221,7 @@ static const rta_turn_policy QUICK = {
     .min_delay = MS(128),
     .max_delay = MS(2000),
     .silence_delay = MS(400),
+    .pause_margin = 0.5f,
     FUSION,
     .knots = 4,
     .knot_score = {-0.8f, 0.5f, 1.2f, 2.0f},
@@ -224,6 +242,7 @@ rta_status rta_turn_policy_check(const rta_turn_policy *p, const char **why) {
     /* Comparisons are written so that a NaN fails them. */
     if (p->min_delay > p->max_delay || p->max_delay > longest) wrong = "0 <= min_delay <= max_delay <= 60 s";
     else if (p->silence_delay > longest) wrong = "silence_delay must be at most 60 s";
+    else if (p->long_delay > longest) wrong = "long_delay must be at most 60 s";
     else if (p->knots < 1 || p->knots > RTA_TURN_KNOTS) wrong = "a policy has 1 to 6 knots";
     else if (!(p->while_thinking >= 0.1f && p->while_thinking <= 10.0f)) wrong = "while_thinking must be 0.1..10";
     else if (!(p->while_speaking >= 0.1f && p->while_speaking <= 10.0f)) wrong = "while_speaking must be 0.1..10";

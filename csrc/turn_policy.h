@@ -9,7 +9,8 @@
  *                                           ▼
  *                      knots (score -> delay, falling, straight between them)
  *                                           │
- *   hints, the caller's own pauses ─► times factors ─► bounded: min_delay <= delay <= max_delay
+ *   hints, the caller's own pauses ─► times factors ─► bounded: min_delay <= delay <= max_delay, and from below also by
+ *                                                      how long the caller has spoken (long_delay)
  *
  * The delay counts silence since the end of speech as the gate has it (SPEECH_ENDED's mic). The turn machine asks for it
  * again whenever a fact changes, and ends the turn as soon as the silence has reached it. Without evidence (no model,
@@ -96,17 +97,20 @@ typedef enum rta_turn_term {
 typedef struct rta_turn_policy {
     uint64_t min_delay, max_delay;      /* samples; max_delay is the fallback, 2 s */
     uint64_t silence_delay;             /* without evidence */
+    uint64_t
+        long_delay; /* least delay after 2.5 s of speech; between 1 s and that it grows from min_delay; 0: it does not */
     float weight[RTA_TURN_TERMS];
     float centre[RTA_TURN_TERMS];
     float bias;
-    float doubt[RTA_TURN_QUESTIONS];    /* taken from the score when 1, 2, 3, 4 questions are answered */
-    uint32_t knots;                     /* 1..RTA_TURN_KNOTS */
-    float knot_score[RTA_TURN_KNOTS];   /* growing */
+    float doubt[RTA_TURN_QUESTIONS]; /* taken from the score when 1, 2, 3, 4 questions are answered */
+    uint32_t knots; /* 1..RTA_TURN_KNOTS */
+    float knot_score[RTA_TURN_KNOTS]; /* growing */
     float knot_delay_s[RTA_TURN_KNOTS]; /* falling or level, seconds */
-    float stt_end, stt_open;            /* added to the score by the STT's hints */
-    float asked_short, asked_long;      /* added to the score by what the agent asked */
+    float stt_end, stt_open; /* added to the score by the STT's hints */
+    float asked_short, asked_long; /* added to the score by what the agent asked */
     float while_thinking, while_speaking; /* factors of the delay, 0.1..10 */
-    float pause_margin;                 /* delay at least this times the caller's own pauses; 0: they do not count */
+    float pause_margin; /* delay at least this times the caller's own pauses, but with evidence at most silence_delay;
+                         * 0: they do not count */
     float alone; /* factor of the weights of p where nothing is known of the voice, 0.1..10 */
 } rta_turn_policy;
 
@@ -121,7 +125,7 @@ enum {
     RTA_TURN_WHY_QUESTION = 64, /* what the agent asked moved the score */
     RTA_TURN_WHY_AGENT = 128, /* that the agent thinks or speaks changed the delay */
     RTA_TURN_WHY_PAUSES = 256, /* the caller's own pauses made it longer */
-    RTA_TURN_WHY_LEAST = 512, /* bounded from below */
+    RTA_TURN_WHY_LEAST = 512, /* bounded from below, by min_delay or long_delay */
     RTA_TURN_WHY_FALLBACK = 1024, /* the longest delay */
 };
 

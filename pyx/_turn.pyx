@@ -18,7 +18,7 @@ cdef extern from "turn_policy.h":
         uint64_t pause, silence, speech
         rta_turn_evidence evidence[4]
     ctypedef struct rta_turn_policy:
-        uint64_t min_delay, max_delay, silence_delay
+        uint64_t min_delay, max_delay, silence_delay, long_delay
         float weight[16]
         float centre[16]
         float bias
@@ -111,6 +111,8 @@ cdef class TurnPolicy:
                 p.max_delay = samples(value, name)
             elif name == "silence_delay_s":
                 p.silence_delay = samples(value, name)
+            elif name == "long_delay_s":
+                p.long_delay = samples(value, name)
             elif name == "weights" or name == "centres":
                 for term, number in value.items():
                     if term not in TERMS:
@@ -159,6 +161,7 @@ cdef class TurnPolicy:
             "min_delay_s": p.min_delay / RATE,
             "max_delay_s": p.max_delay / RATE,
             "silence_delay_s": p.silence_delay / RATE,
+            "long_delay_s": p.long_delay / RATE,
             "weights": {TERMS[i]: p.weight[i] for i in range(RTA_TURN_TERMS)},
             "centres": {TERMS[i]: p.centre[i] for i in range(RTA_TURN_TERMS)},
             "bias": p.bias,

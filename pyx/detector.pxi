@@ -84,6 +84,7 @@ cdef class TurnConfig:
             if silence_s is not None:
                 p.silence_delay = mic_samples(silence_s, "silence_s")
                 p.min_delay, p.max_delay = min(p.min_delay, p.silence_delay), max(p.max_delay, p.silence_delay)
+                p.long_delay = min(p.long_delay, p.silence_delay)
         self.profile, self.thinking, self.speaking = profile, thinking, speaking
         self.ask_after_s, self.late_after_s, self.grace_s = asks, late_after_s, grace_s
         self.silence_s, self.min_delay_s, self.max_delay_s = silence_s, min_delay_s, max_delay_s

@@ -164,6 +164,7 @@ cdef extern from "detector.h" nogil:
         uint64_t min_delay
         uint64_t max_delay
         uint64_t silence_delay
+        uint64_t long_delay
     ctypedef struct rta_turn_evidence:
         pass
     enum:

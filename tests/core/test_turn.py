@@ -172,6 +172,22 @@ def test_without_a_model_it_is_told_once_and_silence_decides() -> None:
     assert call.detector.figures()["turn_unanswered"] == 12
 
 
+def test_a_caller_who_pauses_is_waited_for_longer_even_where_all_sounds_complete() -> None:
+    """Their own pauses in this call, and no others'."""
+    delays = []
+    for pauses in (0, 9, 30):
+        call = Call(DetectorConfig(turn=TurnConfig(policy={"long_delay_s": 0.0})))
+        for _ in range(pauses):
+            call.hear(SPEECH, 6)
+            call.hear(SILENCE, 10)  # 320 ms
+        call.hear(SPEECH, 6)
+        call.hear(SILENCE, 1)
+        (told,) = call.answer(SURE)
+        delays.append(told.b)
+        assert bool(told.c & 256) == (pauses > 0), "RTA_TURN_WHY_PAUSES"
+    assert delays[0] < delays[1] < delays[2] <= 0.6 * 16000
+
+
 def test_evidence_of_an_earlier_silence_says_nothing_of_this_one() -> None:
     call = waiting(1)
     call.answer()

@@ -103,7 +103,7 @@ def test_answers_end_a_turn_sooner_and_say_why(vad: SileroVad, voice: np.ndarray
 
 
 def test_answers_can_come_by_themselves_and_may_end_the_turn(vad: SileroVad, voice: np.ndarray) -> None:
-    detector = TurnDetector(vad)
+    detector = TurnDetector(vad, config=DetectorConfig(turn=TurnConfig(policy={"long_delay_s": 0.0})))
     for chunk in np.split(voice, range(160, len(voice), 160)):
         events = detector.process(chunk)
         for event in events:

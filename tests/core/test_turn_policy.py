@@ -83,6 +83,26 @@ def test_the_callers_own_pauses_hold_the_end_back():
     assert "pauses" in often[3]
 
 
+def test_with_evidence_pauses_hold_it_back_no_longer_than_silence_alone_would():
+    policy = TurnPolicy("default")
+    slow = {"pauses": 100, "pause_s": 1.6}
+    assert policy.delay(TurnFacts([(0.99, 0.99)] * 4, **slow))[0] == 0.6 * 16000
+    assert policy.delay(TurnFacts(**slow))[0] == 2.0 * 16000
+
+
+def test_after_a_long_run_of_speech_a_sure_end_waits_for_a_breath():
+    policy = TurnPolicy("default", knots=[(0.0, 0.1)], min_delay_s=0.2, long_delay_s=0.4)
+    sure = [(0.99, 0.99)] * 4
+    delays = [policy.delay(TurnFacts(sure, speech_s=s))[0] / 16000 for s in (0.0, 1.0, 1.75, 2.5, 60.0)]
+    assert delays == pytest.approx([0.2, 0.2, 0.3, 0.4, 0.4])
+    assert "least" in policy.delay(TurnFacts(sure, speech_s=3.0))[3]
+    for changes, wanted in (({"long_delay_s": 0.0}, 0.2), ({"max_delay_s": 0.3, "long_delay_s": 0.4}, 0.3)):
+        policy = TurnPolicy("default", **{"knots": [(0.0, 0.1)], "min_delay_s": 0.2} | changes)
+        assert policy.delay(TurnFacts(sure, speech_s=9.0))[0] == wanted * 16000
+    slow = TurnPolicy("default", knots=[(0.0, 0.9)], long_delay_s=0.4)
+    assert slow.delay(TurnFacts(sure, speech_s=9.0))[0] == 0.9 * 16000, "from below alone"
+
+
 def test_hints_move_the_delay_their_way():
     policy = TurnPolicy("default", knots=[(-4.0, 2.0), (4.0, 0.2)])
     answers = [(0.5, 0.5)] * 4
@@ -100,6 +120,7 @@ def test_hints_move_the_delay_their_way():
     [
         ({"min_delay_s": 3.0}, "min_delay <= max_delay"),
         ({"max_delay_s": 61.0}, "60 s"),
+        ({"long_delay_s": 61.0}, "long_delay"),
         ({"knots": [(1.0, 1.0), (0.5, 0.5)]}, "must grow"),
         ({"knots": [(0.0, 0.5), (1.0, 1.0)]}, "must not grow"),
         ({"knots": []}, "1 to 6"),

@@ -215,43 +215,55 @@ def _cost(bench: Bench, pair: Pair, silences: float, progress: Progress) -> dict
 
 
 def _read(bench: Bench, folder: Path, wanted: bool, progress: Progress) -> dict[str, Any]:
-    """Read sentences: natural pauses of at least 200 ms (as the VAD has them) that were cut, and the ends' delays."""
+    """Read sentences: natural pauses of at least 200 ms (as the VAD has them) that were cut, and the ends' delays. Each
+    sentence alone, as the first of a call; and one after the other, in a call of one caller whose pauses become known
+    (`in_one_call`)."""
     if not wanted and not (folder / "transcripts.tsv").is_file():
         return {"skipped": f"no {folder / 'transcripts.tsv'}; give --speech DIR"}
     sentences = read_speech(folder)
     progress(f"{len(sentences)} read sentences")
+    alone = [(Scene(name, audio, end, None), [(0, len(audio))]) for name, audio, end in sentences]
+    ends = np.cumsum([len(audio) for _, audio, _ in sentences]).tolist()
+    whole = np.concatenate([audio for _, audio, _ in sentences])
+    call = Scene("one call", whole, len(whole), None), list(pairwise([0, *ends]))
+    return _reading(bench, alone) | {"in_one_call": _reading(bench, [call])}
+
+
+Span = tuple[int, int]
+
+
+def _reading(bench: Bench, scenes: Sequence[tuple[Scene, list[Span]]]) -> dict[str, Any]:
+    """Of scenes, each with the spans of its sentences."""
     policies: dict[str, Policy] = {name: {"profile": name} for name in PROFILES} | RULES
-    counts = {name: {"cut": 0} for name in policies}
+    cut = dict.fromkeys(policies, 0)
     delays: dict[str, list[float]] = {name: [] for name in policies}
     pauses = 0
-    for name, audio, end in sentences:
-        scene = Scene(name, audio, end, None)
-        gaps = _pauses(bench, scene)
-        pauses += len(gaps)
+    for scene, spans in scenes:
+        runs = _runs(bench, scene)
+        said = [[run for run in runs if start <= run[0] < end] for start, end in spans]
+        gaps = [_pauses(each) for each in said]
+        pauses += sum(map(len, gaps))
+        ends = [_speech_end(scene, each) for each in said]
         for policy, arguments in policies.items():
-            heard = bench.run(scene, name, arguments)
-            counts[policy]["cut"] += sum(any(fell <= at < again for at in heard.ended) for fell, again in gaps)
-            last = heard.ended[-1] if heard.ended and heard.ended[-1] > gaps_end(gaps) else len(audio)
-            delays[policy].append((last - _speech_end(bench, scene)) * 1000 / RATE)
+            ended = bench.run(scene, scene.name, arguments).ended
+            for (start, end), within, spoken in zip(spans, gaps, ends, strict=True):
+                cut[policy] += sum(any(fell <= at < again for at in ended) for fell, again in within)
+                after = [at for at in ended if max(start, within[-1][1] if within else 0) < at < end]
+                delays[policy].append(((after[-1] if after else end) - spoken) * 1000 / RATE)
         bench.forget()
     return {
-        "sentences": len(sentences),
+        "sentences": sum(len(spans) for _, spans in scenes),
         "pauses": pauses,
         **{
             name: {
-                "pauses_cut": counts[name]["cut"],
-                "pauses_cut_pct": round(100 * counts[name]["cut"] / max(pauses, 1), 1),
+                "pauses_cut": cut[name],
+                "pauses_cut_pct": round(100 * cut[name] / max(pauses, 1), 1),
                 "end_delay_ms_p50": percentile(delays[name], 50),
                 "end_delay_ms_p90": percentile(delays[name], 90),
             }
             for name in policies
         },
     }
-
-
-def gaps_end(gaps: Sequence[tuple[int, int]]) -> int:
-    """Where the last pause was over."""
-    return gaps[-1][1] if gaps else 0
 
 
 def _runs(bench: Bench, scene: Scene) -> list[tuple[int, int]]:
@@ -268,16 +280,14 @@ def _runs(bench: Bench, scene: Scene) -> list[tuple[int, int]]:
     return runs
 
 
-def _pauses(bench: Bench, scene: Scene) -> list[tuple[int, int]]:
-    runs = _runs(bench, scene)
+def _pauses(runs: Sequence[Span]) -> list[Span]:
     return [(a[1], b[0]) for a, b in pairwise(runs) if b[0] - a[1] >= RATE // 5]
 
 
-def _speech_end(bench: Bench, scene: Scene) -> int:
+def _speech_end(scene: Scene, runs: Sequence[Span]) -> int:
     """The energy end of the last speech: recordings carry silence of their own behind it."""
     from rtaudio.core._features import prosody
 
-    runs = _runs(bench, scene)
     fell = runs[-1][1] if runs else scene.end
     first = max(0, fell - 7 * RATE)
     return first + prosody(np.ascontiguousarray(scene.audio[first : fell + RATE // 10]), RATE)["energy_end"]

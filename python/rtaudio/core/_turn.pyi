@@ -40,6 +40,7 @@ class TurnPolicy:
         min_delay_s: float = ...,
         max_delay_s: float = ...,
         silence_delay_s: float = ...,
+        long_delay_s: float = ...,
         weights: Mapping[str, float] = ...,
         centres: Mapping[str, float] = ...,
         bias: float = ...,
