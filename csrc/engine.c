@@ -188,7 +188,7 @@ static void tick(rta_engine *e, const table *t, int64_t tick_ns) {
         more = false;
         for (uint32_t i = 0; i < t->count; i++) {
             rta_line *line = t->lines[i];
-            if (first || line->config.kind != RTA_LINE_PACED) more |= rta_line_take(line, first);
+            if (first || line->config.kind != RTA_LINE_PACED) more |= rta_line_take(line, first, tick_ns);
         }
         while (hear(e, t)) {}
     }

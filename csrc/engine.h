@@ -47,6 +47,7 @@
 #define RTA_ENGINE_H
 
 #include "base.h"
+#include "jitter.h"
 #include "port.h"
 #include "stage.h"
 #include "vad.h"
@@ -64,6 +65,7 @@ enum {
     RTA_LINE_HEARD_PER_TICK = 64, /* windows of an outside VAD, skipped ones included: 2 s of audio */
     RTA_LINE_TOLD = 256, /* bound of the evidence, and of the hints, that may wait at a line */
     RTA_LINE_TOLD_PER_TICK = 16, /* of each */
+    RTA_PACKETS_WAITING = 4096, /* most of the packets that may wait at a line */
     RTA_LINE_BURST_MS = 320, /* of a network line's input in one tick: a flood must not hold up the other lines */
 };
 
@@ -83,6 +85,19 @@ typedef enum rta_line_kind {
     RTA_LINE_NETWORK = 2, /* input as it comes, output at the pace of the clock given to step */
 } rta_line_kind;
 
+#define RTA_ARRIVES_NOW INT64_MIN /* arrival_ns of a packet: the time of the tick that takes it */
+
+typedef struct rta_packets_config {
+    rta_jitter_config jitter; /* link_lost_ns: the line's counts */
+    uint32_t waiting; /* packets that may wait for the step: a power of two; 0: the line takes no packets */
+} rta_packets_config;
+
+typedef struct rta_packets_figures {
+    rta_jitter_figures jitter; /* both sums of jitter_window.h hold */
+    uint64_t stamps_bad; /* packets whose arrival was no time of the engine's clock */
+    uint64_t dropped, refused; /* before the jitter buffer: RTA_FULL, RTA_INVALID of rta_line_put_packet() */
+} rta_packets_figures;
+
 typedef struct rta_line_config {
     rta_line_kind kind;
     uint32_t input_rate; /* any the resampler takes to 16 kHz */
@@ -98,6 +113,7 @@ typedef struct rta_line_config {
                      input_rate 16 kHz and no stage */
     uint32_t
         upstream_delay_samples; /* declared, at 16 kHz: what stands before the line (a feeder thread's canceller) */
+    rta_packets_config packets; /* network: input is packets (rta_line_put_packet()), decoded at input_rate */
     int64_t link_lost_ns; /* network: without input for so long the link counts as lost; 1 ns .. a day */
 } rta_line_config;
 
@@ -112,6 +128,7 @@ typedef struct rta_engine_figures {
 
 typedef struct rta_line_figures {
     uint64_t input_taken, input_starved, input_dropped, input_bad; /* samples at the input rate */
+    uint64_t input_concealed, input_silence; /* of a line that takes packets: in place of lost ones; announced */
     uint64_t mic_written, windows, out_pulled;
     uint64_t peeks; /* early looks (ear.h) */
     uint64_t answers_dropped, windows_skipped; /* outside VAD: dropped at a full ring; heard as the one before */
@@ -152,6 +169,13 @@ rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, u
  * gives the same to both. */
 rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const float *cleaned, uint64_t count,
                                  uint64_t *taken);
+/* A line with config.packets, its producer; lock-free. One packet: copied, to be taken by the first tick that is not before
+ * its arrival_ns, on the clock given to step (line_packets.h). RTA_FULL: dropped (drop-newest) and counted; RTA_INVALID:
+ * its payload is longer than any the config allows, counted; or the line takes no packets. rta_line_push() on such a
+ * line is RTA_INVALID. */
+rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet);
+/* All 0 for a line without. Any thread. */
+void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures);
 uint64_t rta_line_room(const rta_line *line); /* any thread */
 /* Outside VAD, its producer; lock-free. The probability of the window that ends just before mic sample `position_end`.
  * RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID, nothing is taken: a line without an outside VAD; a position

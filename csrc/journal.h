@@ -33,6 +33,8 @@ typedef enum rta_journal_kind {
     RTA_J_TURN_HINT = 9,     /* rta_hint */
     RTA_J_STAGED = 17, /* engine: float32 samples at 16 kHz as a stage gave them to the mic ring; the stamp is where */
     RTA_J_CLEANED = 18, /* engine: float32 samples at 16 kHz that went to the mic ring in place of the INPUT before */
+    RTA_J_PACKET = 19, /* engine: rta_journal_packet, payload; as it went into the jitter buffer; stamp: mic position */
+    RTA_J_PACKET_TIME = 20, /* engine: i64: the buffer's time, at which it had something to give without a packet */
     RTA_J_PEEK = 16, /* engine: rta_journal_peek; the stamp is its position */
 } rta_journal_kind;
 
@@ -57,6 +59,13 @@ typedef struct rta_journal_peek {
     uint32_t pad;
     uint64_t mic; /* position by which it took effect */
 } rta_journal_peek;
+
+typedef struct rta_journal_packet {
+    int64_t arrival_ns; /* as it counted */
+    uint32_t timestamp, ssrc, bytes;
+    uint16_t seq;
+    uint8_t payload_type, pad;
+} rta_journal_packet;
 
 typedef struct rta_journal rta_journal; /* one producer thread, one consumer thread */
 rta_status rta_journal_create(rta_journal **journal, uint64_t ring_bytes); /* power of two */

@@ -22,6 +22,9 @@ static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
     if (!power_of_two(c->input_samples) || c->input_samples > (uint64_t)1 << 32) return RTA_INVALID;
     if (c->input_samples < 2 * tick_samples) return RTA_INVALID;
     if (c->cleaned && (c->input_rate != RTA_MIC_RATE || c->stage)) return RTA_INVALID;
+    const rta_packets_config *p = &c->packets;
+    if (p->waiting && (c->kind != RTA_LINE_NETWORK || c->cleaned || p->jitter.rate != c->input_rate))
+        return RTA_INVALID;
     if (c->device_latency_ns < 0 || c->device_bound_ns < 0) return RTA_INVALID;
     if (c->detector.window_samples != RTA_VAD_WINDOW || c->upstream_delay_samples > RTA_MIC_RATE) return RTA_INVALID;
     return RTA_OK;
@@ -63,14 +66,24 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     l->state = rta_zeroed((l->hears ? vad->state_floats : 0) * sizeof(float));
     l->measured_size = config->outside_vad ? 2 * RTA_LINE_ANSWERS : 64; /* more than may wait to be decided */
     l->measured = rta_zeroed(l->measured_size * sizeof *l->measured);
+    l->concealed = rta_zeroed(l->measured_size * RTA_WINDOW_HOPS);
     if (config->outside_vad) l->answers = rta_zeroed(RTA_LINE_ANSWERS * sizeof *l->answers);
     l->evidence = rta_zeroed(RTA_LINE_TOLD * sizeof *l->evidence);
     l->hints = rta_zeroed(RTA_LINE_TOLD * sizeof *l->hints);
     if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
-        !l->evidence || !l->hints || (config->outside_vad && !l->answers) ||
+        !l->concealed || !l->evidence || !l->hints || (config->outside_vad && !l->answers) ||
         (config->cleaned && !(l->cleaned && l->cleaned_data))) {
         rta_line_free(l);
         return RTA_NOMEM;
+    }
+    if (config->packets.waiting) {
+        rta_packets_config packets = config->packets;
+        packets.jitter.link_lost_ns = config->link_lost_ns;
+        status = rta_line_packets_create(&l->packets, &packets);
+        if (status) {
+            rta_line_free(l);
+            return status;
+        }
     }
     /* A stage's reference begins with silence, so that it is always there: a tick, and what its resampler holds back. */
     const bool own_clocks = config->kind != RTA_LINE_PACED;
@@ -124,6 +137,8 @@ void rta_line_free(rta_line *l) {
     free(l->cleaned);
     free(l->answers);
     free(l->measured);
+    free(l->concealed);
+    rta_line_packets_destroy(l->packets);
     free(l->evidence);
     free(l->hints);
     free(l->chunk);
@@ -140,6 +155,8 @@ const rta_line_config *rta_line_config_of(const rta_line *l) { return &l->config
 
 void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
     rta_line_echo_figures echo;
+    rta_packets_figures packets;
+    rta_line_packets_read(l, &packets);
     rta_line_echo_figures_read(l->echo, &echo);
     *figures = (rta_line_figures){
         .echo_found = echo.found,
@@ -149,11 +166,13 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
         .echo_delay_samples = echo.delay_samples,
         .stage_bad = echo.stage_bad,
         .stage_starved = echo.stage_starved,
-        .link_losses = __atomic_load_n(&l->link.losses, __ATOMIC_RELAXED),
+        .link_losses = __atomic_load_n(&l->link.losses, __ATOMIC_RELAXED) + packets.jitter.link_losses,
         .link_silent_ms = __atomic_load_n(&l->link.silent_ns, __ATOMIC_RELAXED) / 1000000,
         .input_taken = __atomic_load_n(&l->input_taken, __ATOMIC_RELAXED),
         .input_starved = __atomic_load_n(&l->input_starved, __ATOMIC_RELAXED),
         .input_dropped = __atomic_load_n(&l->input_dropped, __ATOMIC_RELAXED),
+        .input_concealed = __atomic_load_n(&l->input_concealed, __ATOMIC_RELAXED),
+        .input_silence = __atomic_load_n(&l->input_silence, __ATOMIC_RELAXED),
         .input_bad = __atomic_load_n(&l->input_bad, __ATOMIC_RELAXED),
         .mic_written = __atomic_load_n(&l->mic_written, __ATOMIC_RELAXED),
         .windows = __atomic_load_n(&l->windows, __ATOMIC_RELAXED),

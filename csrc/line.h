@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "line_echo.h"
 #include "line_link.h"
+#include "line_packets.h"
 #include "resample.h"
 
 /* A probability of an outside VAD on its way to the step. */
@@ -40,6 +41,7 @@ struct rta_line {
     rta_line_answer *answers; /* NULL without an outside VAD */
     rta_line_evidence *evidence;
     rta_hint *hints;
+    rta_line_packets *packets; /* NULL: input is PCM */
     /* The producer's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer input_writer;
     rta_ring_producer input_producer;
@@ -75,6 +77,7 @@ struct rta_line {
     rta_mic_meter meter;
     rta_mic_window *measured; /* of windows not yet decided: window k in k % measured_size */
     uint64_t measured_size, measured_count; /* power of two; windows measured, as a count of the mic clock */
+    uint8_t *concealed; /* samples of each RTA_PEEK_SAMPLES of the same windows */
     rta_ear ear; /* without memory where no kernel hears */
     float *state;   /* of the VAD */
     float *chunk;   /* input of one tick */
@@ -93,6 +96,7 @@ struct rta_line {
     uint64_t burst_left; /* samples it may still take in this tick */
     uint64_t news; /* as last signalled */
     rta_turn_counts turn_counts; /* the detector's, for those who read figures */
+    uint64_t input_concealed, input_silence;
     uint64_t input_taken, input_starved, input_bad, mic_written, windows, peeks, windows_skipped, out_pulled;
 };
 
@@ -102,7 +106,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
 
 /* AUDIO PATH, the step. Takes what is due (paced), or a part of what is there: true if there may be more. first: of this
  * tick. */
-bool rta_line_take(rta_line *line, bool first);
+bool rta_line_take(rta_line *line, bool first, int64_t tick_ns);
 /* The next look to be taken at what was heard: a peek, the near window (ear.h) or the mic's window, in this order; the
  * samples stay in place until the next take, the state is to be run on. False: none. */
 bool rta_line_look(rta_line *line, float **state, const float **window);

@@ -54,6 +54,16 @@ static rta_mic_window measured_at(const rta_line *l, uint64_t position_end) {
     return known ? l->measured[index % l->measured_size] : (rta_mic_window){.starved = RTA_VAD_WINDOW};
 }
 
+/* Of the RTA_VAD_WINDOW samples up to `position_end`, a multiple of RTA_PEEK_SAMPLES: those that were concealed. */
+static uint32_t concealed_at(const rta_line *l, uint64_t position_end) {
+    const uint64_t size = l->measured_size * RTA_WINDOW_HOPS, end = position_end / RTA_PEEK_SAMPLES;
+    uint32_t samples = 0;
+    if ((l->measured_count + 2) * RTA_WINDOW_HOPS > end + size) return 0; /* not known any more */
+    for (uint64_t hop = end < RTA_WINDOW_HOPS ? 0 : end - RTA_WINDOW_HOPS; hop < end; hop++)
+        samples += l->concealed[hop % size];
+    return samples;
+}
+
 void rta_line_decide(rta_line *l, float probability) {
     const rta_playout_engine *playout = rta_port_playout_state(l->port);
     rta_journal_window told = {.mic = rta_port_mic_written(l->port)};
@@ -65,7 +75,8 @@ void rta_line_decide(rta_line *l, float probability) {
                                .probability = probability,
                                .mean_square = heard.mean_square,
                                .clipped = heard.clipped,
-                               .starved = heard.starved};
+                               .starved = heard.starved,
+                               .concealed = concealed_at(l, l->heard_to)};
     told.window.echo = rta_line_echo_share(l->echo, l->heard_to);
     if (l->answers) told.window.decided = told.mic;
     told.window.speaking = rta_playout_speaking(playout, &told.window.segment);
@@ -97,6 +108,7 @@ static void peek(rta_line *l, uint64_t position, float probability) {
     told.peek.speaking = rta_playout_speaking(playout, &told.peek.segment);
     told.peek.policy = rta_playout_policy(playout, &sentences);
     told.peek.echo = rta_line_echo_share_now(l->echo);
+    told.peek.concealed = concealed_at(l, position);
     /* Of the window under way, so it is still pending. */
     const float *last = l->pending + l->pending_heard + (position - l->heard_to - RTA_PEEK_SAMPLES);
     told.peek.mean_square = mean_square(last, RTA_PEEK_SAMPLES);

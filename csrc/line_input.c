@@ -7,6 +7,8 @@
 /* ---- Producer */
 
 static rta_status push(rta_line *l, const float *samples, const float *cleaned, uint64_t count, uint64_t *taken) {
+    *taken = 0;
+    if (l->packets) return RTA_INVALID;
     const uint64_t room = rta_ring_room(&l->input_writer);
     const uint64_t fits = count < room ? count : room;
     /* First what goes beside, taken first, too: so it has room for whatever the input has room for, and is there. */
@@ -25,6 +27,10 @@ rta_status rta_line_push_cleaned(rta_line *l, const float *samples, const float 
                                  uint64_t *taken) {
     *taken = 0;
     return l->cleaned ? push(l, samples, cleaned, count, taken) : RTA_INVALID;
+}
+
+rta_status rta_line_put_packet(rta_line *l, const rta_jitter_packet *packet) {
+    return l->packets ? rta_line_packets_put(l->packets, packet) : RTA_INVALID;
 }
 
 uint64_t rta_line_room(const rta_line *l) {
@@ -61,8 +67,21 @@ static void clean(rta_line *l, float *samples, uint64_t count) {
     if (bad) rta_count(&l->input_bad, bad);
 }
 
-/* Levels for mic health. `starved`: silence of our own is among the samples. */
-static void measure(rta_line *l, const float *samples, uint64_t count, bool starved) {
+/* `at`: of the mic clock. */
+static void note_concealed(rta_line *l, uint64_t at, uint64_t count, bool concealed) {
+    for (uint64_t run; count; at += run, count -= run) {
+        const uint64_t into = at % RTA_PEEK_SAMPLES;
+        uint8_t *hop = &l->concealed[at / RTA_PEEK_SAMPLES % (l->measured_size * RTA_WINDOW_HOPS)];
+        run = count < RTA_PEEK_SAMPLES - into ? count : RTA_PEEK_SAMPLES - into;
+        if (into == 0) *hop = 0;
+        if (concealed) *hop = (uint8_t)(*hop + run);
+    }
+}
+
+/* Levels for mic health, and what was concealed. */
+static void measure(rta_line *l, const float *samples, uint64_t count, rta_line_origin origin) {
+    const bool starved = origin != RTA_FROM_LINE;
+    note_concealed(l, l->measured_count * RTA_VAD_WINDOW + l->meter.count, count, origin == RTA_OWN_CONCEALED);
     while (count) {
         bool done = false;
         rta_mic_window *window = &l->measured[l->measured_count % l->measured_size];
@@ -73,18 +92,19 @@ static void measure(rta_line *l, const float *samples, uint64_t count, bool star
     }
 }
 
-/* The chain: journal, resample, levels, stage (or what was cleaned before), mic ring, echo guard, pending windows. `starved`: not all of the chunk came over the line. */
-static void feed(rta_line *l, uint64_t count, bool starved) {
+/* The chain: journal, resample, levels, stage (or what was cleaned before), mic ring, echo guard, pending windows. */
+void rta_line_feed(rta_line *l, uint64_t count, rta_line_origin origin) {
     if (l->pending_heard) {
         l->pending_count -= l->pending_heard;
         memmove(l->pending, l->pending + l->pending_heard, l->pending_count * sizeof(float));
         l->pending_heard = 0;
     }
-    rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_INPUT, rta_port_mic_written(l->port), l->chunk,
-                      count * sizeof(float), NULL, 0);
+    if (!l->packets) /* else they are in the journal */
+        rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_INPUT, rta_port_mic_written(l->port), l->chunk,
+                          count * sizeof(float), NULL, 0);
     uint64_t resampled = 0, fresh_count = 0;
     rta_resampler_process(l->resampler, l->chunk, count, l->fresh, &resampled);
-    measure(l, l->fresh, resampled, starved); /* before any canceller */
+    measure(l, l->fresh, resampled, origin); /* before any canceller */
     rta_line_echo_take_reference(l->echo);
     const float *fresh = rta_line_echo_stage(l->echo, l->fresh, resampled, &fresh_count);
     if (!fresh_count) return;
@@ -108,8 +128,7 @@ static void feed(rta_line *l, uint64_t count, bool starved) {
     l->skip -= skipped;
 }
 
-/* So many samples, of which as many as are there come over the line, the others are silence. */
-static void take(rta_line *l, uint64_t count, uint64_t taken) {
+void rta_line_take_ring(rta_line *l, uint64_t count, uint64_t taken) {
     if (taken && l->cleaned) rta_ring_pull(&l->cleaned_reader, l->cleaned, taken);
     if (taken) rta_ring_pull(&l->input_reader, l->chunk, taken);
     memset(l->chunk + taken, 0, (count - taken) * sizeof(float));
@@ -118,49 +137,19 @@ static void take(rta_line *l, uint64_t count, uint64_t taken) {
     if (!count) return;
     clean(l, l->chunk, taken);
     if (l->cleaned) clean(l, l->cleaned, taken);
-    feed(l, count, taken < count);
+    rta_line_feed(l, count, taken < count ? RTA_OWN_SILENCE : RTA_FROM_LINE);
 }
 
-static void tell_link(rta_line *l, bool came) {
-    uint64_t without_ms = 0;
-    const rta_link_change change = rta_line_link_tick(&l->link, l->config.link_lost_ns, l->tick_ns, came, &without_ms);
-    if (change == RTA_LINK_SAME) return;
-    const uint64_t mic = rta_port_mic_written(l->port);
-    const rta_event e = {.kind = change == RTA_LINK_LOST ? RTA_EV_LINK_LOST : RTA_EV_LINK_BACK,
-                         .mic = mic,
-                         .decided = mic,
-                         .a = without_ms};
-    rta_port_event(l->port, &e);
-}
-
-static bool take_network(rta_line *l, bool first) {
+bool rta_line_take(rta_line *l, bool first, int64_t tick_ns) {
+    if (l->config.kind == RTA_LINE_NETWORK) return rta_line_take_network(l, first, tick_ns);
     const uint64_t there = rta_ring_available(&l->input_reader);
-    if (first) {
-        tell_link(l, there > 0);
-        l->burst_left = (uint64_t)l->config.input_rate * RTA_LINE_BURST_MS / 1000;
-    }
-    uint64_t taken = there < l->chunk_samples ? there : l->chunk_samples;
-    if (taken > l->burst_left) taken = l->burst_left;
-    l->burst_left -= taken;
-    take(l, taken, taken);
-    return there > taken && l->burst_left > 0;
-}
-
-bool rta_line_take(rta_line *l, bool first) {
-    const uint64_t there = rta_ring_available(&l->input_reader);
-    switch (l->config.kind) {
-    case RTA_LINE_PACED: {
-        const uint64_t due = due_in_tick(l, l->config.input_rate), taken = there < due ? there : due;
-        starved(l, due - taken, rta_port_mic_written(l->port));
-        take(l, due, taken);
-        return false;
-    }
-    case RTA_LINE_DEVICE: {
+    if (l->config.kind == RTA_LINE_DEVICE) {
         const uint64_t taken = there < l->chunk_samples ? there : l->chunk_samples;
-        take(l, taken, taken);
+        rta_line_take_ring(l, taken, taken);
         return there > taken;
     }
-    case RTA_LINE_NETWORK: return take_network(l, first);
-    }
+    const uint64_t due = due_in_tick(l, l->config.input_rate), taken = there < due ? there : due;
+    starved(l, due - taken, rta_port_mic_written(l->port));
+    rta_line_take_ring(l, due, taken);
     return false;
 }

@@ -15,6 +15,9 @@
  *   DOWN     nothing                                    DOWN
  *            something                                  UP       LINK_BACK, with the time without
  *
+ * Where packets come, the jitter buffer tells the same, and knows of announced silence (jitter.h): then lost_ns here is
+ * RTA_LINK_NEVER.
+ *
  * silent_ns is the time in which nothing came, in silences of RTA_LINK_SILENCE_NS and more: no packets come as late
  * as that on a line that works.
  */
@@ -24,6 +27,7 @@
 #include "base.h"
 
 #define RTA_LINK_SILENCE_NS INT64_C(200000000)
+#define RTA_LINK_NEVER INT64_MAX
 #define RTA_LINK_LONGEST_NS (86400 * INT64_C(1000000000)) /* of lost_ns */
 
 typedef enum rta_link_state { RTA_LINK_FRESH = 0, RTA_LINK_UP, RTA_LINK_DOWN } rta_link_state;

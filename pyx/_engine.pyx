@@ -14,7 +14,8 @@ cimport cython
 cimport numpy as cnp
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_IsValid
 from libc.math cimport NAN, pow
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 import numpy as np
@@ -91,158 +92,7 @@ cdef class Wake:
         rta_wake_close(&self.wake)
 
 
-@cython.no_gc_clear
-cdef class Line:
-    """A port under an engine; made by Engine.add()."""
-
-    cdef rta_line *line
-    cdef bint attached  # in the table of an engine
-    cdef readonly object port
-    cdef readonly str kind
-    cdef readonly int input_rate
-    cdef readonly bint outside_vad
-    cdef readonly bint cleaned
-    cdef object wake, journal, stage
-    cdef object device  # weak reference to the callbacks that push into it
-    cdef object __weakref__
-
-    def __init__(self):
-        raise TypeError("lines are made by Engine.add()")
-
-    def __dealloc__(self):
-        rta_line_free(self.line)
-
-    cdef void release(self) noexcept:
-        """The engine has let go of it."""
-        self.attached = False
-        if isinstance(self.wake, Wake):
-            (<Wake>self.wake).users -= 1
-        self.wake = None
-        driven.pop(id(self.port), None)
-
-    def push(self, samples, cleaned=None):
-        """Input at the line's rate; returns how many were taken (the rest dropped, counted)."""
-        cdef uint64_t taken = 0, count
-        cdef const float *data
-        cdef cnp.ndarray array, beside
-        self._need_engine("push")
-        if self.device is not None and not getattr(self.device(), "detoured", True):
-            raise RuntimeError("push: the sound card's callback already pushes into this line")
-        if isinstance(samples, cnp.ndarray) and samples.dtype == np.int16 and samples.ndim == 1:
-            samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
-        if not (isinstance(samples, cnp.ndarray) and cnp.PyArray_TYPE(<cnp.ndarray>samples) == cnp.NPY_FLOAT32
-                and RTA_ARRAY_OK(<cnp.ndarray>samples)):
-            refuse_array(samples, "push", "float32 or int16")
-        array = samples
-        data = <const float *>cnp.PyArray_DATA(array)
-        count = <uint64_t>array.shape[0]
-        if cleaned is None:
-            rta_line_push(self.line, data, count, &taken)
-            return taken
-        if not self.cleaned:
-            raise ValueError("push: this line takes nothing beside its input; add the port with cleaned=True")
-        if not (isinstance(cleaned, cnp.ndarray) and cnp.PyArray_TYPE(<cnp.ndarray>cleaned) == cnp.NPY_FLOAT32
-                and RTA_ARRAY_OK(<cnp.ndarray>cleaned)):
-            refuse_array(cleaned, "push", "float32")
-        beside = cleaned
-        if <uint64_t>beside.shape[0] != count:
-            raise ValueError(f"push: {beside.shape[0]} cleaned samples beside {count} of the microphone; they must be "
-                             f"as many, of the same moments")
-        rta_line_push_cleaned(self.line, data, <const float *>cnp.PyArray_DATA(beside), count, &taken)
-        return taken
-
-    def post_probability(self, uint64_t position_end, float probability):
-        """Outside VAD: the probability of the window that ends at mic sample `position_end`; False: dropped."""
-        cdef rta_status status
-        if not self.outside_vad:
-            raise ValueError("post_probability: the engine's own VAD hears this line; add the port with outside_vad=True")
-        self._need_engine("post_probability")
-        status = rta_line_probability(self.line, position_end, probability)
-        if status == RTA_FULL:
-            return False
-        if status != RTA_OK:
-            if not 0 <= probability <= 1:
-                raise ValueError(f"post_probability: a probability is 0..1, not {probability}")
-            raise ValueError(f"post_probability: position_end must be a multiple of {RTA_VAD_WINDOW}, beyond "
-                             f"{self.answered}, and at most the {self.port.mic_written} samples of the mic ring, "
-                             f"not {position_end}")
-        return True
-
-    def post_turn_evidence(self, uint64_t question, evidence):
-        """What a model says to a question that the line asked (`turn_asked`); False: dropped."""
-        cdef rta_turn_evidence c_evidence
-        evidence_of(evidence, &c_evidence)
-        self._need_engine("post_turn_evidence")
-        return rta_line_turn_evidence(self.line, question, &c_evidence) == RTA_OK
-
-    def post_turn_hint(self, str kind, uint32_t value, uint64_t turn=0):
-        """What the session knows; False: dropped."""
-        cdef rta_hint c_hint
-        hint_of(kind, value, turn, &c_hint)
-        self._need_engine("post_turn_hint")
-        return rta_line_turn_hint(self.line, &c_hint) == RTA_OK
-
-    cdef int _need_engine(self, str what) except -1:
-        if self.port.closed:
-            raise PortClosed(f"{what}: the port of this line is closed")
-        if not self.attached:
-            raise PortClosed(f"{what}: this line was removed from its engine")
-        return 0
-
-    @property
-    def answered(self):
-        """Outside VAD: mic position up to which probabilities were posted; 0 without one."""
-        return rta_line_answered(self.line)
-
-    @property
-    def room(self):
-        """Samples that the next push could take."""
-        return rta_line_room(self.line)
-
-    @property
-    def removed(self):
-        """Whether the engine no longer drives this line."""
-        return not self.attached
-
-    def figures(self):
-        """Counters, in samples of the clock that engine.h names."""
-        cdef rta_line_figures f
-        rta_line_figures_read(self.line, &f)
-        return {
-            "input_taken": f.input_taken,
-            "input_starved": f.input_starved,
-            "input_dropped": f.input_dropped,
-            "input_bad": f.input_bad,
-            "mic_written": f.mic_written,
-            "windows": f.windows,
-            "peeks": f.peeks,
-            "out_pulled": f.out_pulled,
-            "answers_dropped": f.answers_dropped,
-            "windows_skipped": f.windows_skipped,
-            **turn_figures(&f.turn),
-            "evidence_dropped": f.evidence_dropped,
-            "hints_dropped": f.hints_dropped,
-            "input_delay_samples": f.input_delay_samples,
-            "echo_found": f.echo_found,
-            "echo_delay_samples": f.echo_delay_samples,
-            "echo_moved": f.echo_moved,
-            "echo_starved": f.echo_starved,
-            "echo_realigned": f.echo_realigned,
-            "stage_bad": f.stage_bad,
-            "stage_starved": f.stage_starved,
-            "link_losses": f.link_losses,
-            "link_silent_ms": f.link_silent_ms,
-        }
-
-
-def post_turn_hint(port, str kind, uint32_t value, uint64_t turn=0):
-    """To the line that drives `port` in this process; False: there is none, or it dropped the hint."""
-    cdef rta_hint c_hint
-    hint_of(kind, value, turn, &c_hint)
-    line = driven.get(id(port))
-    if line is None or port.closed:
-        return False
-    return rta_line_turn_hint((<Line>line).line, &c_hint) == RTA_OK
+include "line.pxi"
 
 
 @cython.no_gc_clear
@@ -312,10 +162,10 @@ cdef class Engine:
             raise RuntimeError("this engine's thread stayed in the process that was forked; make a new engine here")
         return self.engine
 
-    def add(self, port, *, str kind="paced", int input_rate=16000, double input_s=2.0, DetectorConfig detector=None,
+    def add(self, port, *, str kind="paced", object input_rate=None, double input_s=2.0, DetectorConfig detector=None,
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
             bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0,
-            bint cleaned=False, double link_lost_s=5.0):
+            bint cleaned=False, object link_lost_s=None, object packets=None):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -334,6 +184,17 @@ cdef class Engine:
         c_port = <rta_port_engine *>port_handle(capsule)
         if not (0.01 <= input_s <= 600):
             raise ValueError(f"input_s must be 0.01..600 seconds, not {input_s}")
+        config.packets.waiting = 0
+        if packets is not None:
+            if kind != "network":
+                raise ValueError(f"packets: a line of kind {kind!r} takes samples; packets are for kind='network'")
+            if input_rate is not None or link_lost_s is not None:
+                raise ValueError("input_rate and link_lost_s are the packets' to say: PacketConfig(rate, link_lost_s=...)")
+            config.packets = packets_of(packets)[0]
+            input_rate = config.packets.jitter.rate
+            link_lost_s = config.packets.jitter.link_lost_ns * 1e-9
+        input_rate = 16000 if input_rate is None else input_rate
+        link_lost_s = 5.0 if link_lost_s is None else link_lost_s
         if not 1 <= input_rate <= 1000000:
             raise ValueError(f"input_rate must be a rate in Hz, not {input_rate}")
         config.kind = LINE_KINDS[kind]
@@ -352,7 +213,7 @@ cdef class Engine:
             raise ValueError(f"upstream_delay_s must be 0..1 seconds, not {upstream_delay_s}")
         config.upstream_delay_samples = <uint32_t>(upstream_delay_s * RTA_MIC_RATE + 0.5)
         size = 1024
-        while size < max(input_s, 2 * self.tick_s + 0.01) * input_rate:
+        while size < max(input_s if packets is None else 0.0, 2 * self.tick_s + 0.01) * input_rate:
             size *= 2
         config.input_samples = size
         config.detector = (detector if detector is not None else DetectorConfig()).config
@@ -388,7 +249,7 @@ cdef class Engine:
             line.attached = True
             line.port, line.kind, line.input_rate = port, kind, input_rate
             line.wake, line.journal, line.stage = wake, journal, (stage, stage_capsule)
-            line.outside_vad, line.cleaned = outside_vad, cleaned
+            line.outside_vad, line.cleaned, line.packets = outside_vad, cleaned, packets
             if isinstance(wake, Wake):
                 (<Wake>wake).users += 1
             self.lines.append(line)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# _network.pyx: what lies between a network and the audio, for Python: csrc/rtp.h (rtp.pxi) and csrc/jitter.h
-# (jitter.pxi). Arguments are checked here; what is decided is decided in the core.
+# _network.pyx: what lies between a network and the audio, for Python: csrc/rtp.h (rtp.pxi), csrc/jitter.h (jitter.pxi)
+# and how a line's packets are read (packets.pxi). Arguments are checked here; what is decided is decided in the core.
 
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -20,3 +20,4 @@ cdef extern from "base.h":
 
 include "rtp.pxi"
 include "jitter.pxi"
+include "packets.pxi"

@@ -235,9 +235,28 @@ cdef extern from "detector.h" nogil:
     void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output)
     void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output)
 
+cdef extern from "jitter.h" nogil:
+    ctypedef struct rta_jitter_config:
+        uint32_t rate
+        int64_t link_lost_ns
+    ctypedef struct rta_jitter_packet:
+        uint16_t seq
+        uint8_t payload_type
+        uint32_t timestamp
+        uint32_t ssrc
+        int64_t arrival_ns
+        const uint8_t *payload
+        uint32_t bytes
+
 cdef extern from "engine.h" nogil:
     enum:
         RTA_ENGINE_LINES
+    const int64_t RTA_ARRIVES_NOW
+    ctypedef struct rta_packets_config:
+        rta_jitter_config jitter
+        uint32_t waiting
+    ctypedef struct rta_packets_figures:
+        pass
     ctypedef struct rta_engine:
         pass
     ctypedef struct rta_line:
@@ -264,6 +283,7 @@ cdef extern from "engine.h" nogil:
         const rta_stage *stage
         bint cleaned
         uint32_t upstream_delay_samples
+        rta_packets_config packets
         int64_t link_lost_ns
     ctypedef struct rta_engine_figures:
         uint64_t steps
@@ -280,6 +300,8 @@ cdef extern from "engine.h" nogil:
         uint64_t input_starved
         uint64_t input_dropped
         uint64_t input_bad
+        uint64_t input_concealed
+        uint64_t input_silence
         uint64_t mic_written
         uint64_t windows
         uint64_t peeks
@@ -311,6 +333,8 @@ cdef extern from "engine.h" nogil:
     rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const float *cleaned, uint64_t count,
                                      uint64_t *taken)
     uint64_t rta_line_room(const rta_line *line)
+    rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet)
+    void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures)
     rta_status rta_line_probability(rta_line *line, uint64_t position_end, float probability)
     rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence)
     rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint)

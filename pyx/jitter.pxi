@@ -107,6 +107,7 @@ cdef class JitterBuffer:
 
     cdef rta_jitter *jitter  # in listen mode
     cdef rta_play *play  # in play mode
+    cdef rta_jitter_config config
     cdef cnp.ndarray scratch  # one frame
     cdef int16_t *room
     cdef readonly int rate
@@ -142,7 +143,7 @@ cdef class JitterBuffer:
         config.codecs[13] = codec_number("cn")
         for number, name in (payload_types or {}).items():
             config.codecs[whole(number, "payload type", 127)] = codec_number(name)
-        play.jitter = config
+        play.jitter = self.config = config
         play.rule, play.late = 1 if rule == "neteq" else 0, late
         play.least_ns = nanoseconds(target_least_s, "target_least_s", 10)
         play.most_ns = nanoseconds(target_most_s, "target_most_s", 10)
@@ -226,7 +227,11 @@ cdef class JitterBuffer:
             rta_play_read_figures(self.play, &f)
         else:
             rta_jitter_read_figures(self.jitter, &f)
-        return {
+        return figures_of(&f)
+
+
+cdef dict figures_of(const rta_jitter_figures *f):
+    return {
             "received": f.packets.received, "used": f.packets.used, "late_discarded": f.packets.late_discarded,
             "duplicate": f.packets.duplicate, "superseded": f.packets.superseded, "queued": f.packets.queued,
             "expected": f.packets.expected, "received_unique": f.packets.received_unique,
@@ -240,4 +245,4 @@ cdef class JitterBuffer:
             "insertedSamplesForDeceleration": f.inserted_samples, "removedSamplesForAcceleration": f.removed_samples,
             "jitterBufferTargetDelay": f.target_sample_us * 1e-6, "bufferedSamples": f.buffered_samples,
             "target_s": f.target_ns * 1e-9, "wait_s": f.wait_ns * 1e-9, "jitter": f.jitter_ns * 1e-9,
-        }
+    }

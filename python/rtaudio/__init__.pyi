@@ -36,6 +36,7 @@ from rtaudio.core import ModelMissing as ModelMissing
 from rtaudio.core import OnnxVad as OnnxVad
 from rtaudio.core import OnnxVadStream as OnnxVadStream
 from rtaudio.core import OutsideVad as OutsideVad
+from rtaudio.core import PacketConfig as PacketConfig
 from rtaudio.core import Playout as Playout
 from rtaudio.core import PortClosed as PortClosed
 from rtaudio.core import Ramp as Ramp

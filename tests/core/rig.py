@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rtaudio import AudioPort, DetectorConfig, Engine, Event, Line, Segment
+from rtaudio import AudioPort, DetectorConfig, Engine, Event, Line, PacketConfig, Segment
 
 HERE = Path(__file__).resolve().parent
 RATE = 24000
@@ -78,7 +78,7 @@ class Rig:
         self,
         *,
         rate: int = RATE,
-        input_rate: int = 16000,
+        input_rate: int | None = None,
         tick_s: float = 0.01,
         detector: DetectorConfig | None = None,
         hears: bool = True,
@@ -86,7 +86,8 @@ class Rig:
         outside_vad: bool = False,
         input_s: float = 60.0,
         kind: Literal["paced", "network"] = "paced",
-        link_lost_s: float = 5.0,
+        link_lost_s: float | None = None,
+        packets: PacketConfig | None = None,
     ) -> None:
         self.port = AudioPort(rate, queue_s=60, tap_s=60, mic_s=60)
         self.engine = Engine(tick_s=tick_s, vad=vad or (LevelVad() if hears else None))
@@ -98,6 +99,7 @@ class Rig:
             detector=detector,
             outside_vad=outside_vad,
             link_lost_s=link_lost_s,
+            packets=packets,
         )
         self.tap, self.mic = self.port.tap(0), self.port.mic(0)
         self.now_ns = 0

@@ -26,6 +26,7 @@ _HOME = {
     "VariableResampler": "_clocks",
     "JitterBuffer": "_network",
     "JitterFrame": "_network",
+    "PacketConfig": "_network",
     "RtpMalformed": "_network",
     "RtpPacket": "_network",
     "is_rtcp": "_network",

@@ -29,6 +29,7 @@ from rtaudio.core._engine import Wake as Wake
 from rtaudio.core._engine import post_turn_hint as post_turn_hint
 from rtaudio.core._network import JitterBuffer as JitterBuffer
 from rtaudio.core._network import JitterFrame as JitterFrame
+from rtaudio.core._network import PacketConfig as PacketConfig
 from rtaudio.core._network import RtpMalformed as RtpMalformed
 from rtaudio.core._network import RtpPacket as RtpPacket
 from rtaudio.core._network import is_rtcp as is_rtcp

@@ -9,7 +9,9 @@ from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
+from rtaudio.core._network import PacketConfig
 from rtaudio.core._port import AudioPort, Event
 
 class MicConfig:
@@ -333,6 +335,28 @@ class Line:
         They go to the mic ring; VAD, echo guard and barge-in of the engine hear `samples`.
         Any thread, one at a time. What is no number, or beyond +-64, becomes silence and is counted (`input_bad`).
         Raises TypeError, ValueError; PortClosed after the port was closed or the line removed."""
+    def put_packet(
+        self,
+        seq: int,
+        timestamp: int,
+        payload: Buffer,
+        *,
+        payload_type: int = 0,
+        ssrc: int = 0,
+        arrival_ns: int | None = None,
+    ) -> bool:
+        """One packet into a line added with `packets`; it is copied. Any thread, one at a time.
+
+        arrival_ns: on the engine's clock (`clock_ns()` where its thread runs, else what `step` is given); it takes part
+        from the first tick that is not before, so when steps happen changes nothing. None: the time of the tick that
+        takes it; so counts, too, what lies more than 1 s ahead of the tick or 10 s behind it (`stamps_bad`).
+
+        False: the line is full (`dropped`), or the payload is longer than the config allows (`refused`). Whatever else
+        may be wrong with it is counted by the jitter buffer: `link_figures`. ValueError for numbers that no field can
+        hold and on a line without packets; PortClosed as push does."""
+    def link_figures(self) -> dict[str, float]:
+        """Of a line that takes packets (else ValueError): what `JitterBuffer.figures` has, as of the last tick, and
+        `dropped` (before the buffer, at a full line), `stamps_bad`. Any thread."""
     def post_probability(self, position_end: int, probability: float) -> bool:
         """Outside VAD (`Engine.add`): the speech probability, 0..1, of the window of 512 samples that ends just before
         mic sample `position_end`. False: 1024 wait already; this one was dropped and counted. One thread at a time,
@@ -362,6 +386,8 @@ class Line:
     @property
     def cleaned(self) -> bool: ...
     @property
+    def packets(self) -> PacketConfig | None: ...
+    @property
     def room(self) -> int: ...
     @property
     def port(self) -> AudioPort: ...
@@ -372,7 +398,8 @@ class Line:
     @property
     def removed(self) -> bool: ...
     def figures(self) -> dict[str, int]:
-        """input_taken, input_starved, input_dropped, input_bad (samples at the input rate), mic_written,
+        """input_taken, input_starved, input_dropped, input_bad (samples at the input rate); of packets also
+        input_concealed, input_silence (announced), which are not in input_taken. mic_written,
         input_delay_samples (16 kHz), windows, out_pulled (port rate). With an outside VAD: answers_dropped (1024
         waited), windows_skipped (heard as the one before). Questions: turn_asked, turn_answered, turn_late, turn_stale,
         turn_unanswered, turn_resumed (csrc/turn.h), evidence_dropped, hints_dropped (256 waited). Of the echo guard:
@@ -401,7 +428,7 @@ class Engine:
         port: AudioPort,
         *,
         kind: Literal["paced", "device", "network"] = "paced",
-        input_rate: int = 16000,
+        input_rate: int | None = None,
         input_s: float = 2.0,
         detector: DetectorConfig | None = None,
         device_latency_s: float = 0.0,
@@ -413,12 +440,15 @@ class Engine:
         stage: object | None = None,
         upstream_delay_s: float = 0.0,
         cleaned: bool = False,
-        link_lost_s: float = 5.0,
+        link_lost_s: float | None = None,
+        packets: PacketConfig | None = None,
     ) -> Line:
         """Drives `port` from the next tick on. "paced": input and output at the pace of the engine's clock; what does
         not come in time is silence. "device": a sound card pushes and pulls. "network": input as it comes, and media
         time stands still while nothing does; output at the pace of the engine's clock. Without input for `link_lost_s`
-        the event "link_lost" is told, and "link_back" when something comes again.
+        the event "link_lost" is told, and "link_back" when something comes again. `packets`: its input is packets
+        (`Line.put_packet`), through a jitter buffer that listens; rate and link_lost_s are then theirs to say. Else
+        16000 and 5.
 
         `input_s`: bound of what may wait at the input. `journal`: kept alive as long as the line. `outside_vad`: the
         detector's probabilities come through `Line.post_probability` (`OutsideVad` does that), not from the engine's

@@ -71,6 +71,46 @@ class JitterFrame:
     timestamp: int | None
     arrival_ns: int | None
 
+class PacketConfig:
+    """How the packets of a network line are read: ``Engine.add(port, kind="network", packets=PacketConfig(8000,
+    payload_types={0: "pcmu", 8: "pcma"}))``. Immutable; settings as in `JitterBuffer`, which says what is wrong."""
+
+    rate: int
+    waiting_packets: int
+    def __init__(
+        self,
+        rate: int,
+        *,
+        waiting_packets: int = 512,
+        codec: str = "pcm16",
+        payload_types: Mapping[int, str] | None = None,
+        channels: int = 1,
+        capacity_packets: int = 256,
+        packet_s: float = 0.06,
+        conceal_s: float = 1.0,
+        wait_least_s: float = 0.06,
+        wait_most_s: float = 0.12,
+        link_lost_s: float = 5.0,
+    ) -> None:
+        """waiting_packets: that may wait for the engine's tick; a power of two, at most 4096. Two channels are
+        mixed."""
+
+    def buffer(self) -> JitterBuffer:
+        """One like the line's."""
+
+    @property
+    def capsule(self) -> object:
+        """For `Engine.add`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings by name, those that were given: `from_dict` makes it again of them."""
+    @staticmethod
+    def from_dict(settings: dict[str, Any]) -> PacketConfig:
+        """From what `to_dict` gave, also through JSON."""
+
+def packet_figures(capsule: object) -> dict[str, float]:
+    """For `Line.link_figures`."""
+
 class JitterBuffer:
     """From RTP packets that come when they like to sound on a media clock.
 

@@ -21,11 +21,14 @@ import zlib
 from collections import deque
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rtaudio.core._engine import DetectorConfig
 from rtaudio.core._port import AudioPort, CoreJournal
 from rtaudio.core._ring import LostSamples
+
+if TYPE_CHECKING:
+    from rtaudio.core._network import PacketConfig
 
 MAGIC: Final = b"RTAJ"
 VERSION: Final = 1
@@ -38,9 +41,9 @@ RINGS: Final[tuple[Literal["engine", "consumer", "writer"], ...]] = ("engine", "
 class Journal:
     """Writes the journal of one port to `path`. Make it before the port is driven; close it after.
 
-    `input_rate`, `detector` and `outside_vad` are those given to Engine.add. `session()` may be called from any thread.
-    Close is idempotent and joins the thread. OSError: the file cannot be made; a disk that fills later ends the record
-    and is told by `failure`.
+    `input_rate`, `packets`, `detector` and `outside_vad` are those given to Engine.add. `session()` may be called from
+    any thread. Close is idempotent and joins the thread. OSError: the file cannot be made; a disk that fills later ends
+    the record and is told by `failure`.
     """
 
     def __init__(
@@ -48,7 +51,8 @@ class Journal:
         path: str | PathLike[str],
         port: AudioPort,
         *,
-        input_rate: int = 16000,
+        input_rate: int | None = None,
+        packets: PacketConfig | None = None,
         detector: DetectorConfig | None = None,
         outside_vad: bool = False,
         max_bytes: int = 1 << 30,
@@ -76,7 +80,8 @@ class Journal:
         self._file.write(MAGIC + struct.pack("<I", VERSION))
         header = {
             "port": self._core.config,
-            "input_rate": input_rate,
+            "input_rate": packets.rate if packets is not None else 16000 if input_rate is None else input_rate,
+            "packets": packets.to_dict() if packets is not None else None,
             "outside_vad": outside_vad,
             "detector": config.to_dict(),
         }

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.core._engine import Detector, DetectorConfig, MicMeter
+from rtaudio.core._network import PacketConfig
 from rtaudio.core._port import MIC_RATE, VAD_WINDOW, Event
 from rtaudio.core._replay import PlayoutReplay
 from rtaudio.core._resample import FirResampler
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
 FACTS: Final = ("input_starved", "link_lost", "link_back")  # about what came in, which is recorded; nobody decided them
+PACKET, PACKET_TIME = 19, 20
+_PACKET: Final = struct.Struct("<qIIIHBx")  # rta_journal_packet
+_TIME: Final = struct.Struct("<q")
 STAGED: Final = 17  # what a stage gave, where a line has one
 CLEANED: Final = 18  # what a canceller before the line gave beside its input
 _WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxIxxxxQ")  # rta_journal_window
@@ -132,7 +136,11 @@ class Differences:
 
 def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk: int | None = None) -> HearingReplay:
     """Runs the input chain, the VAD and the detector again. `chunk`: samples at once (it must not matter, law 6)."""
-    inputs = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, INPUT)]
+    packets = journal.header.get("packets")
+    if packets is not None:
+        inputs = _unpacked(journal, PacketConfig.from_dict(packets))
+    else:
+        inputs = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, INPUT)]
     heard = np.concatenate(inputs) if inputs else np.zeros(0, np.float32)
     staged = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, STAGED)]
     came = _to_mic(heard, journal.header["input_rate"], chunk)
@@ -195,6 +203,26 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
             actions.append(done)
             events += told
     return HearingReplay(mic, probabilities[: len(windows)], actions, peek_actions, events)
+
+
+def _unpacked(journal: JournalFile, config: PacketConfig) -> list[NDArray[np.float32]]:
+    """What came out of the line's jitter buffer: the same one is given the same packets at the same times."""
+    buffer, samples = config.buffer(), []
+    for record in _of(journal.engine):
+        if record.kind == PACKET:
+            now_ns, timestamp, ssrc, size, seq, payload_type = _PACKET.unpack_from(record.payload)
+            payload = record.payload[_PACKET.size : _PACKET.size + size]
+            buffer.put(seq, timestamp, now_ns, payload, payload_type=payload_type, ssrc=ssrc)
+        elif record.kind == PACKET_TIME:
+            (now_ns,) = _TIME.unpack(record.payload)
+        else:
+            continue
+        while (frame := buffer.get(now_ns)) is not None:
+            if frame.samples.ndim == 1:
+                samples.append(frame.samples * np.float32(1 / 32768))
+            else:
+                samples.append(frame.samples.sum(axis=1, dtype=np.int32) * np.float32(1 / 65536))
+    return [each.astype(np.float32) for each in samples]
 
 
 def _heard(mic: NDArray[np.float32], vad: SileroVad, chunk: int | None) -> NDArray[np.float32]:

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "line_parts.h"
+
+#include <string.h>
+
+static void tell_link(rta_line *l, bool lost, uint64_t without_ms) {
+    const uint64_t mic = rta_port_mic_written(l->port);
+    const rta_event e = {
+        .kind = lost ? RTA_EV_LINK_LOST : RTA_EV_LINK_BACK, .mic = mic, .decided = mic, .a = without_ms};
+    rta_port_event(l->port, &e);
+}
+
+static void tick_link(rta_line *l, bool came) {
+    uint64_t without_ms = 0;
+    const int64_t lost_ns = l->packets ? RTA_LINK_NEVER : l->config.link_lost_ns;
+    const rta_link_change change = rta_line_link_tick(&l->link, lost_ns, l->tick_ns, came, &without_ms);
+    if (change != RTA_LINK_SAME) tell_link(l, change == RTA_LINK_LOST, without_ms);
+}
+
+/* ---- PCM */
+
+static bool take_pcm(rta_line *l, bool first) {
+    const uint64_t there = rta_ring_available(&l->input_reader);
+    if (first) tick_link(l, there > 0);
+    uint64_t taken = there < l->chunk_samples ? there : l->chunk_samples;
+    if (taken > l->burst_left) taken = l->burst_left;
+    l->burst_left -= taken;
+    rta_line_take_ring(l, taken, taken);
+    return there > taken && l->burst_left > 0;
+}
+
+/* ---- Packets */
+
+static bool take_packets(rta_line *l, bool first, int64_t tick_ns) {
+    rta_journal *journal = rta_port_journal_of_engine(l->port);
+    rta_line_piece piece;
+    if (first) {
+        tick_link(l, rta_line_packets_came(l->packets)); /* in the tick before */
+        rta_line_packets_tick(l->packets, tick_ns);
+    }
+    for (;;) {
+        const uint64_t most = l->burst_left < l->chunk_samples ? l->burst_left : l->chunk_samples;
+        if (!rta_line_packets_next(l->packets, journal, rta_port_mic_written(l->port), l->chunk, most, &piece)) break;
+        l->burst_left -= piece.count;
+        switch ((rta_jitter_kind)piece.kind) {
+        case RTA_JITTER_AUDIO:
+            rta_count(&l->input_taken, piece.count);
+            rta_line_feed(l, piece.count, RTA_FROM_LINE);
+            return true;
+        case RTA_JITTER_CONCEALED:
+            rta_count(&l->input_concealed, piece.count);
+            rta_line_feed(l, piece.count, RTA_OWN_CONCEALED);
+            return true;
+        case RTA_JITTER_SILENCE:
+            rta_count(&l->input_silence, piece.count);
+            rta_line_feed(l, piece.count, RTA_OWN_SILENCE);
+            return true;
+        case RTA_JITTER_LINK_LOST:
+        case RTA_JITTER_LINK_BACK:
+            tell_link(l, piece.kind == RTA_JITTER_LINK_LOST, (uint64_t)piece.without_ns / 1000000);
+            break;
+        }
+    }
+    rta_line_packets_publish(l->packets);
+    return false;
+}
+
+bool rta_line_take_network(rta_line *l, bool first, int64_t tick_ns) {
+    if (first) l->burst_left = (uint64_t)l->config.input_rate * RTA_LINE_BURST_MS / 1000;
+    return l->packets ? take_packets(l, first, tick_ns) : take_pcm(l, first);
+}
+
+void rta_line_packets_read(const rta_line *l, rta_packets_figures *figures) {
+    memset(figures, 0, sizeof *figures);
+    if (l->packets) rta_line_packets_figures_read(l->packets, figures);
+}
