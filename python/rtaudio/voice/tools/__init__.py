@@ -14,6 +14,19 @@ except ImportError as error:
 from rtaudio.voice.tools.context import SessionHandle, ToolContext
 from rtaudio.voice.tools.definition import Tool, tool
 from rtaudio.voice.tools.errors import ToolDefinitionError, ToolError
+from rtaudio.voice.tools.runner import Batch, LateResult, Progress, ToolRunner
 from rtaudio.voice.tools.toolset import Toolset
 
-__all__ = ["SessionHandle", "Tool", "ToolContext", "ToolDefinitionError", "ToolError", "Toolset", "tool"]
+__all__ = [
+    "Batch",
+    "LateResult",
+    "Progress",
+    "SessionHandle",
+    "Tool",
+    "ToolContext",
+    "ToolDefinitionError",
+    "ToolError",
+    "ToolRunner",
+    "Toolset",
+    "tool",
+]

@@ -44,12 +44,13 @@ class Tool(Generic[P, R]):
     """A function and what a model is told of it. Made by `@tool`.
 
     `spec`: name, description and schema, in its strict form if it has one. `not_strict`: where it has none, and why.
-    `policy`: how calls are run. `retry_on`: the exceptions that are worth another attempt.
+    `policy`: how calls are run, `run` where. `retry_on`: the exceptions that are worth another attempt.
     """
 
     spec: ToolSpec
     not_strict: tuple[str, ...]
     policy: ToolPolicy
+    is_async: bool
     run: Run
     retry_on: tuple[type[BaseException], ...]
 
@@ -75,6 +76,7 @@ class Tool(Generic[P, R]):
         _check_retries(self._where, policy, retry_on)
         self._object: object | None = None
         self._signature = read_signature(function, names)
+        self.is_async = _is_async(function)
         self.run = _where_it_runs(self._where, function, self._signature, run)
         described = Described(description) if description is not None and schema else read_docstring(function)
         self._arguments = self._read_arguments(schema, described)
@@ -265,6 +267,10 @@ def _check_function(where: str, function: Any) -> None:
         )
 
 
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
 def _check_retries(where: str, policy: ToolPolicy, retry_on: tuple[Any, ...]) -> None:
     for kind in retry_on:
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
@@ -276,7 +282,7 @@ def _check_retries(where: str, policy: ToolPolicy, retry_on: tuple[Any, ...]) ->
 
 
 def _where_it_runs(where: str, function: Callable[..., Any], signature: Signature, run: Run | None) -> Run:
-    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    is_async = _is_async(function)
     if run is None:
         return "loop" if is_async else "thread"
     if run not in get_args(Run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -22,6 +23,9 @@ def as_text(value: Any) -> str:
         return "Done."
     if isinstance(value, Agent):
         raise UnusableResult("it returned an Agent, and handoffs are not there yet")
+    if inspect.iscoroutine(value):
+        value.close()
+        raise UnusableResult("it returned a coroutine that nobody awaits: make it `async def`")
     if isinstance(value, Iterator | AsyncIterator):
         raise UnusableResult(f"it returned {type(value).__name__}, which is not read out: return a list")
     if not isinstance(value, str):

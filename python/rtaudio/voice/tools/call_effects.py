@@ -1,0 +1,102 @@
+"""What the machine of tool calls wants done. Plain data; carried out in order, at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.protocols import ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class CallEffect:
+    """What all effects have in common: nothing."""
+
+
+# ---- For the hands.
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(CallEffect):
+    """Find the tool and check the arguments; answered by Prepared or Refused. `call_id`: the call's id from now on,
+    which is the model's own unless that would not do."""
+
+    call: int
+    call_id: str
+    tool_call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Run(CallEffect):
+    """Begin an attempt, with the arguments of `call`; answered by Returned, Raised or Stopped."""
+
+    work: int
+    attempt: int
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(CallEffect):
+    """Stop the attempt, which still answers once it has ended."""
+
+    work: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(CallEffect):
+    """Ask the tool whether an interruption cancels it; answered by Answered."""
+
+    work: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(CallEffect):
+    """Nothing more will be wanted of the call's arguments."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wake(CallEffect):
+    """Start a clock; answered by Woke when it has run down."""
+
+    timer: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopClock(CallEffect):
+    """It is not needed any more."""
+
+    timer: int
+
+
+# ---- For the session.
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver(CallEffect):
+    """All calls of that reply with their results, in the order of the calls. Once for every reply."""
+
+    batch: int
+    uses: tuple[ToolUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverLate(CallEffect):
+    """The result of a call that was delivered as still running: a use of its own, for the history as it is now. `of`:
+    the id of that call."""
+
+    of: str
+    use: ToolUse
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(CallEffect):
+    """How far a tool is: to be said, or only to be shown."""
+
+    call_id: str
+    tool: str
+    text: str
+    spoken: bool

@@ -1,0 +1,150 @@
+"""What comes into the machine of tool calls: one item at a time. Plain data, which `encode` and `decode` turn into
+JSON-able dicts and back for a journal; a list of items fed to a new machine gives the same effects again (law 5).
+
+There is no time in them: whoever runs the machine keeps the clocks that it asks for (`call_effects.Wake`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rtaudio.voice.protocols import ToolCall
+from rtaudio.voice.tools.policy import ToolPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class CallItem:
+    """What all items have in common: nothing."""
+
+
+# ---- From the session.
+
+
+@dataclass(frozen=True, slots=True)
+class Called(CallItem):
+    """A reply of the model called these. `batch`: the reply, by a number that is used once."""
+
+    batch: int
+    calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted(CallItem):
+    """The user interrupted that reply: each call is cancelled, kept or asked, as its tool says."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class MovedOn(CallItem):
+    """The talk does not wait for that reply's calls any more: results come later."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(CallItem):
+    """Whoever called wants none of it any more: cancelled, whatever the tools say."""
+
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAsked(CallItem):
+    """The session ends: what is under way is cancelled, what is called from now on is not run."""
+
+
+# ---- From the hands.
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(CallItem):
+    """The call's tool is known and its arguments fit. `key`: names the thing asked for; None: nothing does. `same`:
+    equal for calls of one tool with equal arguments. `retry_timeouts`: a time-out is worth another attempt."""
+
+    call: int
+    policy: ToolPolicy
+    key: str | None
+    same: str
+    retry_timeouts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(CallItem):
+    """The call cannot be run: `text` tells the model why."""
+
+    call: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned(CallItem):
+    """The attempt came to its end with a result."""
+
+    work: int
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised(CallItem):
+    """The attempt failed. `transient`: the tool says that another one is worth it."""
+
+    work: int
+    attempt: int
+    text: str
+    transient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(CallItem):
+    """The attempt ended with nothing, since it was cancelled."""
+
+    work: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(CallItem):
+    """The tool was asked whether an interruption cancels it now."""
+
+    work: int
+    may_cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reported(CallItem):
+    """The tool tells how far it is."""
+
+    work: int
+    text: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Woke(CallItem):
+    """A clock that the machine asked for has run down."""
+
+    timer: int
+
+
+_KINDS = {kind.__name__: kind for kind in CallItem.__subclasses__()}
+
+
+def encode(item: CallItem) -> dict[str, Any]:
+    """A JSON-able dict that `decode` turns back into the same item."""
+    return {"call_item": type(item).__name__, **asdict(item)}
+
+
+def decode(data: dict[str, Any]) -> CallItem:
+    """Raises ValueError for a kind it does not know."""
+    fields = dict(data)
+    kind = _KINDS.get(fields.pop("call_item", ""))
+    if kind is None:
+        raise ValueError(f"{data.get('call_item')!r} is no item of tool calls; known are {sorted(_KINDS)}")
+    if "calls" in fields:
+        fields["calls"] = tuple(ToolCall(**call) for call in fields["calls"])
+    if "policy" in fields:
+        fields["policy"] = ToolPolicy(**fields["policy"])
+    return kind(**fields)

@@ -1,0 +1,203 @@
+"""What carries the machine's effects out for tools: checks arguments, runs functions, keeps clocks. Decides nothing.
+
+Owns everything that runs: when `aclose` returns, no task, clock or process is left, and threads that would not end are
+named.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+import json
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+from rtaudio.voice.protocols import ToolCall
+from rtaudio.voice.tasks import Tasks
+from rtaudio.voice.tools import call_effects as do
+from rtaudio.voice.tools import call_items as it
+from rtaudio.voice.tools.context import SessionHandle, ToolContext
+from rtaudio.voice.tools.definition import Tool
+from rtaudio.voice.tools.errors import ArgumentError
+from rtaudio.voice.tools.processes import Killer, Processes
+from rtaudio.voice.tools.running import Outcome, attempt, raised, returned
+from rtaudio.voice.tools.threads import Threads
+from rtaudio.voice.tools.toolset import Toolset
+
+MOST_REPORT_CHARS: Final = 1000
+MOST_REPORTS: Final = 100
+"""Of one call; more are dropped, and counted."""
+
+
+class Ready:
+    """A call whose arguments fit, and the context of all its attempts."""
+
+    def __init__(self, tool: Tool[..., Any], text: str, arguments: dict[str, Any], context: ToolContext[Any]) -> None:
+        self.tool, self.text, self.arguments, self.context = tool, text, arguments, context
+        self.reports = 0
+
+
+class Hands:
+    """One runner's hands. `failed` hears of errors that the model is not told: tool, and what it raised."""
+
+    def __init__(
+        self,
+        tools: Toolset,
+        post: Callable[[it.CallItem], None],
+        failed: Callable[[str, BaseException], None],
+        *,
+        data: Any,
+        session: SessionHandle | None,
+        prefix: str,
+    ) -> None:
+        self.tools = tools
+        self.reports_dropped = 0
+        self._lock = threading.Lock()  # reports come from any thread
+        self._post, self._failed = post, failed
+        self._data, self._session, self._prefix = data, session, prefix
+        self._tasks = Tasks(lambda error: failed("a tool's task", error))
+        self._threads, self._processes = Threads(), Processes()
+        self._ready: dict[int, Ready] = {}
+        self._running: dict[int, tuple[Ready, asyncio.Task[None]]] = {}
+        self._clocks: dict[int, asyncio.TimerHandle] = {}
+
+    def carry_out(self, effect: do.CallEffect) -> None:
+        """One effect that is for the hands."""
+        match effect:
+            case do.Prepare():
+                self._post(self._prepare(effect))
+            case do.Run():
+                self._run(effect)
+            case do.Cancel():
+                ready, task = self._running[effect.work]
+                ready.context._cancelled.set()
+                self._tasks.cancel(task)
+            case do.Ask():
+                self._post(it.Answered(effect.work, self._running[effect.work][0].context.may_cancel))
+            case do.Forget():
+                self._ready.pop(effect.call, None)
+            case do.Wake():
+                later = asyncio.get_running_loop().call_later(effect.after_s, self._woke, effect.timer)
+                self._clocks[effect.timer] = later
+            case do.StopClock():
+                if (clock := self._clocks.pop(effect.timer, None)) is not None:
+                    clock.cancel()
+            case _:
+                raise TypeError(f"{type(effect).__name__} is no effect for the hands of tools")
+
+    async def aclose(self, timeout_s: float) -> None:
+        """Ends everything. ResourceWarning: a tool does not end within `timeout_s` (twice that, if it blocks)."""
+        for clock in self._clocks.values():
+            clock.cancel()
+        self._clocks.clear()
+        left = await self._tasks.aclose(timeout_s)
+        self._threads.give_up()
+        await self._tasks.aclose(timeout_s)
+        await asyncio.get_running_loop().run_in_executor(None, self._processes.close)
+        self._ready.clear()
+        if left:
+            warnings.warn(f"tools closed, but these keep running: {', '.join(left)}", ResourceWarning, 2)
+
+    def _woke(self, timer: int) -> None:
+        del self._clocks[timer]
+        self._post(it.Woke(timer))
+
+    # ---- Before a call.
+
+    def _prepare(self, effect: do.Prepare) -> it.CallItem:
+        asked = effect.tool_call
+        if (tool := self.tools.find(asked.name)) is None:
+            return it.Refused(effect.call, _unknown(asked, self.tools.names))
+        try:
+            arguments = tool.check(asked.arguments)
+            key = tool.key(arguments)
+        except ArgumentError as error:
+            return it.Refused(effect.call, str(error))
+        except Exception as error:  # the user's own validators, or the key
+            outcome = raised(tool, error)
+            self._told(tool, outcome)
+            return it.Refused(effect.call, outcome.text)
+        own = key if key is not None else f"{self._prefix}{effect.call_id}"
+        context = ToolContext(effect.call_id, tool.name, own, self._data, _session=self._session)
+        self._ready[effect.call] = Ready(tool, asked.arguments, arguments, context)
+        same = f"{tool.name}:{_canonical(asked.arguments)}"
+        return it.Prepared(effect.call, tool.policy, key, same, issubclass(TimeoutError, tool.retry_on))
+
+    # ---- A call.
+
+    def _run(self, effect: do.Run) -> None:
+        ready = self._ready[effect.call]
+        ready.context.attempt = effect.attempt
+        ready.context._tell = self._teller(ready, effect.work)
+        name = f"tool {ready.tool.name} ({ready.context.call_id})"
+        task = self._tasks.start(self._attempt(effect, ready, name), name)
+        self._running[effect.work] = (ready, task)
+
+    async def _attempt(self, effect: do.Run, ready: Ready, name: str) -> None:
+        """Posts one item, whatever happens."""
+        item: it.CallItem = it.Stopped(effect.work, effect.attempt)
+        try:
+            outcome = await self._outcome(ready, name)
+            self._told(ready.tool, outcome)
+            if outcome.failed:
+                item = it.Raised(effect.work, effect.attempt, outcome.text, outcome.transient)
+            else:
+                item = it.Returned(effect.work, effect.attempt, outcome.text)
+        finally:
+            self._running.pop(effect.work, None)
+            self._post(item)
+
+    async def _outcome(self, ready: Ready, name: str) -> Outcome:
+        tool, context = ready.tool, ready.context
+        match tool.run:
+            case "thread":
+                return await self._threads.run(
+                    lambda: attempt(tool, ready.arguments, context), name, context._cancelled.set
+                )
+            case "process":
+                killer = Killer()
+                return await self._threads.run(
+                    lambda: self._processes.call(tool, ready.text, killer), name, killer.kill
+                )
+            case "loop":
+                try:
+                    value = tool.invoke(ready.arguments, context)
+                    return returned(tool, await value if tool.is_async else value)
+                except Exception as error:
+                    return raised(tool, error)
+
+    def _told(self, tool: Tool[..., Any], outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._failed(tool.where, outcome.error)
+
+    def _teller(self, ready: Ready, work: int) -> Callable[[str, bool], None]:
+        loop = asyncio.get_running_loop()
+
+        def post(text: str, spoken: bool) -> None:
+            self._post(it.Reported(work, text, spoken))
+
+        def tell(text: str, spoken: bool) -> None:
+            with self._lock:
+                ready.reports += 1
+                if ready.reports > MOST_REPORTS:
+                    self.reports_dropped += 1
+                    return
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(post, str(text)[:MOST_REPORT_CHARS], spoken)
+
+        return tell
+
+
+def _unknown(asked: ToolCall, names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(asked.name[:64], names, 1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    shown = ", ".join(names[:40]) or "none"
+    return f"There is no tool {asked.name[:64]!r}.{meant} Those there are: {shown}."
+
+
+def _canonical(text: str) -> str:
+    """Equal for equal arguments; `text` has been read before."""
+    return json.dumps(json.loads(text) if text.strip() else {}, sort_keys=True)

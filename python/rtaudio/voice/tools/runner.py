@@ -1,0 +1,207 @@
+"""Runs the tool calls of a model's replies: in parallel, results in the order of the calls, never a call without one.
+
+    async with ToolRunner(Toolset(weather, bookings)) as runner:
+        uses = await runner.run(calls)           # of one reply
+        history.append(ChatMessage("assistant", text, tools=uses))
+
+Where a session will come in (it does not call tools yet): it submits a reply's calls and holds on to the `Batch`; tells
+it of interruptions and of talk that moves on; puts results, late ones too, into its history; and says what tools ask
+it to. What decides is the machine in calls.py, whose items and effects `record` gets, for a journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.protocols import ToolCall
+from rtaudio.voice.tools import call_effects as do
+from rtaudio.voice.tools import call_items as it
+from rtaudio.voice.tools.calls import Calls
+from rtaudio.voice.tools.context import SessionHandle
+from rtaudio.voice.tools.hands import Hands
+from rtaudio.voice.tools.toolset import Toolset
+
+T = TypeVar("T")
+CLOSE_TIMEOUT_S: Final = 2.0
+log = logging.getLogger("rtaudio.tools")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A tool told how far it is. `spoken`: it is to be said; where the runner has a session, it has been handed on."""
+
+    call_id: str
+    tool: str
+    text: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LateResult:
+    """The result of a call that was delivered as still running. `use` is for the history; `of`: that call's id."""
+
+    of: str
+    use: ToolUse
+
+
+class Batch:
+    """The calls of one reply. Each method does nothing once the results are there."""
+
+    def __init__(self, number: int, post: Callable[[it.CallItem], None]) -> None:
+        self._number, self._post = number, post
+        self.results: asyncio.Future[tuple[ToolUse, ...]] = asyncio.get_running_loop().create_future()
+        """A use for every call, in order. Never raises; cancelling it stops nothing."""
+
+    def interrupt(self) -> None:
+        """The user interrupted the reply: each tool's `on_interruption` says what becomes of its call."""
+        self._post(it.Interrupted(self._number))
+
+    def move_on(self) -> None:
+        """The talk does not wait: what is not there yet comes late."""
+        self._post(it.MovedOn(self._number))
+
+    def drop(self) -> None:
+        """Cancels all of it."""
+        self._post(it.Dropped(self._number))
+
+
+class ToolRunner:
+    """One conversation's tools. Used by the thread of its event loop, inside `async with`.
+
+    `data`         what tools get as `ToolContext.data`
+    `at_once`      how many run side by side, of all tools
+    `late`, `progress`   called with each, at once
+    `failed`       called with the tool and an exception that the model is not told; by default it is logged
+    `record`       gets every item and effect, for a journal
+    `ids`          of calls that the history holds already
+    `name`         of the conversation, in the keys of calls that have none of their own; by default a random one
+
+    What these callbacks raise is logged (`rtaudio.tools`), and changes nothing. `tools` may be replaced between
+    replies.
+    """
+
+    def __init__(
+        self,
+        tools: Toolset,
+        *,
+        data: Any = None,
+        session: SessionHandle | None = None,
+        at_once: int = 16,
+        late: Callable[[LateResult], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        failed: Callable[[str, BaseException], None] | None = None,
+        record: Callable[[it.CallItem | do.CallEffect], None] | None = None,
+        ids: Iterable[str] = (),
+        name: str | None = None,
+    ) -> None:
+        self._machine = Calls(at_once, ids)
+        prefix = f"{name if name is not None else uuid.uuid4().hex}/"
+        told = failed if failed is not None else _log_failure
+        self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix)
+        self._session, self._late, self._progress, self._record = session, late, progress, record
+        self._mailbox: deque[it.CallItem] = deque()
+        self._batches: dict[int, Batch] = {}
+        self._number = 0
+        self._handling = self._entered = False
+
+    @property
+    def tools(self) -> Toolset:
+        return self._hands.tools
+
+    @tools.setter
+    def tools(self, tools: Toolset) -> None:
+        self._hands.tools = tools
+
+    @property
+    def reports_dropped(self) -> int:
+        """Of calls that told more than 100 times."""
+        return self._hands.reports_dropped
+
+    @property
+    def busy(self) -> bool:
+        """Something is run, or is to be: also what nobody waits for any more and has not stopped."""
+        return self._machine.busy
+
+    def submit(self, calls: Sequence[ToolCall]) -> Batch:
+        """Begins the calls of one reply. RuntimeError outside `async with`."""
+        if not self._entered or self._machine.closed:
+            raise RuntimeError("the tool runner is not running: use it inside `async with`")
+        self._number += 1
+        batch = self._batches[self._number] = Batch(self._number, self._post)
+        self._post(it.Called(self._number, tuple(calls)))
+        return batch
+
+    async def run(self, calls: Sequence[ToolCall]) -> tuple[ToolUse, ...]:
+        """The same, and waits. Cancelled: so are the calls."""
+        batch = self.submit(calls)
+        try:
+            return await asyncio.shield(batch.results)
+        except asyncio.CancelledError:
+            batch.drop()
+            raise
+
+    async def aclose(self) -> None:
+        """Cancels what is under way; each call still gets its result. Idempotent. ResourceWarning: a tool that does not
+        end."""
+        self._post(it.CloseAsked())
+        await self._hands.aclose(CLOSE_TIMEOUT_S)
+
+    async def __aenter__(self) -> ToolRunner:
+        self._entered = True
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    # ---- Items and effects.
+
+    def _post(self, item: it.CallItem) -> None:
+        """In order, also when called from within."""
+        self._mailbox.append(item)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._mailbox:
+                item = self._mailbox.popleft()
+                _call(self._record, item)
+                for effect in self._machine.handle(item):
+                    _call(self._record, effect)
+                    self._carry_out(effect)
+        finally:
+            self._handling = False
+
+    def _carry_out(self, effect: do.CallEffect) -> None:
+        match effect:
+            case do.Deliver():
+                results = self._batches.pop(effect.batch).results
+                if not results.done():
+                    results.set_result(effect.uses)
+            case do.DeliverLate():
+                _call(self._late, LateResult(effect.of, effect.use))
+            case do.Tell():
+                if effect.spoken and self._session is not None:
+                    _call(self._session.say, effect.text)
+                _call(self._progress, Progress(effect.call_id, effect.tool, effect.text, effect.spoken))
+            case _:
+                self._hands.carry_out(effect)
+
+
+def _call(callback: Callable[[T], object] | None, value: T) -> None:
+    """What is not ours must not break off what is."""
+    try:
+        if callback is not None:
+            callback(value)
+    except Exception as error:
+        log.error("%r: %s", callback, error, exc_info=error)
+
+
+def _log_failure(where: str, error: BaseException) -> None:
+    log.error("%s: %s", where, error, exc_info=error)
