@@ -19,6 +19,8 @@ from rtaudio.voice.events import (
     AgentSpeechStarted,
     BargeIn,
     InputStarved,
+    LinkBack,
+    LinkLost,
     ProviderFailed,
     ReplyText,
     SessionEvent,
@@ -53,6 +55,8 @@ CALL: list[SessionEvent] = [
     AgentSpeechHeard(at_s=4, reply=2, text="Goodbye!", spoken_for_s=0.5),
     ProviderFailed(at_s=4, kind="llm", provider="m", what="no connection"),
     InputStarved(at_s=4, missing_for_s=0.25),
+    LinkLost(at_s=4, without_for_s=5.0),
+    LinkBack(at_s=4, without_for_s=7.25),
     TurnModelSilent(at_s=4, late=False),
     TurnResumed(at_s=4, turn=1, began_s=3.9),
 ]
@@ -77,6 +81,8 @@ def test_plain_lines_tell_who_what_and_when() -> None:
     assert "caller stopped → turn decided 600 → first token 700 → first sample 800 → heard 800 ms" in text
     assert "llm m: no connection" in text
     assert "250 ms too little audio" in text
+    assert "nothing has come over the line for 5.0 s" in text
+    assert "the line is back after 7.2 s" in text
     assert "no model has answered in time whether a turn is complete: silence decides" in text
     assert "the caller had not finished" in text
     assert "flushed" in text

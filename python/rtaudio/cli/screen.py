@@ -17,6 +17,8 @@ from rtaudio.voice.events import (
     Backchannel,
     BargeIn,
     InputStarved,
+    LinkBack,
+    LinkLost,
     MicrophoneClipping,
     MicrophoneLevel,
     ProviderFailed,
@@ -79,6 +81,10 @@ def plain_news(event: SessionEvent) -> tuple[str, str] | None:
             return "problem", f"{kind} {provider}: {what}"
         case InputStarved(missing_for_s=missing_for_s):
             return "problem", f"the line brought {missing_for_s * 1000:.0f} ms too little audio"
+        case LinkLost(without_for_s=without_for_s):
+            return "problem", f"nothing has come over the line for {without_for_s:.1f} s"
+        case LinkBack(without_for_s=without_for_s):
+            return "back", f"the line is back after {without_for_s:.1f} s"
         case _:
             return None
 

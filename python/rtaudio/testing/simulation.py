@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -91,18 +91,20 @@ class Simulation:
         latency_s: float = 0.0,
         bound_s: float = 0.0,
         tick_s: float = 0.01,
+        kind: Literal["paced", "network"] = "paced",
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private
-        one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take `bound_s`."""
+        one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take
+        `bound_s`. `kind`: "network" for a caller whose `read` may give nothing for a while, and then more than is due."""
         self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()
         self.port = port if port is not None else AudioPort(24000)
         self.engine = Engine(tick_s=tick_s, vad=vad if vad is not None else EnergyVad())
         line = self.engine.add(
             self.port,
-            kind="paced",
+            kind=kind,
             input_rate=self.caller.rate,
             detector=detector,
             device_latency_s=latency_s,

@@ -64,6 +64,8 @@ class Segments:
                 return it.BargeChanged(at, BARGE_STATES[event.a], BARGE_STATES[event.b])
             case "input_starved":
                 return it.LineStarved(at, event.a)
+            case "link_lost" | "link_back":
+                return it.LinkChanged(at, event.kind == "link_lost", event.a)
             case "mic_level":
                 return it.MicLevelChanged(at, MIC_STATES[event.a], MIC_STATES[event.b], event.value)
             case "mic_clipping":

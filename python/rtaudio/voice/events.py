@@ -213,6 +213,21 @@ class InputStarved(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkLost(SessionEvent):
+    """Nothing has come over the network line for `without_for_s`. Nothing is decided on that: media time stands still,
+    a turn that is open stays open, and what the user says is answered when it comes."""
+
+    without_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkBack(SessionEvent):
+    """The line brings something again, after `without_for_s`."""
+
+    without_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AudioLost(SessionEvent):
     """The session fell so far behind that `lost_for_s` of the user's audio was overwritten before it was recognised."""
 

@@ -96,6 +96,14 @@ class LineStarved(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class LinkChanged(Item):
+    """The link of a network line counts as lost, or brings something again; it had brought nothing for `without_ms`."""
+
+    lost: bool
+    without_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MicLevelChanged(Item):
     """The core's judgement of the microphone's level; `mean_square`: what it was judged by (full scale 1)."""
 

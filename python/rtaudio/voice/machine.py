@@ -135,6 +135,9 @@ class Machine:
                     yield from self._listened()
             case it.LineStarved():
                 yield do.Emit(ev.InputStarved(at_s=self._now_s, missing_for_s=item.samples / MIC_RATE))
+            case it.LinkChanged():
+                told = ev.LinkLost if item.lost else ev.LinkBack
+                yield do.Emit(told(at_s=self._now_s, without_for_s=item.without_ms / 1000))
             case it.AudioLost():
                 yield do.Emit(ev.AudioLost(at_s=self._now_s, lost_for_s=item.samples / MIC_RATE))
             case it.MicLevelChanged():
