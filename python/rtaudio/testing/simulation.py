@@ -97,7 +97,8 @@ class Simulation:
     ) -> None:
         """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private
         one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take
-        `bound_s`. `kind`: "network" for a caller whose `read` may give nothing for a while, and then more than is due."""
+        `bound_s`. `kind`: "network" for a caller whose `read` may give nothing for a while, and then more than is
+        due."""
         self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()
         self.port = port if port is not None else AudioPort(24000)
