@@ -28,7 +28,7 @@ class Spoken(NamedTuple):
 
 
 def joined_phrases(folder: Path, count: int, seed: int) -> Iterator[Spoken]:
-    """`count` replies of 4 to 8 phrases by one voice, with gaps of 150 to 400 ms; each voice in turn.
+    """`count` replies of 4 to 8 different phrases by one voice, with gaps of 150 to 400 ms; each voice in turn.
 
     `folder` holds ``phrases.json`` (file, voice, words, their starts, intervals of speech) and the files it names.
     """
@@ -39,7 +39,7 @@ def joined_phrases(folder: Path, count: int, seed: int) -> Iterator[Spoken]:
         voice = voices[number % len(voices)]
         mine = [phrase for phrase in phrases if phrase["voice"] == voice]
         text, words, parts, length = "", list[WordAt](), list[Audio](), 0
-        for index in random.integers(0, len(mine), random.integers(4, 9)):
+        for index in random.permutation(len(mine))[: random.integers(4, 9)]:
             phrase = mine[index]
             sound = read_wav(folder / phrase["file"])
             if parts:

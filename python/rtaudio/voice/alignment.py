@@ -38,6 +38,7 @@ USUAL_PACE: Final = 1.2
 LONGEST_PAUSE_S: Final = 1.6
 LONGEST_WORD: Final = 3.0
 """Times what its letters let expect."""
+_FAINTEST_DBFS: Final = -75.0
 _ABOVE_BACKGROUND_DB: Final = 10.0
 _LEAST_UNDER_LOUD_DB: Final = 20.0
 _MOST_UNDER_LOUD_DB: Final = 40.0
@@ -73,8 +74,8 @@ class Frames(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """`words`: (sample, offset in the text) of each word that was begun, in order. `pace`: seconds of sound for a second
-    of `Spelling.length_s`; 0 where that is not known."""
+    """`words`: (sample, offset in the text) of each word that was begun, in order. `pace`: seconds of sound for one of
+    `Spelling.length_s`; 0 where that is not known."""
 
     words: list[tuple[int, int]]
     pace: float
@@ -84,9 +85,9 @@ def align(text: str, samples: Audio, rate: int, *, cut_short_at_pace: float | No
     """Where the words of `text` begin in `samples`, mono at `rate` Hz.
 
     All of the text is taken to be spoken in them, unless `cut_short_at_pace` is given: then the audio ends before the
-    text does, and the pace is that of what the voice said before (USUAL_PACE: nothing is known of it). In proportion
-    to the letters where nothing sounds; nothing, where the text goes on. ValueError for a rate or a pace that is not
-    positive and for samples that are no numbers.
+    text does, and the pace is that of what the voice said before (USUAL_PACE: nothing is known of it). No words where
+    nothing sounds, and where the text does not fit. ValueError for a rate or a pace that is not positive and for
+    samples that are no numbers.
     """
     if rate <= 0:
         raise ValueError(f"rate: {rate} Hz")
@@ -96,14 +97,11 @@ def align(text: str, samples: Audio, rate: int, *, cut_short_at_pace: float | No
         raise ValueError("samples: some are no numbers")
     words = [spelling(match[0], match.start()) for match in _WORD.finditer(text)]
     frames = listen(samples, rate) if words else None
-    if not words or (frames is None and cut_short_at_pace is not None):
+    if frames is None:
         return Alignment([], 0.0)
-    starts = None if frames is None else _place(words, frames, cut_short_at_pace)
-    if starts is None:
-        starts = _in_proportion(words, len(samples) / rate / HOP_S)
-    placed = [min(round(start * HOP_S * rate), len(samples)) for start in starts]
-    pace = 0.0 if frames is None else _pace(words[: len(placed)], frames)
-    return Alignment(list(zip(placed, (word.offset for word in words), strict=False)), pace)
+    placed = [min(round(start * HOP_S * rate), len(samples)) for start in _place(words, frames, cut_short_at_pace)]
+    offsets = (word.offset for word in words)
+    return Alignment(list(zip(placed, offsets, strict=False)), _pace(words[: len(placed)], frames))
 
 
 def spelling(word: str, offset: int = 0) -> Spelling:
@@ -133,12 +131,14 @@ def listen(samples: Audio, rate: int) -> Frames | None:
     if not count:
         return None
     padded = np.pad(samples.astype(np.float64), (hop // 2, 2 * hop))
-    windows = sliding_window_view(padded, 2 * hop)[::hop][:count] * np.hanning(2 * hop)
-    power = np.abs(np.fft.rfft(windows)) ** 2
+    windows = sliding_window_view(padded, 2 * hop)[::hop][:count]
+    shape = np.hanning(2 * hop)
+    spectra = np.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * shape)
+    power = 2 * np.abs(spectra) ** 2 / (2 * hop * (shape**2).sum())  # sums to the mean square
     hertz = np.fft.rfftfreq(2 * hop, 1 / rate)
     energy = _decibels(power[:, hertz > 100].sum(axis=1))
     background, loud = np.percentile(energy, [5, 95])
-    if loud < -100:
+    if loud < _FAINTEST_DBFS:
         return None
     quiet = np.clip(background + _ABOVE_BACKGROUND_DB, loud - _MOST_UNDER_LOUD_DB, loud - _LEAST_UNDER_LOUD_DB)
     silent = 1 / (1 + np.exp(np.clip((energy - quiet) / 3, -50, 50)))
@@ -167,8 +167,8 @@ def _pace(words: Sequence[Spelling], frames: Frames) -> float:
     return float((1 - frames.silent).sum()) * HOP_S / sum(word.length_s for word in words) if words else 0.0
 
 
-def _place(words: Sequence[Spelling], frames: Frames, pace: float | None) -> list[float] | None:
-    """Start of each word, in frames; None: they do not fit. With a pace, of those that are begun.
+def _place(words: Sequence[Spelling], frames: Frames, pace: float | None) -> list[int]:
+    """Start of each word, in frames; none if they do not fit. With a pace, of those that are begun.
 
     `best[t]`: of the words so far, with what follows them up to frame t. Forwards word by word, then backwards along
     the choices that were made.
@@ -214,21 +214,21 @@ def _place(words: Sequence[Spelling], frames: Frames, pace: float | None) -> lis
     if pace is not None:
         return _back_from_stop(choices, stops)
     at = int((best + silence[-1] - silence).argmax())  # silence after the last word
-    return _back(choices, at) if best[at] > _NEVER / 2 else None
+    return _back(choices, at) if best[at] > _NEVER / 2 else []
 
 
 _Choices = list[tuple[NDArray[np.int64], NDArray[np.int64], Floats]]
 
 
-def _back(choices: _Choices, at: int) -> list[float]:
+def _back(choices: _Choices, at: int) -> list[int]:
     starts = []
     for word_began, pause_began, _ in reversed(choices):
         at = int(word_began[pause_began[at]])
-        starts.append(float(at))
+        starts.append(at)
     return starts[::-1]
 
 
-def _back_from_stop(choices: _Choices, stops: list[tuple[float, int]]) -> list[float]:
+def _back_from_stop(choices: _Choices, stops: list[tuple[float, int]]) -> list[int]:
     """From the likeliest end: within a word, or behind one."""
     within = max(range(len(stops)), key=lambda word: stops[word][0])
     behind = max(range(len(choices)), key=lambda word: float(choices[word][2][-1]))
@@ -238,7 +238,7 @@ def _back_from_stop(choices: _Choices, stops: list[tuple[float, int]]) -> list[f
     if stops[within][0] < score:
         return _back(choices[: behind + 1], len(choices[behind][2]) - 1)
     began = stops[within][1]
-    return [*_back(choices[:within], began), float(began)]
+    return [*_back(choices[:within], began), began]
 
 
 def _survival(deviation: Floats) -> Floats:
@@ -263,9 +263,3 @@ def _dips(level: Floats) -> Floats:
     dips = np.clip((around - level) / 10, 0, 2)
     centred: Floats = dips - dips.mean()
     return centred
-
-
-def _in_proportion(words: Sequence[Spelling], frames: float) -> list[float]:
-    lengths = np.array([word.length_s for word in words])
-    starts: list[float] = (frames * (np.cumsum(lengths) - lengths) / lengths.sum()).tolist()
-    return starts

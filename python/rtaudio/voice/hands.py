@@ -26,6 +26,7 @@ from rtaudio.voice.recognition import Recognition
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
+from rtaudio.voice.word_finder import Pace, WordFinder
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
@@ -70,6 +71,7 @@ class Hands:
         self._post, self._take, self._hint = post, take, hint
         self._tasks = Tasks(failed)
         self._moved = Signal()
+        self._pace = Pace()
         self._desk = Desk(options, post, self.stamp, self._moved)
         self._recognitions: dict[int, tuple[Recognition, asyncio.Task[None]]] = {}
         self._speaking: Speaking | None = None
@@ -234,7 +236,10 @@ class Hands:
 
     def _start_speech(self, effect: do.StartSpeech) -> None:
         speaking, reply, clause = self._of(effect.reply), effect.reply, effect.clause
-        work = pump_speech(self._desk, self._tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer)
+        finder = WordFinder(effect.text, self._pace)
+        work = pump_speech(
+            self._desk, self._tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
+        )
         speaking.tasks.append(self._tasks.start(work, f"speech of clause {clause} of reply {reply}"))
 
     def _play(self, effect: do.PlayAudio) -> None:

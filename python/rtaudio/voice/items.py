@@ -226,6 +226,15 @@ class AudioCame(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class WordsFound(Item):
+    """Where words of the clause begin in what came of its audio, by its sound: the TTS gave no times."""
+
+    reply: int
+    clause: int
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AudioEnded(Item):
     """The audio of a clause is complete."""
 

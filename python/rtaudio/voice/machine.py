@@ -157,7 +157,7 @@ class Machine:
                 if (reply := self._find(item.reply)) is not None and reply.working:
                     yield from take_tokens(reply, item)
                     yield from self._retire_silent(reply)
-            case it.AudioCame() | it.AudioEnded() | it.AudioFailed():
+            case it.AudioCame() | it.WordsFound() | it.AudioEnded() | it.AudioFailed():
                 if (reply := self._find(item.reply)) is not None and reply.working:
                     yield from take_audio(reply, item)
                     yield from self._retire_silent(reply)

@@ -17,6 +17,7 @@ from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech, ToolC
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import Stalled, close_stream, describe, next_within
 from rtaudio.voice.tasks import Signal
+from rtaudio.voice.word_finder import WordFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,21 @@ async def pump_model(
 
 
 async def pump_speech(
-    desk: Desk, tts: TTS, text: str, reply: int, clause: int, wanted: Callable[[], bool], writer: SegmentWriter
+    desk: Desk,
+    tts: TTS,
+    text: str,
+    reply: int,
+    clause: int,
+    wanted: Callable[[], bool],
+    writer: SegmentWriter,
+    finder: WordFinder,
 ) -> None:
-    """Reads the audio of one clause, at most `ahead_s` of it beyond what the playout took."""
+    """Reads the audio of one clause, at most `ahead_s` of it beyond what the playout took, and has `finder` look for
+    its words where the TTS does not say where they are."""
+
+    async def find(*, complete: bool) -> None:
+        if words := await finder.look(complete=complete):
+            desk.post(it.WordsFound(desk.stamp(), reply, clause, words))
 
     def failed(what: str) -> None:
         desk.post(it.AudioFailed(desk.stamp(), reply, clause, tts.name, what))
@@ -84,6 +97,7 @@ async def pump_speech(
             try:
                 speech = checked(await next_within(source, limit_s, "audio"))
             except StopAsyncIteration:
+                await find(complete=True)
                 return desk.post(it.AudioEnded(desk.stamp(), reply, clause, tts.name))
             count = len(speech.samples)
             if count:
@@ -91,6 +105,9 @@ async def pump_speech(
                 writer.hold(clause, speech.samples, speech.rate)
             words = tuple(speech.words)
             desk.post(it.AudioCame(desk.stamp(), reply, clause, tts.name, count, speech.rate, words))
+            finder.add(speech)
+            if finder.due:
+                await find(complete=False)
             while wanted() and writer.held(clause) > desk.options.ahead_s * speech.rate:
                 await desk.moved.wait()
     except Stalled as error:

@@ -48,7 +48,8 @@ class ClauseAudio:
     pieces: int = 0
     played: int = 0  # pieces handed to the playout
     done: bool = False
-    words: list[Word] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)  # as its TTS says
+    found: tuple[Word, ...] = ()  # by their sound, where it says nothing
     words_refused: bool = False  # its TTS's times made no sense
 
 
@@ -205,7 +206,7 @@ class Reply:
         ]
 
     def _placed(self, clause: ClauseAudio) -> list[WordAt]:
-        return place_words(clause.clause.spoken, clause.words, self._length(clause), self.rate)
+        return place_words(clause.clause.spoken, clause.words or clause.found, self._length(clause), self.rate)
 
     def _length(self, clause: ClauseAudio) -> int:
         """Samples of the clause; of one that is not complete, what they will be at the pace of those that are."""

@@ -48,13 +48,17 @@ def take_all(reply: Reply, text: str, at: it.Stamp) -> Iterator[do.Effect]:
     yield from _end_segment(reply)
 
 
-def take_audio(reply: Reply, item: it.AudioCame | it.AudioEnded | it.AudioFailed) -> Iterator[do.Effect]:
+def take_audio(
+    reply: Reply, item: it.AudioCame | it.WordsFound | it.AudioEnded | it.AudioFailed
+) -> Iterator[do.Effect]:
     """The TTS's stream of a clause brought something, ended or failed."""
     if reply.broken:
         return
     match item:
         case it.AudioCame():
             yield from _audio_came(reply, item)
+        case it.WordsFound():
+            reply.clauses[item.clause].found = item.words
         case it.AudioEnded():
             if reply.clauses[item.clause].samples:
                 yield from reply.end_clause(item.clause)
