@@ -11,8 +11,11 @@ import pytest
 from rtaudio.testing import run
 from rtaudio.voice import Agent, AgentSpeechInterrupted
 from rtaudio.voice import items as it
+from rtaudio.voice.clauses import Clause
+from rtaudio.voice.heard import WordAt, place_words
 from rtaudio.voice.protocols import Audio, Speech, Word
-from rtaudio.voice.word_finder import FIRST_LOOK_S, MOST_S, Pace, WordFinder
+from rtaudio.voice.reply import ClauseAudio
+from rtaudio.voice.word_finder import FIRST_LOOK_S, LAG_S, MOST_S, Pace, WordFinder
 from tests.voice.conversations import Cast, conversation
 from tests.voice.test_alignment import syllables
 
@@ -75,9 +78,10 @@ def test_words_are_placed_by_their_sound() -> None:
 
 def test_also_while_the_audio_is_still_coming() -> None:
     """At the pace of speech, a look whenever there is twice as much: the clause is never complete here."""
-    found, cut = found_of(LATE_SOUND, 1.0, 3.0)
-    assert [len(item.words) for item in found] == [1, 2]
-    assert cut.heard in ("So potato and", "So potato and banana")  # the last syllables of "banana" sound as it is cut
+    found, cut = found_of(LATE_SOUND, 1.0, 3.6)
+    assert [len(item.words) for item in found][:3] == [1, 1, 1]
+    assert len(found) == 4
+    assert cut.heard in [f"So potato and banana{more}" for more in ("", " then", " then a")]
 
 
 def finder_with(*pieces: Speech) -> WordFinder:
@@ -90,8 +94,8 @@ def finder_with(*pieces: Speech) -> WordFinder:
 @pytest.mark.parametrize(
     "pieces",
     [
-        [Speech(SOUND, 24000, [Word(0.0, 0)])],
-        [Speech(SOUND, 24000), Speech(SOUND[:0], 24000, [Word(0.0, 0)])],
+        [Speech(SOUND, 24000, [Word(0.0, 0), Word(2.2, 20)])],
+        [Speech(SOUND[:2400], 24000), Speech(SOUND[:0], 24000, [Word(0.0, 0)])],
         [Speech(SOUND, 24000), Speech(SOUND, 16000)],
         [Speech(np.tile(SOUND, round(MOST_S)), 24000)],
         [],
@@ -101,7 +105,7 @@ def finder_with(*pieces: Speech) -> WordFinder:
 )
 def test_nothing_is_found_where_there_is_nothing_to_find(pieces: list[Speech]) -> None:
     finder = finder_with(*pieces)
-    assert asyncio.run(finder.look(complete=True)) == ()
+    assert asyncio.run(finder.look(complete=True)) is None
     assert not finder.due
 
 
@@ -112,7 +116,36 @@ def test_when_it_is_looked_for() -> None:
         if finder.due:
             looks.append((number + 1) / 10)
             asyncio.run(finder.look(complete=False))
-    assert looks == [FIRST_LOOK_S, 2.0, 4.0, 8.0]
+    assert looks == [0.3, 0.6, 1.2, 2.4, 4.8, 9.6]
+    assert looks[0] >= FIRST_LOOK_S
+
+
+def test_beyond_times_that_lag_it_is_looked_for() -> None:
+    """And only there: of the whole clause the voice has the last word."""
+    finder = WordFinder(TEXT, Pace())
+    for number in range(24):
+        words = [Word(0.0, 0)] if number == 4 else [Word(0.84, 8)] if number == 14 else []
+        finder.add(Speech(SOUND[number * 2400 : (number + 1) * 2400], 24000, words))
+        if number < 3:
+            asyncio.run(finder.look(complete=False))
+        assert not finder.due or (number + 1) / 10 > (0.84 if number >= 14 else 0.0) + LAG_S
+    assert finder.due
+    assert asyncio.run(finder.look(complete=True)) is None
+
+
+def test_that_no_word_has_begun_is_known_too() -> None:
+    """By characters alone, the first words would have been heard by then."""
+    clause = ClauseAudio(Clause(TEXT, 0), found_until_s=0.5)
+    assert clause.known == []
+    assert place_words(TEXT, clause.known, 24000, 24000, clause.found_until_s)[0] == WordAt(12000, 0)
+    assert place_words(TEXT, [Word(0.1, 0)], 24000, 24000, 0.5)[0] == WordAt(2400, 0)
+    assert place_words(TEXT, [], 6000, 24000, 0.5) == [WordAt(6000, offset) for offset in (0, 8, 12, 20)]
+
+
+def test_words_by_their_sound_follow_those_of_the_voice() -> None:
+    clause = ClauseAudio(Clause(TEXT, 0), words=[Word(0.1, 0), Word(0.9, 8)])
+    clause.found = (Word(0.0, 0), Word(0.84, 8), Word(0.85, 12), Word(1.3, 12), Word(2.2, 20))
+    assert clause.known == [Word(0.1, 0), Word(0.9, 8), Word(1.3, 12), Word(2.2, 20)]
 
 
 def test_the_pace_of_a_voice_is_learned_from_whole_clauses() -> None:
@@ -122,6 +155,8 @@ def test_the_pace_of_a_voice_is_learned_from_whole_clauses() -> None:
     usual = pace.value
     asyncio.run(finder.look(complete=False))
     assert pace.value == usual
-    words = asyncio.run(finder.look(complete=True))
-    assert [word.text_offset for word in words] == [0, 8, 12, 20]
+    found = asyncio.run(finder.look(complete=True))
+    assert found is not None
+    assert [word.text_offset for word in found.words] == [0, 8, 12, 20]
+    assert found.until_s == pytest.approx(len(SOUND) / 24000)
     assert pace.value != usual

@@ -15,7 +15,7 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein | jitter | clocks"
+    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein | jitter | clocks | truncation"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     clocks.add_argument("--seed", type=int, default=1)
     clocks.add_argument("--filter", action="store_true", help="also the variable resampler's filter: half a minute")
     clocks.add_argument("--plot", type=Path, metavar="FILE.png", help="level, drift and pitch over time")
+    truncation = commands.add_parser("truncation", help="what the history says after an interruption: minutes")
+    truncation.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with turns/ and speech/")
+    truncation.add_argument("--cuts", type=int, default=500, help="interruptions of each kind (default 500)")
+    truncation.add_argument("--seed", type=int, default=1)
 
     turn = commands.add_parser("turn", help="ends of turns, by profile and by other frameworks' rules: some minutes")
     turn.add_argument("--phrases", type=Path, required=True, metavar="FILE.json", help="pairs of phrases")
@@ -92,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("turn-fit", help="weights of the turn policy, fitted on sentences of our own: minutes")
     fit.add_argument("--seed", type=int, default=11)
     fit.add_argument("--speech", type=Path, metavar="DIR", help="also read speech, with transcripts.tsv")
-    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, clocks, turn, fit):
+    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, clocks, truncation, turn, fit):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -204,6 +208,14 @@ def run(arguments: Sequence[str] | None) -> int:
             figures = clocks.run(options, progress)
         except ValueError as error:
             progress(f"rtaudio-bench clocks: {error}")
+            return 2
+    elif options.command == "truncation":
+        from rtaudio.bench import truncation
+
+        try:
+            figures = truncation.run(options, progress)
+        except (ValueError, OSError) as error:
+            progress(f"rtaudio-bench truncation: {error}")
             return 2
     elif options.command == "peers":
         from rtaudio.bench.peers import driver

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtaudio.cli.wav import read_wav
 from rtaudio.voice.heard import WordAt
 from rtaudio.voice.protocols import Audio
 
@@ -41,16 +40,16 @@ def joined_phrases(folder: Path, count: int, seed: int) -> Iterator[Spoken]:
         text, words, parts, length = "", list[WordAt](), list[Audio](), 0
         for index in random.permutation(len(mine))[: random.integers(4, 9)]:
             phrase = mine[index]
-            sound = read_wav(folder / phrase["file"])
+            samples, rate = _read(folder / phrase["file"])
             if parts:
-                parts.append(np.zeros(int(random.uniform(0.15, 0.4) * sound.rate), np.float32))
+                parts.append(np.zeros(int(random.uniform(0.15, 0.4) * rate), np.float32))
                 length += len(parts[-1])
             for word, start_s in zip(phrase["words"], phrase["starts"], strict=True):
-                words.append(WordAt(length + round(start_s * sound.rate), len(text)))
+                words.append(WordAt(length + round(start_s * rate), len(text)))
                 text += f"{word} "
-            parts.append(sound.mono(sound.rate)[: round(phrase["vad"][-1][1] * sound.rate)])
+            parts.append(samples[: round(phrase["vad"][-1][1] * rate)])
             length += len(parts[-1])
-        yield Spoken(f"{voice} {number}", text.strip(), np.concatenate(parts), sound.rate, words)
+        yield Spoken(f"{voice} {number}", text.strip(), np.concatenate(parts), rate, words)
 
 
 def read_aloud(folder: Path) -> Iterator[Spoken]:
@@ -59,10 +58,17 @@ def read_aloud(folder: Path) -> Iterator[Spoken]:
         alignment = file.with_suffix(".json")
         if not alignment.exists():
             continue
-        sound = read_wav(file)
+        samples, rate = _read(file)
         text, words = "", list[WordAt]()
         for word in json.loads(alignment.read_text())["w"]:
             if word["t"][0] not in "<[":  # silence, noise
-                words.append(WordAt(round(word["b"] * sound.rate), len(text)))
+                words.append(WordAt(round(word["b"] * rate), len(text)))
                 text += f"{word['t'].partition('(')[0]} "
-        yield Spoken(file.stem, text.strip(), sound.mono(sound.rate), sound.rate, words)
+        yield Spoken(file.stem, text.strip(), samples, rate, words)
+
+
+def _read(file: Path) -> tuple[Audio, int]:
+    import soundfile  # type: ignore[import-untyped]
+
+    samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    return samples.mean(axis=1, dtype=np.float32), int(rate)

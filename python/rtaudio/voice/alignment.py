@@ -81,12 +81,12 @@ class Alignment(NamedTuple):
     pace: float
 
 
-def align(text: str, samples: Audio, rate: int, *, cut_short_at_pace: float | None = None) -> Alignment:
-    """Where the words of `text` begin in `samples`, mono at `rate` Hz.
+def align(text: str, samples: Audio, rate: int, *, cut_short_at_pace: float | None = None) -> Alignment | None:
+    """Where the words of `text` begin in `samples`, mono at `rate` Hz. None: nothing sounds there.
 
     All of the text is taken to be spoken in them, unless `cut_short_at_pace` is given: then the audio ends before the
     text does, and the pace is that of what the voice said before (USUAL_PACE: nothing is known of it). No words where
-    nothing sounds, and where the text does not fit. ValueError for a rate or a pace that is not positive and for
+    the text has none, does not fit, or has not begun. ValueError for a rate or a pace that is not positive and for
     samples that are no numbers.
     """
     if rate <= 0:
@@ -97,8 +97,10 @@ def align(text: str, samples: Audio, rate: int, *, cut_short_at_pace: float | No
         raise ValueError("samples: some are no numbers")
     words = [spelling(match[0], match.start()) for match in _WORD.finditer(text)]
     frames = listen(samples, rate) if words else None
-    if frames is None:
+    if not words:
         return Alignment([], 0.0)
+    if frames is None:
+        return None
     placed = [min(round(start * HOP_S * rate), len(samples)) for start in _place(words, frames, cut_short_at_pace)]
     offsets = (word.offset for word in words)
     return Alignment(list(zip(placed, offsets, strict=False)), _pace(words[: len(placed)], frames))
@@ -130,7 +132,7 @@ def listen(samples: Audio, rate: int) -> Frames | None:
     count = len(samples) // hop
     if not count:
         return None
-    padded = np.pad(samples.astype(np.float64), (hop // 2, 2 * hop))
+    padded = np.pad(samples.astype(np.float64), (hop // 2, 2 * hop), "edge")
     windows = sliding_window_view(padded, 2 * hop)[::hop][:count]
     shape = np.hanning(2 * hop)
     spectra = np.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * shape)

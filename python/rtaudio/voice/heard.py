@@ -33,9 +33,12 @@ def heard_until(words: Sequence[WordAt], text_end: int, audio_end: int, heard: i
     return text_end if words else 0
 
 
-def place_words(spoken: str, known: Sequence[Word], samples: int, rate: int) -> list[WordAt]:
-    """Where the words of a clause begin within its `samples` at `rate`: as the TTS says for those it gave times for,
-    those after the last of them in proportion to their characters. Raises ValueError if the times make no sense."""
+def place_words(
+    spoken: str, known: Sequence[Word], samples: int, rate: int, none_before_s: float = 0.0
+) -> list[WordAt]:
+    """Where the words of a clause begin within its `samples` at `rate`: those that are `known` there, those after the
+    last of them in proportion to their characters. If none is known, none begins before `none_before_s`. Raises
+    ValueError if the times make no sense."""
     placed: list[WordAt] = []
     for word in known:
         at = WordAt(round(word.start_s * rate) if math.isfinite(word.start_s) else -1, word.text_offset)
@@ -43,7 +46,7 @@ def place_words(spoken: str, known: Sequence[Word], samples: int, rate: int) -> 
         if at.sample < last.sample or not last.offset < at.offset < len(spoken):
             raise ValueError(f"word at {word.start_s} s, character {word.text_offset}: out of order or out of the text")
         placed.append(at)
-    from_sample, from_offset = placed[-1] if placed else (0, 0)
+    from_sample, from_offset = placed[-1] if placed else (min(round(none_before_s * rate), samples), 0)
     left_samples, left_chars = max(0, samples - from_sample), max(1, len(spoken) - from_offset)
     starts = [match.start() for match in _WORD.finditer(spoken)]
     rest = [start for start in starts if start > from_offset] if placed else starts

@@ -227,11 +227,12 @@ class AudioCame(Item):
 
 @dataclass(frozen=True, slots=True)
 class WordsFound(Item):
-    """Where words of the clause begin in what came of its audio, by its sound: the TTS gave no times."""
+    """Where words of the clause begin in the first `until_s` of its audio, by its sound: the TTS gave no times."""
 
     reply: int
     clause: int
     words: tuple[Word, ...]
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True)

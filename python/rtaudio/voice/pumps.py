@@ -81,8 +81,8 @@ async def pump_speech(
     its words where the TTS does not say where they are."""
 
     async def find(*, complete: bool) -> None:
-        if words := await finder.look(complete=complete):
-            desk.post(it.WordsFound(desk.stamp(), reply, clause, words))
+        if found := await finder.look(complete=complete):
+            desk.post(it.WordsFound(desk.stamp(), reply, clause, found.words, found.until_s))
 
     def failed(what: str) -> None:
         desk.post(it.AudioFailed(desk.stamp(), reply, clause, tts.name, what))

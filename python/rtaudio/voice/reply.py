@@ -49,8 +49,18 @@ class ClauseAudio:
     played: int = 0  # pieces handed to the playout
     done: bool = False
     words: list[Word] = field(default_factory=list)  # as its TTS says
-    found: tuple[Word, ...] = ()  # by their sound, where it says nothing
+    found: tuple[Word, ...] = ()  # by their sound
+    found_until_s: float = 0.0
     words_refused: bool = False  # its TTS's times made no sense
+
+    @property
+    def known(self) -> list[Word]:
+        """Where words begin: as its TTS says, beyond that by their sound."""
+        last = self.words[-1] if self.words else Word(-1.0, -1)
+        return [
+            *self.words,
+            *(word for word in self.found if word.start_s > last.start_s and word.text_offset > last.text_offset),
+        ]
 
 
 @dataclass(slots=True)
@@ -206,17 +216,19 @@ class Reply:
         ]
 
     def _placed(self, clause: ClauseAudio) -> list[WordAt]:
-        return place_words(clause.clause.spoken, clause.words or clause.found, self._length(clause), self.rate)
+        return place_words(clause.clause.spoken, clause.known, self._length(clause), self.rate, clause.found_until_s)
 
     def _length(self, clause: ClauseAudio) -> int:
-        """Samples of the clause; of one that is not complete, what they will be at the pace of those that are."""
+        """Samples of the clause; of one that is not complete, what they will be at the pace of those that are, from
+        where its last word that is known begins."""
         if clause.done:
             return clause.samples
-        chars = len(clause.clause.spoken)
         done = [other for other in self.clauses if other.done and other.samples]
         done_chars = sum(len(other.clause.spoken) for other in done)
         pace = sum(other.samples for other in done) / done_chars if done else self.rate / CHARS_PER_S
-        return max(clause.samples, round(pace * chars))
+        last = clause.known[-1] if clause.known else Word(clause.found_until_s, 0)
+        to_come = pace * (len(clause.clause.spoken) - last.text_offset)
+        return max(clause.samples, round(last.start_s * self.rate + to_come))
 
     def _at_port(self, sample: int) -> int:
         return sample * self.port_rate // self.rate if self.rate else 0

@@ -59,6 +59,7 @@ def take_audio(
             yield from _audio_came(reply, item)
         case it.WordsFound():
             reply.clauses[item.clause].found = item.words
+            reply.clauses[item.clause].found_until_s = item.until_s
         case it.AudioEnded():
             if reply.clauses[item.clause].samples:
                 yield from reply.end_clause(item.clause)
