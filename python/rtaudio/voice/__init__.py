@@ -46,6 +46,7 @@ from rtaudio.voice.protocols import (
     Word,
 )
 from rtaudio.voice.session import Session
+from rtaudio.voice.watchdog import LoopBlocked, Watchdog
 
 __all__ = [
     "LLM",
@@ -65,6 +66,7 @@ __all__ = [
     "Interruption",
     "LinkBack",
     "LinkLost",
+    "LoopBlocked",
     "MicrophoneClipping",
     "MicrophoneLevel",
     "ProviderError",
@@ -90,6 +92,7 @@ __all__ = [
     "TurnResumed",
     "UserAway",
     "UserBack",
+    "Watchdog",
     "Word",
     "outside",
 ]
