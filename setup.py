@@ -72,6 +72,8 @@ PORT = [
     "playout_consumer",
     "playout_ops",
     "playout_stage",
+    "playout_remote",
+    "outgoing",
     "journal",
     "port",
     *RESAMPLE,

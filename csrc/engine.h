@@ -20,7 +20,8 @@
  *   3. all lines with a whole window: VAD in batches of max_batch, then each line's detector; its wishes go to the
  *      playout's engine-side controls at once: the session is not asked. A line with an outside VAD: see below;
  *   4. what a turn model and the session have told: see below;
- *   5. output: a paced or network line pulls the samples due at t and keeps them in the reference tap (its sink).
+ *   5. output: a paced or network line pulls the samples due at t and keeps them in the reference tap (its sink); with a
+ *      remote that holds audio it takes that one's reports first, and pulls speech up to `lead` ahead (playout.h).
  * And once per step: one write to each wake-up descriptor whose ports have news.
  * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate.
  *
@@ -66,6 +67,7 @@ enum {
     RTA_LINE_TOLD = 256, /* bound of the evidence, and of the hints, that may wait at a line */
     RTA_LINE_TOLD_PER_TICK = 16, /* of each */
     RTA_PACKETS_WAITING = 4096, /* most of the packets that may wait at a line */
+    RTA_LINE_LEAD_NS = 1000000000, /* the longest lead */
     RTA_LINE_BURST_MS = 320, /* of a network line's input in one tick: a flood must not hold up the other lines */
 };
 
@@ -114,6 +116,8 @@ typedef struct rta_line_config {
     uint32_t
         upstream_delay_samples; /* declared, at 16 kHz: what stands before the line (a feeder thread's canceller) */
     rta_packets_config packets; /* network: input is packets (rta_line_put_packet()), decoded at input_rate */
+    rta_remote remote; /* paced, network: what is beyond; its lead in ns, 0 .. RTA_LINE_LEAD_NS, 0 without a remote */
+    int64_t lead_ns;
     int64_t link_lost_ns; /* network: without input for so long the link counts as lost; 1 ns .. a day */
 } rta_line_config;
 
@@ -139,6 +143,8 @@ typedef struct rta_line_figures {
     uint64_t echo_found, echo_moved, echo_starved, echo_realigned;
     int64_t echo_delay_samples;
     uint64_t stage_bad, stage_starved; /* samples that were no numbers; reference that was not there in time */
+    uint64_t reports, reports_refused, reports_dropped; /* of the remote: taken; impossible; at a full ring */
+    uint64_t lead_samples; /* the lead in force, port rate */
     uint64_t link_losses, link_silent_ms; /* network: line_link.h */
     uint32_t input_delay_samples; /* declared delay of the input chain, with what stands before it, 16 kHz samples */
     uint32_t pad;
@@ -190,6 +196,11 @@ uint64_t rta_line_answered(const rta_line *line);
 rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence);
 /* A hint, its producer; lock-free. RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID: no such kind or value. */
 rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint);
+/* The lead from the next tick on; what is already ahead runs down. Any thread. RTA_INVALID: no remote, or out of range. */
+rta_status rta_line_set_lead(rta_line *line, int64_t lead_ns);
+/* What the line's remote says it has played; one producer, lock-free; takes effect in the next tick. What cannot be is
+ * refused there and counted. RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID: the line has no remote that clears. */
+rta_status rta_line_report(rta_line *line, const rta_remote_report *report);
 void rta_line_figures_read(const rta_line *line, rta_line_figures *figures);
 rta_port_engine *rta_line_port(const rta_line *line);
 const rta_line_config *rta_line_config_of(const rta_line *line);

@@ -26,7 +26,10 @@ typedef enum rta_event_kind {
     RTA_EV_PAUSED = 6, /* fade finished, position stands. a = sample within the segment; flags: who */
     RTA_EV_RESUMED = 7, /* a = sample within the segment, b = samples replayed */
     RTA_EV_UNDERRUN = 8, /* the queue ran dry inside an open segment; a = sample within the segment */
-    RTA_EV_DUCKED = 9, /* a duck or gain target changed; value = product of the targets */
+    RTA_EV_DUCKED = 9, /* a duck or gain target changed; value = product of the targets, a = samples of the ramp */
+    /* a remote is to throw away what it holds of before `out`: a = number of the clear, from 1; b = out position up to
+     * which the time of what it was sent had come */
+    RTA_EV_CLEAR = 11,
     RTA_EV_SESSION_FAULT = 10, /* the session side wrote an impossible op; a = its number. Nothing was acted on */
     /* from the engine; mic = sample the event is about, decided = sample at which it was decided */
     RTA_EV_SPEECH_STARTED = 32,

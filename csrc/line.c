@@ -26,6 +26,8 @@ static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
     if (p->waiting && (c->kind != RTA_LINE_NETWORK || c->cleaned || p->jitter.rate != c->input_rate))
         return RTA_INVALID;
     if (c->device_latency_ns < 0 || c->device_bound_ns < 0) return RTA_INVALID;
+    if (c->remote > RTA_REMOTE_DUCKS || c->lead_ns < 0 || c->lead_ns > RTA_LINE_LEAD_NS) return RTA_INVALID;
+    if (c->remote != RTA_REMOTE_NONE ? c->kind == RTA_LINE_DEVICE : c->lead_ns > 0) return RTA_INVALID;
     if (c->detector.window_samples != RTA_VAD_WINDOW || c->upstream_delay_samples > RTA_MIC_RATE) return RTA_INVALID;
     return RTA_OK;
 }
@@ -62,7 +64,6 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     if (config->cleaned) l->cleaned = rta_zeroed(chunk_samples * sizeof(float));
     l->fresh = rta_zeroed(resampled * sizeof(float));
     l->pending = rta_zeroed((mic_samples + RTA_VAD_WINDOW) * sizeof(float));
-    l->out = rta_zeroed((samples_at((uint64_t)tick_ns, l->rate) + 1) * sizeof(float));
     l->state = rta_zeroed((l->hears ? vad->state_floats : 0) * sizeof(float));
     l->measured_size = config->outside_vad ? 2 * RTA_LINE_ANSWERS : 64; /* more than may wait to be decided */
     l->measured = rta_zeroed(l->measured_size * sizeof *l->measured);
@@ -70,8 +71,8 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     if (config->outside_vad) l->answers = rta_zeroed(RTA_LINE_ANSWERS * sizeof *l->answers);
     l->evidence = rta_zeroed(RTA_LINE_TOLD * sizeof *l->evidence);
     l->hints = rta_zeroed(RTA_LINE_TOLD * sizeof *l->hints);
-    if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->out || !l->state || !l->measured ||
-        !l->concealed || !l->evidence || !l->hints || (config->outside_vad && !l->answers) ||
+    if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->state || !l->measured || !l->concealed ||
+        !l->evidence || !l->hints || (config->outside_vad && !l->answers) ||
         (config->cleaned && !(l->cleaned && l->cleaned_data))) {
         rta_line_free(l);
         return RTA_NOMEM;
@@ -89,6 +90,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     const bool own_clocks = config->kind != RTA_LINE_PACED;
     const uint64_t lead = own_clocks ? 0 : samples_at((uint64_t)tick_ns, RTA_MIC_RATE) + LINE_REFERENCE_SLACK;
     status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, own_clocks, config->stage, lead, resampled);
+    if (!status) status = rta_line_output_init(l);
     if (!status) status = rta_detector_init(&l->detector, &config->detector);
     if (!status)
         status = wire(&l->input_writer, &l->input_producer, &l->input_reader, &l->input_consumer, l->input_data,
@@ -144,7 +146,7 @@ void rta_line_free(rta_line *l) {
     free(l->chunk);
     free(l->fresh);
     free(l->pending);
-    free(l->out);
+    rta_line_output_free(l);
     free(l->state);
     rta_ear_free(&l->ear);
     free(l);
@@ -190,7 +192,11 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
             },
         .evidence_dropped = __atomic_load_n(&l->evidence_dropped, __ATOMIC_RELAXED),
         .hints_dropped = __atomic_load_n(&l->hints_dropped, __ATOMIC_RELAXED),
-        .out_pulled = __atomic_load_n(&l->out_pulled, __ATOMIC_RELAXED),
+        .out_pulled = __atomic_load_n(&l->output.pulled, __ATOMIC_RELAXED),
+        .reports = __atomic_load_n(&l->output.reports, __ATOMIC_RELAXED),
+        .reports_refused = __atomic_load_n(&l->output.reports_refused, __ATOMIC_RELAXED),
+        .reports_dropped = __atomic_load_n(&l->output.reports_dropped, __ATOMIC_RELAXED),
+        .lead_samples = __atomic_load_n(&l->output.lead_samples, __ATOMIC_RELAXED),
         .input_delay_samples = l->delay_samples,
     };
 }

@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "line_echo.h"
 #include "line_link.h"
+#include "line_output.h"
 #include "line_packets.h"
 #include "resample.h"
 
@@ -84,7 +85,6 @@ struct rta_line {
     float *cleaned; /* of the same moments */
     float *fresh;   /* the same at 16 kHz */
     float *pending; /* 16 kHz samples not yet heard: [heard, count) */
-    float *out;     /* output of one tick */
     uint64_t chunk_samples, pending_heard, pending_count;
     bool near_look; /* the look under way is the ear's */
     uint64_t skip; /* samples up to the first whole window of the mic clock */
@@ -97,7 +97,8 @@ struct rta_line {
     uint64_t news; /* as last signalled */
     rta_turn_counts turn_counts; /* the detector's, for those who read figures */
     uint64_t input_concealed, input_silence;
-    uint64_t input_taken, input_starved, input_bad, mic_written, windows, peeks, windows_skipped, out_pulled;
+    uint64_t input_taken, input_starved, input_bad, mic_written, windows, peeks, windows_skipped;
+    rta_line_output output;
 };
 
 /* One tick is at most 100 ms. RTA_INVALID, RTA_NOMEM. */

@@ -18,6 +18,8 @@ struct rta_line_echo {
     bool own_clocks;
     rta_history_reader tap;
     uint64_t lost_told; /* of the tap's samples */
+    bool by_due; /* only what has fallen due, before `due` */
+    uint64_t due;
     float piece[PIECE];
     float rest[REST];
     float shares[RTA_LINE_SHARES]; /* of the window that ends at 512 * (i + 1), i modulo the length */
@@ -108,9 +110,22 @@ static void put_out(rta_line_echo *e, const float *samples, uint64_t count) {
     keep_for_stage(e, e->down, given);
 }
 
+void rta_line_echo_fell_due(rta_line_echo *e, uint64_t from, uint64_t to) {
+    e->by_due = true;
+    e->due = to;
+    if (e->tap.position < from) e->tap.position = from;
+}
+
+static uint64_t available(const rta_line_echo *e) {
+    const uint64_t there = rta_history_available(&e->tap);
+    if (!e->by_due) return there;
+    const uint64_t due = e->due > e->tap.position ? e->due - e->tap.position : 0;
+    return due < there ? due : there;
+}
+
 void rta_line_echo_take_reference(rta_line_echo *e) {
     if (!e->guard && !e->stage) return;
-    for (uint64_t count; (count = rta_history_available(&e->tap)) > 0;) {
+    for (uint64_t count; (count = available(e)) > 0;) {
         if (count > PIECE) count = PIECE;
         const rta_status status = rta_history_read(&e->tap, e->piece, count);
         if (status == RTA_LOST) { /* overwritten before it was taken: as long a silence */

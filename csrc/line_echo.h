@@ -25,6 +25,9 @@ rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, boo
 void rta_line_echo_destroy(rta_line_echo *echo);
 /* Takes what was put out since the last call. */
 void rta_line_echo_take_reference(rta_line_echo *echo);
+/* Of a line that puts out ahead of its time, after each pull: the time of [from, to) has come, which is what the next call
+ * takes; what lies between the last one and this was recalled. */
+void rta_line_echo_fell_due(rta_line_echo *echo, uint64_t from, uint64_t to);
 /* The stage's answer to `count` more samples of the line, in place for as long as nothing else is called; *given may be
  * less or more than count by what is held back. Without a stage: samples itself. */
 const float *rta_line_echo_stage(rta_line_echo *echo, const float *samples, uint64_t count, uint64_t *given);

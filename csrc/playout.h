@@ -39,7 +39,29 @@
  *
  * Counters. Port and segment: written (by the writer) + replayed = played + queued + dropped (law 1), in every snapshot;
  * queued comes from the positions of the two ring ends, not from the counters. Output: pulled = played + silence +
- * concealed. heard: pulls are logged with their device time (see rta_playout_heard).
+ * concealed. heard: what fell due is logged with its device time (see rta_playout_heard).
+ *
+ * A remote that holds audio (a browser, a telephone gateway) is fed by rta_playout_pull_ahead(): `due` samples fall due in
+ * each call; while the segment at the head has samples queued, up to `lead` more are put out ahead of their time, so that
+ * a sender that stalls for less is not heard. Silence is never put out ahead, nor a segment before the one before it has
+ * ended in time: the first word leaves at once, and what is ahead is always the latest samples of the head. What is said
+ * of time (marks, SEGMENT_DONE, sentence ends, `speaking`, the log) goes by what has fallen due, not by what left.
+ *
+ *   remote    flush                                      pause                              duck
+ *   NONE      as drawn above; nothing is put out ahead   as above                           as above
+ *   PLAYS     what is ahead is played, then as above     the same                           at what leaves next
+ *   CLEARS    CLEAR; the rest is dropped without a fade  CLEAR; resume goes on with the     at what leaves next
+ *             (the remote fades within 5 ms)             first sample the remote threw away
+ *   DUCKS     as CLEARS                                  as CLEARS                          DUCKED says from which sample on
+ *                                                                                           the new gain is in what leaves
+ * CLEAR k at out position P says: throw away what you hold of before P. The remote answers with the position p at which
+ * it stopped (rta_playout_remote_report). Until it does, at most RTA_REMOTE_WAIT_MS, the CUT of what was playing waits, so
+ * that what it says of `high` is what was heard at the remote; without an answer p is what had fallen due, and the bound
+ * is the lead. Nothing else waits: what was opened after a flush plays at once, and a resume takes what is known.
+ * What lies between p and P was played and taken back: it counts as `recalled`, once p is known; after a pause it
+ * is played again, and counts as replayed. So law 1 stands as it is, and played - recalled was heard at the remote.
+ * `high` of a segment is the furthest sample beyond recall: put out (NONE, PLAYS); acknowledged by the remote's
+ * reports, and at its end all of it (CLEARS, DUCKS). It never falls. `bound` says how much further the truth may be.
  */
 #ifndef RTA_PLAYOUT_H
 #define RTA_PLAYOUT_H
@@ -62,7 +84,16 @@ enum {
     RTA_PLAYOUT_MARKS = 32,      /* marks per segment; RTA_FULL beyond */
     RTA_PLAYOUT_SENTENCES = 64,  /* sentence ends per segment; RTA_FULL beyond */
     RTA_PLAYOUT_REMEMBERED = 256, /* segments whose account the writer can still give */
+    RTA_PLAYOUT_RUNS = 256, /* stretches of speech put out that a remote's report can be about */
+    RTA_REMOTE_WAIT_MS = 500, /* how long a remote has to say where a clear has stopped it */
 };
+
+typedef enum rta_remote { /* what stands beyond the consumer */
+                          RTA_REMOTE_NONE = 0, /* nothing that holds audio, beyond a fixed latency */
+                          RTA_REMOTE_PLAYS = 1, /* plays what it was sent */
+                          RTA_REMOTE_CLEARS = 2, /* throws away what it holds when told, and reports what it played */
+                          RTA_REMOTE_DUCKS = 3, /* besides, changes the gain of what it holds when told */
+} rta_remote;
 
 typedef struct rta_playout_config {
     uint32_t rate;               /* 8000..192000 */
@@ -119,16 +150,18 @@ typedef enum rta_segment_state { /* as the consumer sees it */
 typedef struct rta_playout_slot { /* the consumer's account of segment `id`, in slot id % RTA_PLAYOUT_SEGMENTS */
     uint64_t id, begin, received; /* received = samples of WRITE ops taken */
     uint64_t played, dropped, replayed;
-    uint64_t high; /* furthest sample ever put out (count from begin) */
+    uint64_t high; /* furthest sample beyond recall (count from begin) */
+    uint64_t bound; /* samples by which what was heard for good may lie off `high`, because a remote holds it */
+    uint64_t recalled; /* of those played: thrown away by the remote */
     uint32_t state;
     uint32_t policy; /* rta_barge_policy */
 } rta_playout_slot;
 
-typedef struct rta_playout_pull_log { /* one pull, for positions as heard */
+typedef struct rta_playout_pull_log { /* what fell due in one pull, for positions as heard */
     int64_t device_ns;               /* when its first sample leaves the loudspeaker */
     int64_t bound_ns;                /* +- of that */
-    uint64_t out, count;             /* samples put out before it (the tap's clock), and by it */
-    uint64_t high_before, high_after; /* furthest position put out */
+    uint64_t out, count;             /* its first sample (the tap's clock), and how many */
+    uint64_t high_before, high_after; /* furthest position that had fallen due */
 } rta_playout_pull_log;
 
 typedef struct rta_playout_engine { /* written by the consumer, `controls` by any thread of the engine side */
@@ -143,6 +176,10 @@ typedef struct rta_playout_engine { /* written by the consumer, `controls` by an
     uint64_t read, high;  /* positions */
     uint64_t played, dropped, replayed, silence, concealed, pulled, underruns, faults, pulls;
     uint64_t flush_taken_session, flush_taken_engine; /* flushes of each side whose cut is complete */
+    uint64_t recalled; /* samples played that a remote threw away */
+    uint64_t ahead;    /* samples put out whose time has not come */
+    uint64_t due;      /* out position up to which their time has come */
+    uint64_t remote;   /* rta_remote */
     uint64_t current;     /* segment at the head: being played or next, or 0 */
     uint64_t speaking;    /* the same, but 0 while the session side pauses or nothing is left of it */
     uint64_t background_taken; /* background word in effect */
@@ -196,8 +233,8 @@ bool rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ti
 void rta_playout_writer_journal(rta_playout_writer *w, rta_journal *journal);
 
 typedef struct rta_playout_ledger { /* one segment, or (segment == 0) the port */
-    uint64_t segment, written, played, queued, dropped, replayed, high, refused;
-    uint64_t silence, concealed, pulled, underruns, faults; /* port only */
+    uint64_t segment, written, played, queued, dropped, replayed, high, refused, recalled;
+    uint64_t silence, concealed, pulled, underruns, faults, ahead; /* port only */
     uint32_t state, paused;
 } rta_playout_ledger;
 /* Consistent snapshot; session side, any thread that holds the writer's lock. RTA_LOST: no longer remembered. */
@@ -207,9 +244,10 @@ typedef struct rta_playout_heard_at {
     uint64_t now, final, bound; /* samples of the segment from its start; high-water marks; +- bound samples */
 } rta_playout_heard_at;
 /* When a sample that was put out (position of the tap) leaves, or has left, the loudspeaker, +- bound_ns, by the pull log:
- * RTA_LOST: its pull is no longer in the log; RTA_EMPTY: not yet put out. */
+ * RTA_LOST: its pull is no longer in the log, or it was recalled; RTA_EMPTY: not yet put out. */
 rta_status rta_playout_device_time(rta_playout_writer *w, uint64_t out, int64_t *device_ns, int64_t *bound_ns);
-/* heard_now: out of the loudspeaker at now_ns by the pull log; heard_final: besides, what the device already holds. */
+/* heard_now: out of the loudspeaker at now_ns by the pull log; heard_final: besides, what the device already holds. Where a
+ * remote clears both are what it has acknowledged, and the bound how much more it was sent. */
 rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t now_ns, rta_playout_heard_at *heard);
 
 /* ---- Consumer: engine side. attach takes the role (RTA_BUSY if somebody has it), pull and settle need it. */
@@ -232,7 +270,21 @@ void rta_playout_detach(rta_playout_consumer *c); /* completes a pending cut, th
 /* AUDIO PATH. Wait-free. out[count] float32 mono at the port's rate. device_ns: when the first sample will leave the
  * loudspeaker, +- bound_ns; now_ns + latency. count <= 65536. */
 rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count, int64_t device_ns, int64_t bound_ns);
-/* AUDIO PATH. Takes ops and controls without putting anything out: completes a cut at once. */
+/* AUDIO PATH. The same for a remote that holds audio: `due` samples fall due, from device_ns on; *count tells how many
+ * went into out[room], from 0 to due + lead. room >= due, both at most 65536. RTA_INVALID, nothing is done: beyond. */
+rta_status rta_playout_pull_ahead(rta_playout_consumer *c, rta_remote remote, float *out, uint64_t room, uint64_t due,
+                                  uint64_t lead, int64_t device_ns, int64_t bound_ns, uint64_t *count);
+
+typedef struct rta_remote_report {
+    uint64_t played; /* out position before which all that was not cleared has been played */
+    uint64_t clear;  /* 0, or the number of the CLEAR that was carried out there */
+} rta_remote_report;
+/* AUDIO PATH, between pulls. What the remote says. RTA_INVALID, nothing is taken: more than was put out, less than said
+ * before, a clear that never was: whoever hears from outside counts it. */
+rta_status rta_playout_remote_report(rta_playout_consumer *c, const rta_remote_report *report);
+
+/* AUDIO PATH. Takes ops and controls without putting anything out: completes a cut at once. What a remote holds is no longer
+ * followed. */
 rta_status rta_playout_settle(rta_playout_consumer *c);
 
 /* What the last pull acted on, for the journal and for replay. */

@@ -28,9 +28,10 @@ void rta_consumer_emit(rta_playout_consumer *c, uint32_t kind, uint64_t id, uint
 
 static void reset_account(rta_playout_consumer *c) {
     c->position_end = c->read = c->low = c->high = c->played = c->dropped = c->replayed = 0;
-    c->silence = c->concealed = c->pulled = c->underruns = c->faults = c->pulls = 0;
-    c->flush_taken_session = 0;
-    c->flush_taken_engine = RTA_LOAD(c->own->controls.flush);
+    c->silence = c->concealed = c->pulled = c->underruns = c->faults = c->pulls = c->recalled = c->due_high = 0;
+    c->flush_taken_session = c->flush_told_session = 0;
+    c->flush_taken_engine = c->flush_told_engine = RTA_LOAD(c->own->controls.flush);
+    rta_remote_forget(c);
     c->flush_dropped = 0;
     c->marks_came = false;
     c->dirty = ~0ull;
@@ -131,13 +132,16 @@ void rta_playout_inputs_seen(const rta_playout_consumer *c, rta_playout_inputs *
 
 /* ---- Controls */
 
-static void aim(ramp *r, uint64_t word, float most) {
-    if (word == r->word) return;
+/* begun: how much of the ramp a remote that ducks has made by what leaves next, on what it holds. */
+static uint64_t aim(ramp *r, uint64_t word, float most, uint64_t begun) {
+    if (word == r->word) return 0;
     r->word = word;
     float to = rta_unpack_gain(word);
-    if (!(to >= 0.0f && to <= most)) return; /* NaN or nonsense from outside: keep what is */
+    if (!(to >= 0.0f && to <= most)) return 0; /* NaN or nonsense from outside: keep what is */
     float now = gain_at(r, 0);
-    *r = (ramp){now, to, 0, word & 0xffffffffu, word};
+    const uint64_t length = word & 0xffffffffu;
+    *r = (ramp){now, to, begun < length ? begun : length, length, word};
+    return length;
 }
 
 static void pass(ramp *r, uint64_t count) {
@@ -166,11 +170,14 @@ static epoch take_controls(rta_playout_consumer *c) {
     if (c->paused) c->paused_by = (session_paused ? RTA_BY_SESSION : 0) | (engine_paused ? RTA_BY_ENGINE : 0);
     bool ducks =
         session.duck != c->duck_session.word || engine.duck != c->duck_engine.word || session.volume != c->volume.word;
-    aim(&c->duck_session, session.duck, 1.0f);
-    aim(&c->duck_engine, engine.duck, 1.0f);
-    aim(&c->volume, session.volume, 8.0f);
+    const uint64_t begun = c->remote.kind == RTA_REMOTE_DUCKS ? c->remote.ahead : 0;
+    const uint64_t lengths[] = {aim(&c->duck_session, session.duck, 1.0f, begun),
+                                aim(&c->duck_engine, engine.duck, 1.0f, begun),
+                                aim(&c->volume, session.volume, 8.0f, begun)};
+    uint64_t length = lengths[0] > lengths[1] ? lengths[0] : lengths[1];
+    if (lengths[2] > length) length = lengths[2];
     if (ducks)
-        rta_consumer_emit(c, RTA_EV_DUCKED, 0, 0, 0, 0, 0, 0,
+        rta_consumer_emit(c, RTA_EV_DUCKED, 0, 0, length, 0, 0, 0,
                           fminf(c->duck_session.to, c->duck_engine.to) * c->volume.to);
     if (session.background != c->background_word) {
         c->background_word = session.background;
@@ -193,6 +200,10 @@ static epoch take_controls(rta_playout_consumer *c) {
 
 static void publish(rta_playout_consumer *c, const rta_playout_pull_log *log) {
     rta_playout_engine *own = c->own;
+    if (!c->remote.cut.waits) {
+        c->flush_told_session = c->flush_taken_session;
+        c->flush_told_engine = c->flush_taken_engine;
+    }
     uint64_t keep = c->read > c->config.history_samples ? c->read - c->config.history_samples : 0;
     if (keep > c->low) c->low = keep;
     rta_seq_begin(&own->seq);
@@ -208,13 +219,17 @@ static void publish(rta_playout_consumer *c, const rta_playout_pull_log *log) {
                                 c->underruns,
                                 c->faults,
                                 c->pulls,
-                                c->flush_taken_session,
-                                c->flush_taken_engine};
+                                c->flush_told_session,
+                                c->flush_told_engine,
+                                c->recalled,
+                                c->remote.ahead,
+                                c->out - c->remote.ahead,
+                                c->remote.kind};
     rta_words_store(&own->read, account, sizeof account);
     segment *s = head_of(c);
     uint64_t current = s ? s->account.id : 0;
-    bool speaking = s && !c->session_paused && c->stage != DIE && (s->account.received > s->consumed || !s->ended) &&
-                    (s->account.received > 0);
+    bool speaking = s && !c->session_paused && c->stage != DIE &&
+                    (s->account.received > s->consumed || !s->ended || c->remote.ahead > 0) && s->account.received > 0;
     RTA_STORE(own->current, current);
     RTA_STORE(own->policy, s ? s->account.policy : RTA_POLICY_IMMEDIATE);
     RTA_STORE(own->sentences, c->sentences);
@@ -237,6 +252,7 @@ static void publish(rta_playout_consumer *c, const rta_playout_pull_log *log) {
 
 static void take_pending(rta_playout_consumer *c) {
     if (!__atomic_load_n(&c->has_pending, __ATOMIC_ACQUIRE)) return;
+    rta_remote_abandon(c);
     while (head_of(c)) rta_consumer_drop_rest(c, head_of(c), 0);
     const rta_playout_session *peer = __atomic_load_n(&c->pending, __ATOMIC_RELAXED);
     reset_account(c);
@@ -259,34 +275,88 @@ static epoch begin(rta_playout_consumer *c) {
     return now;
 }
 
-rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count, int64_t device_ns, int64_t bound_ns) {
-    if (count == 0 || count > MAX_PULL) return RTA_INVALID;
-    RTA_RT_ENTER();
-    epoch now = begin(c);
-    rta_playout_pull_log log = {
-        .device_ns = device_ns, .bound_ns = bound_ns, .out = c->out, .count = count, .high_before = c->high};
-    rta_journal *journal = __atomic_load_n(&c->journal, __ATOMIC_ACQUIRE);
-    if (journal) {
-        uint64_t head[4] = {count, (uint64_t)device_ns, (uint64_t)bound_ns, c->mic_seen};
-        rta_journal_write(journal, RTA_J_PULL, c->out, head, sizeof head, &c->seen, sizeof c->seen);
+static void tap(const rta_playout_consumer *c, const float *out, uint64_t count) {
+    if (!c->tap) return;
+    for (uint64_t at = 0; at < count;) { /* the tap takes at most half its length at once */
+        const uint64_t run = count - at < c->tap->capacity / 2 ? count - at : c->tap->capacity / 2;
+        rta_history_write(c->tap, out + at, run);
+        at += run;
     }
-    rta_consumer_run_stage(c, out, count, now);
+}
+
+/* How much of the head may leave ahead of its time, once what is due has left. */
+static uint64_t may_lead(rta_playout_consumer *c, epoch now, uint64_t offset, uint64_t lead, uint64_t room) {
+    const segment *s = head_of(c);
+    const uint64_t ahead = beyond(c, offset);
+    if (!s || s->account.state != RTA_SEGMENT_PLAYING || stale(s, now) || c->stage != PLAY || c->paused) return 0;
+    uint64_t most = s->account.received - s->consumed;
+    if (most > room) most = room;
+    return ahead >= lead ? 0 : most < lead - ahead ? most : lead - ahead;
+}
+
+typedef struct wish { /* of one pull */
+    rta_remote remote;
+    uint64_t due, lead, room;
+    int64_t device_ns, bound_ns;
+} wish;
+
+static void note(rta_playout_consumer *c, const wish *w) {
+    rta_journal *journal = __atomic_load_n(&c->journal, __ATOMIC_ACQUIRE);
+    if (!journal) return;
+    const uint64_t head[] = {w->due, (uint64_t)w->device_ns, (uint64_t)w->bound_ns, c->mic_seen, w->remote, w->lead,
+                             w->room};
+    const bool plain = w->remote == RTA_REMOTE_NONE;
+    rta_journal_write(journal, plain ? RTA_J_PULL : RTA_J_PULL_AHEAD, c->out, head,
+                      plain ? 4 * sizeof head[0] : sizeof head, &c->seen, sizeof c->seen);
+}
+
+static uint64_t pull(rta_playout_consumer *c, float *out, const wish *w) {
+    c->remote.kind = w->remote;
+    c->remote.due = w->due;
+    const epoch now = begin(c);
+    note(c, w);
+    const uint64_t high_before = c->due_high;
+    rta_remote_take(c, now);
+    rta_playout_pull_log log = {.device_ns = w->device_ns,
+                                .bound_ns = w->bound_ns,
+                                .out = c->out - c->remote.ahead,
+                                .count = w->due,
+                                .high_before = high_before};
+    const uint64_t needed = w->due > c->remote.ahead ? w->due - c->remote.ahead : 0;
+    rta_consumer_run_stage(c, out, 0, needed, now);
+    const uint64_t count = needed + may_lead(c, now, needed, w->lead, w->room - needed);
+    if (count > needed) rta_consumer_run_stage(c, out, needed, count, now);
     rta_consumer_mix_background(c, out, count);
     pass(&c->volume, count);
     pass(&c->duck_session, count);
     pass(&c->duck_engine, count);
-    if (c->tap) {
-        for (uint64_t at = 0; at < count;) { /* the tap takes at most half its length at once */
-            uint64_t run = count - at < c->tap->capacity / 2 ? count - at : c->tap->capacity / 2;
-            rta_history_write(c->tap, out + at, run);
-            at += run;
-        }
-    }
+    tap(c, out, count);
     c->out += count;
     c->pulled += count;
     c->pulls++;
-    log.high_after = c->high;
+    c->remote.ahead = beyond(c, count);
+    c->remote.due = 0;
+    log.high_after = c->due_high;
     publish(c, &log);
+    return count;
+}
+
+rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count, int64_t device_ns, int64_t bound_ns) {
+    if (count == 0 || count > MAX_PULL) return RTA_INVALID;
+    RTA_RT_ENTER();
+    pull(c, out,
+         &(wish){.remote = RTA_REMOTE_NONE, .due = count, .room = count, .device_ns = device_ns, .bound_ns = bound_ns});
+    RTA_RT_LEAVE();
+    return RTA_OK;
+}
+
+rta_status rta_playout_pull_ahead(rta_playout_consumer *c, rta_remote remote, float *out, uint64_t room, uint64_t due,
+                                  uint64_t lead, int64_t device_ns, int64_t bound_ns, uint64_t *count) {
+    *count = 0;
+    if (remote < RTA_REMOTE_PLAYS || remote > RTA_REMOTE_DUCKS) return RTA_INVALID;
+    if (room > MAX_PULL || due > room) return RTA_INVALID;
+    RTA_RT_ENTER();
+    *count = pull(c, out, &(wish){remote, due, lead, room, device_ns, bound_ns});
     RTA_RT_LEAVE();
     return RTA_OK;
 }
@@ -294,6 +364,8 @@ rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count,
 rta_status rta_playout_settle(rta_playout_consumer *c) {
     RTA_RT_ENTER();
     epoch now = begin(c);
+    rta_remote_settle(c);
+    c->remote.ahead = 0;
     rta_journal *journal = __atomic_load_n(&c->journal, __ATOMIC_ACQUIRE);
     if (journal)
         rta_journal_write(journal, RTA_J_SETTLE, c->out, &c->mic_seen, sizeof c->mic_seen, &c->seen, sizeof c->seen);

@@ -38,13 +38,14 @@ static void op_open(rta_playout_consumer *c, const rta_op *op) {
         fault(c);
         return;
     }
+    if (c->remote.cut.waits && c->remote.cut.segment == s->account.id) rta_remote_settle(c);
     memset(&s->account, 0, sizeof s->account);
     s->account.id = op->segment;
     s->account.begin = c->position_end;
     s->account.state = RTA_SEGMENT_QUEUED;
     s->account.policy = op->policy;
     s->epoch = (epoch){op->a, op->b};
-    s->consumed = 0;
+    s->consumed = s->due = 0;
     s->ended = false;
     s->words = s->marks = s->fired = s->sentences = 0;
     s->sentences_played = 0;

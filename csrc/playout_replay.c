@@ -87,12 +87,27 @@ static void set_controls(rta_playout_controls *to, const rta_playout_controls *f
     RTA_STORE(to->background, from->background);
 }
 
-rta_status rta_playout_replay_pull(rta_playout_replay *r, const rta_playout_inputs *inputs, float *out, uint64_t count,
-                                   int64_t device_ns, int64_t bound_ns, uint64_t mic) {
+static void set(rta_playout_replay *r, const rta_playout_inputs *inputs, uint64_t mic) {
     set_controls(&r->session->controls, &inputs->session);
     set_controls(&r->engine->controls, &inputs->engine);
     r->mic = mic;
+}
+
+rta_status rta_playout_replay_pull(rta_playout_replay *r, const rta_playout_inputs *inputs, float *out, uint64_t count,
+                                   int64_t device_ns, int64_t bound_ns, uint64_t mic) {
+    set(r, inputs, mic);
     return count ? rta_playout_pull(r->consumer, out, count, device_ns, bound_ns) : rta_playout_settle(r->consumer);
+}
+
+rta_status rta_playout_replay_pull_ahead(rta_playout_replay *r, const rta_playout_inputs *inputs, rta_remote remote,
+                                         float *out, uint64_t room, uint64_t due, uint64_t lead, int64_t device_ns,
+                                         int64_t bound_ns, uint64_t mic, uint64_t *count) {
+    set(r, inputs, mic);
+    return rta_playout_pull_ahead(r->consumer, remote, out, room, due, lead, device_ns, bound_ns, count);
+}
+
+rta_status rta_playout_replay_report(rta_playout_replay *r, const rta_remote_report *report) {
+    return rta_playout_remote_report(r->consumer, report);
 }
 
 bool rta_playout_replay_event(rta_playout_replay *r, rta_event *event) {

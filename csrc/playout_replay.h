@@ -27,6 +27,11 @@ rta_status rta_playout_replay_background(rta_playout_replay *replay, const float
 /* Sets the control words as seen, then pulls (count > 0) or settles (count == 0). mic: mic position of the record. */
 rta_status rta_playout_replay_pull(rta_playout_replay *replay, const rta_playout_inputs *inputs, float *out,
                                    uint64_t count, int64_t device_ns, int64_t bound_ns, uint64_t mic);
+/* The same for a pull with a remote; out has `room`. */
+rta_status rta_playout_replay_pull_ahead(rta_playout_replay *replay, const rta_playout_inputs *inputs,
+                                         rta_remote remote, float *out, uint64_t room, uint64_t due, uint64_t lead,
+                                         int64_t device_ns, int64_t bound_ns, uint64_t mic, uint64_t *count);
+rta_status rta_playout_replay_report(rta_playout_replay *replay, const rta_remote_report *report);
 bool rta_playout_replay_event(rta_playout_replay *replay, rta_event *event);
 
 #ifdef __cplusplus

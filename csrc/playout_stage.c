@@ -12,14 +12,15 @@
 
 void rta_consumer_fire_marks(rta_playout_consumer *c, segment *s, uint64_t offset, bool whole) {
     for (uint32_t i = 0; i < s->marks; i++) {
-        if (s->fired >> i & 1 || !(s->mark_at[i] < s->account.high || whole)) continue;
+        if (s->fired >> i & 1 || !(s->mark_at[i] < s->due || whole)) continue;
         s->fired |= 1u << i;
         uint64_t ago = s->consumed > s->mark_at[i] ? s->consumed - s->mark_at[i] : 0;
-        rta_consumer_emit(c, RTA_EV_MARK, s->account.id, ago < offset ? offset - ago : 0, s->mark_id[i], s->mark_at[i],
-                          0, 0, 0);
+        uint64_t most = offset + c->remote.ahead; /* what was ahead had left in pulls before */
+        rta_consumer_emit(c, RTA_EV_MARK, s->account.id, offset - (ago < most ? ago : most), s->mark_id[i],
+                          s->mark_at[i], 0, 0, 0);
     }
     for (uint32_t i = 0; i < s->sentences; i++) {
-        if (s->sentences_played >> i & 1 || !(s->sentence_at[i] <= s->account.high || whole)) continue;
+        if (s->sentences_played >> i & 1 || !(s->sentence_at[i] <= s->due || whole)) continue;
         s->sentences_played |= 1ull << i;
         c->sentences++;
     }
@@ -36,8 +37,9 @@ void rta_consumer_drop_rest(rta_playout_consumer *c, segment *s, uint64_t offset
     c->read += rest;
     s->account.state = RTA_SEGMENT_CUT;
     rta_consumer_fire_marks(c, s, offset, false);
-    rta_consumer_emit(c, RTA_EV_CUT, s->account.id, offset, s->account.played, s->account.dropped, s->account.high, 0,
-                      0);
+    if (!rta_remote_keeps_cut(c, s, offset))
+        rta_consumer_emit(c, RTA_EV_CUT, s->account.id, offset, s->account.played, s->account.dropped, s->account.high,
+                          0, 0);
     touch(c, s);
     c->head++;
     c->starved = false;
@@ -45,6 +47,7 @@ void rta_consumer_drop_rest(rta_playout_consumer *c, segment *s, uint64_t offset
 
 static void finish(rta_playout_consumer *c, segment *s, uint64_t offset) {
     s->account.state = RTA_SEGMENT_DONE;
+    rta_remote_finish(c, s);
     c->sentences++;
     rta_consumer_fire_marks(c, s, offset, true);
     rta_consumer_emit(c, RTA_EV_SEGMENT_DONE, s->account.id, offset, s->account.played, s->account.replayed,
@@ -60,7 +63,8 @@ segment *rta_consumer_settle_head(rta_playout_consumer *c, epoch now, uint64_t o
         if (!s) return NULL;
         uint64_t left = s->account.received - s->consumed;
         if (stale(s, now)) {
-            bool sounding = fade && s->account.state == RTA_SEGMENT_PLAYING && c->stage != HOLD && c->envelope > 0;
+            bool sounding = fade && !remote_clears(c) && s->account.state == RTA_SEGMENT_PLAYING && c->stage != HOLD &&
+                            c->envelope > 0;
             if (sounding && left > 0) {
                 c->stage = DIE;
                 return s;
@@ -69,7 +73,7 @@ segment *rta_consumer_settle_head(rta_playout_consumer *c, epoch now, uint64_t o
             if (c->stage == DIE) c->stage = PLAY;
             continue;
         }
-        if (left == 0 && s->ended) {
+        if (left == 0 && s->ended && !beyond(c, offset)) {
             finish(c, s, offset);
             continue;
         }
@@ -110,12 +114,14 @@ static void rewind_to_word(rta_playout_consumer *c, segment *s) {
 static void go_hold(rta_playout_consumer *c, uint64_t offset) {
     segment *s = head_of(c);
     c->stage = HOLD;
+    if (remote_clears(c)) c->envelope = 0; /* the remote has faded out */
     rta_consumer_emit(c, RTA_EV_PAUSED, s ? s->account.id : 0, offset, s ? s->consumed : 0, 0, 0, c->paused_by, 0);
 }
 
 static void leave_hold(rta_playout_consumer *c, uint64_t offset) {
     segment *s = head_of(c);
     uint64_t before = c->replayed;
+    if (s) rta_remote_go_back(c, s);
     if (c->rewind && s && s->account.state == RTA_SEGMENT_PLAYING) rewind_to_word(c, s);
     c->stage = PLAY;
     rta_consumer_emit(c, RTA_EV_RESUMED, s ? s->account.id : 0, offset, s ? s->consumed : 0, c->replayed - before, 0,
@@ -155,8 +161,8 @@ static void speak(rta_playout_consumer *c, segment *s, float *out, uint64_t offs
     c->played += count;
     s->consumed += count;
     s->account.played += count;
-    if (s->consumed > s->account.high) s->account.high = s->consumed;
     if (c->read > c->high) c->high = c->read;
+    rta_remote_spoken(c, s, offset + count, count);
     touch(c, s);
 }
 
@@ -198,14 +204,15 @@ void rta_consumer_mix_background(rta_playout_consumer *c, float *out, uint64_t c
     }
 }
 
-void rta_consumer_run_stage(rta_playout_consumer *c, float *out, uint64_t count, epoch now) {
-    uint64_t at = 0;
-    while (at < count) {
+void rta_consumer_run_stage(rta_playout_consumer *c, float *out, uint64_t begin, uint64_t end, epoch now) {
+    uint64_t at = begin;
+    while (at < end) {
         segment *s = rta_consumer_settle_head(c, now, at, true);
         rta_consumer_flush_done(c, now, at);
         if (c->stage != DIE) {
             if (c->paused && c->stage == PLAY) {
-                bool sounding = s && s->account.state == RTA_SEGMENT_PLAYING && c->envelope > 0 && !c->starved;
+                bool sounding =
+                    s && !remote_clears(c) && s->account.state == RTA_SEGMENT_PLAYING && c->envelope > 0 && !c->starved;
                 if (sounding) c->stage = PARK;
                 else go_hold(c, at);
             } else if (!c->paused && c->stage == HOLD) {
@@ -217,10 +224,10 @@ void rta_consumer_run_stage(rta_playout_consumer *c, float *out, uint64_t count,
             }
         }
         if (!c->paused) c->rewind = false;
-        uint64_t want = count - at;
+        uint64_t want = end - at;
         if (c->stage == HOLD || !s) {
             rest(c, out + at, want);
-            at = count;
+            at = end;
             break;
         }
         uint64_t left = s->account.received - s->consumed;
@@ -232,7 +239,7 @@ void rta_consumer_run_stage(rta_playout_consumer *c, float *out, uint64_t count,
             if (s->account.state == RTA_SEGMENT_PLAYING) starve(c, s, at);
             if (c->stage == PARK) go_hold(c, at);
             rest(c, out + at, want);
-            at = count;
+            at = end;
             break;
         }
         if (s->account.state == RTA_SEGMENT_QUEUED) {

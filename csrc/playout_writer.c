@@ -367,6 +367,8 @@ rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_pla
         ledger->pulled = account.pulled;
         ledger->underruns = account.underruns;
         ledger->faults = account.faults;
+        ledger->recalled = account.recalled;
+        ledger->ahead = account.ahead;
         return RTA_OK;
     }
     const remembered *s = recall(w, segment);
@@ -381,6 +383,7 @@ rta_status rta_playout_snapshot(rta_playout_writer *w, uint64_t segment, rta_pla
         ledger->dropped = seen->dropped;
         ledger->replayed = seen->replayed;
         ledger->high = seen->high;
+        ledger->recalled = seen->recalled;
         ledger->state = seen->state;
     } else {
         ledger->state = RTA_SEGMENT_QUEUED;
@@ -395,8 +398,11 @@ rta_status rta_playout_device_time(rta_playout_writer *w, uint64_t out, int64_t 
     uint64_t logs = account.pull_log_count < RTA_PLAYOUT_PULLS ? account.pull_log_count : RTA_PLAYOUT_PULLS;
     for (uint64_t i = 1; i <= logs; i++) {
         const rta_playout_pull_log *log = &account.pull_log[(account.pull_log_count - i) % RTA_PLAYOUT_PULLS];
-        if (out >= log->out + log->count) return RTA_EMPTY;
         if (out < log->out) continue;
+        if (out >= log->out + log->count) {
+            if (i > 1) return RTA_LOST; /* recalled: what came next took its time */
+            if (out - log->out - log->count >= account.ahead) return RTA_EMPTY;
+        }
         *device_ns = log->device_ns + (int64_t)((double)(out - log->out) * 1e9 / (double)w->config.rate);
         *bound_ns = log->bound_ns;
         return RTA_OK;
@@ -415,6 +421,11 @@ rta_status rta_playout_heard(rta_playout_writer *w, uint64_t segment, int64_t no
     memset(heard, 0, sizeof *heard);
     if (!seen) return RTA_OK;
     heard->final = seen->high;
+    if (account.remote >= RTA_REMOTE_CLEARS) {
+        heard->now = seen->high;
+        heard->bound = seen->bound;
+        return RTA_OK;
+    }
     const double rate = (double)w->config.rate;
     uint64_t logs = account.pull_log_count < RTA_PLAYOUT_PULLS ? account.pull_log_count : RTA_PLAYOUT_PULLS;
     uint64_t position = 0; /* furthest position out of the loudspeaker at now_ns */

@@ -11,7 +11,7 @@
 #define LOAD(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
 #define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELEASE)
 
-enum { MAGIC = 0x50415452, LAYOUT_VERSION = 1, PROBABILITIES = 4096, MIC_GUARD = 4096, EVENT_GUARD = 32 };
+enum { MAGIC = 0x50415452, LAYOUT_VERSION = 2, PROBABILITIES = 4096, MIC_GUARD = 4096, EVENT_GUARD = 32 };
 enum { ENGINE_REGION = 1, SESSION_REGION = 2 };
 
 typedef struct header {
@@ -225,7 +225,7 @@ rta_status rta_port_engine_tap_reader(const rta_port_engine *port, rta_history_r
 uint64_t rta_port_news(const rta_port_engine *port) {
     const rta_playout_engine *playout = rta_port_playout_state(port);
     return LOAD(port->mic.own->write) + LOAD(port->playout_events.own->write) + LOAD(port->hearing_events.own->write) +
-           LOAD(playout->samples.read) + LOAD(playout->ops.read);
+           LOAD(playout->samples.read) + LOAD(playout->ops.read) + LOAD(playout->pulled);
 }
 
 void rta_port_engine_journal(rta_port_engine *port, rta_journal *engine, rta_journal *consumer) {
@@ -234,6 +234,21 @@ void rta_port_engine_journal(rta_port_engine *port, rta_journal *engine, rta_jou
 }
 
 rta_journal *rta_port_journal_of_engine(rta_port_engine *port) { return LOAD(port->journal); }
+
+rta_status rta_port_engine_outgoing(const rta_port_engine *port, rta_outgoing *outgoing, uint64_t position,
+                                    bool played) {
+    const engine_layout *to = &port->at;
+    const uint64_t capacity = port->config.tap_samples;
+    rta_history_reader tap, events;
+    rta_status status = rta_history_reader_init(&tap, at(&port->own, to->tap), at(&port->own, to->tap_data), capacity,
+                                                sizeof(float), capacity / 8, position);
+    if (status == RTA_OK)
+        status =
+            rta_history_reader_init(&events, at(&port->own, to->playout_events), at(&port->own, to->playout_event_data),
+                                    RTA_PORT_EVENTS, sizeof(rta_event), EVENT_GUARD, 0);
+    if (status == RTA_OK) rta_outgoing_init(outgoing, &tap, &events, rta_port_playout_state(port), played);
+    return status;
+}
 
 /* ---- Session side */
 
@@ -364,6 +379,15 @@ rta_status rta_port_tap_reader(const rta_port_session *session, rta_history_read
     uint64_t guard = session->config.tap_samples / 8;
     return reader(session, r, session->at.tap, session->at.tap_data, session->config.tap_samples, sizeof(float), guard,
                   position);
+}
+
+rta_status rta_port_session_outgoing(const rta_port_session *session, rta_outgoing *outgoing, uint64_t position,
+                                     bool played) {
+    rta_history_reader tap, events, hearing;
+    const rta_status status = rta_port_tap_reader(session, &tap, position);
+    rta_port_event_readers(session, &events, &hearing);
+    if (status == RTA_OK) rta_outgoing_init(outgoing, &tap, &events, at(&session->engine, session->at.playout), played);
+    return status;
 }
 
 rta_status rta_port_probability_reader(const rta_port_session *session, rta_history_reader *r, uint64_t position) {

@@ -24,6 +24,7 @@
 #include "event.h"
 #include "history.h"
 #include "journal.h"
+#include "outgoing.h"
 #include "platform.h"
 #include "playout.h"
 
@@ -70,6 +71,9 @@ void rta_port_probability_write(rta_port_engine *port, float probability);
 void rta_port_event(rta_port_engine *port, const rta_event *event);
 /* A reader of the tap for the engine thread, from what is put out next on. */
 rta_status rta_port_engine_tap_reader(const rta_port_engine *port, rta_history_reader *reader);
+/* What is put out, for who sends it, from tap position `position` on: on either side. */
+rta_status rta_port_engine_outgoing(const rta_port_engine *port, rta_outgoing *outgoing, uint64_t position,
+                                    bool played);
 /* Counts that change whenever there is something new for the session (events, room, mic); for the wake-up. */
 uint64_t rta_port_news(const rta_port_engine *port);
 /* Journals of the two engine-side threads; NULL: none. Set before the port is driven. */
@@ -97,6 +101,8 @@ uint64_t rta_port_events_dropped(const rta_port_session *session);
 /* Readers; each handle is one thread's. */
 rta_status rta_port_mic_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position);
 rta_status rta_port_tap_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position);
+rta_status rta_port_session_outgoing(const rta_port_session *session, rta_outgoing *outgoing, uint64_t position,
+                                     bool played);
 rta_status rta_port_probability_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position);
 uint64_t rta_port_commit(const rta_port_session *session);
 rta_status rta_port_set_commit(rta_port_session *session, uint64_t position); /* never falls, never past write */

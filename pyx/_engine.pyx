@@ -29,6 +29,13 @@ include "event.pxi"
 include "arrays.pxi"
 include "engine_decl.pxi"
 
+cdef dict REMOTES = {
+    "none": RTA_REMOTE_NONE,
+    "plays": RTA_REMOTE_PLAYS,
+    "clears": RTA_REMOTE_CLEARS,
+    "ducks": RTA_REMOTE_DUCKS,
+}
+cdef dict LEADS_S = {"none": 0.0, "plays": 0.06, "clears": 0.2, "ducks": 0.2}
 cdef dict LINE_KINDS = {"paced": RTA_LINE_PACED, "device": RTA_LINE_DEVICE, "network": RTA_LINE_NETWORK}
 
 # The line that drives a port, by id(port): a line keeps its port alive, so the id stands as long as the entry.
@@ -165,7 +172,8 @@ cdef class Engine:
     def add(self, port, *, str kind="paced", object input_rate=None, double input_s=2.0, DetectorConfig detector=None,
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
             bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0,
-            bint cleaned=False, object link_lost_s=None, object packets=None):
+            bint cleaned=False, object link_lost_s=None, object packets=None, str remote="none",
+            object lead_s=None):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -201,6 +209,14 @@ cdef class Engine:
         config.link_lost_ns = nanoseconds(link_lost_s, "link_lost_s", 86400)
         if config.link_lost_ns < 1:
             raise ValueError("link_lost_s must be more than 0")
+        if remote not in REMOTES:
+            raise ValueError(f"remote must be one of {', '.join(map(repr, REMOTES))}, not {remote!r}")
+        config.remote = REMOTES[remote]
+        config.lead_ns = lead_ns(LEADS_S[remote] if lead_s is None else lead_s)
+        if remote == "none" and config.lead_ns > 0:
+            raise ValueError("lead_s: say with remote= what holds the audio that is sent ahead of its time")
+        if remote != "none" and kind == "device":
+            raise ValueError("remote: a sound card pulls by itself; only paced and network lines send to a remote")
         config.input_rate = input_rate
         config.outside_vad = outside_vad
         config.observe = observe

@@ -276,6 +276,12 @@ cdef class AudioPort:
         rta_port_event_readers(self.session_side, &reader.playout, &reader.hearing)
         return reader
 
+    def outgoing(self, position=None, *, played=False):
+        """What is put out, with what a remote is to be told in its place: see Outgoing."""
+        if self.is_closed:
+            raise PortClosed("the port is closed")
+        return outgoing_of(self, position, played)
+
     @property
     def events_dropped(self):
         """Events lost because events() was not called in time."""
@@ -312,6 +318,7 @@ cdef class AudioPort:
 
 
 include "port_readers.pxi"
+include "port_outgoing.pxi"
 include "port_playout.pxi"
 
 

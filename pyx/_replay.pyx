@@ -34,6 +34,12 @@ cdef extern from "playout.h" nogil:
         uint32_t kind
     ctypedef struct rta_playout_inputs:
         uint64_t ops
+    ctypedef enum rta_remote:
+        RTA_REMOTE_PLAYS
+        RTA_REMOTE_DUCKS
+    ctypedef struct rta_remote_report:
+        uint64_t played
+        uint64_t clear
 
 cdef extern from "playout_replay.h" nogil:
     ctypedef struct rta_playout_replay
@@ -43,6 +49,10 @@ cdef extern from "playout_replay.h" nogil:
     rta_status rta_playout_replay_background(rta_playout_replay *replay, const float *samples, uint64_t count)
     rta_status rta_playout_replay_pull(rta_playout_replay *replay, const rta_playout_inputs *inputs, float *out,
                                        uint64_t count, int64_t device_ns, int64_t bound_ns, uint64_t mic)
+    rta_status rta_playout_replay_pull_ahead(rta_playout_replay *replay, const rta_playout_inputs *inputs,
+                                             rta_remote remote, float *out, uint64_t room, uint64_t due, uint64_t lead,
+                                             int64_t device_ns, int64_t bound_ns, uint64_t mic, uint64_t *count)
+    rta_status rta_playout_replay_report(rta_playout_replay *replay, const rta_remote_report *report)
     bint rta_playout_replay_event(rta_playout_replay *replay, rta_event *event)
 
 cdef struct pull_head:  # the first part of RTA_J_PULL
@@ -50,6 +60,15 @@ cdef struct pull_head:  # the first part of RTA_J_PULL
     int64_t device_ns
     int64_t bound_ns
     uint64_t mic
+
+cdef struct pull_ahead_head:  # of RTA_J_PULL_AHEAD
+    uint64_t due
+    int64_t device_ns
+    int64_t bound_ns
+    uint64_t mic
+    uint64_t remote
+    uint64_t lead
+    uint64_t room
 
 
 cdef class PlayoutReplay:
@@ -100,10 +119,14 @@ cdef class PlayoutReplay:
             raise ValueError("more background sound than this playout had room for")
 
     @staticmethod
-    def ops_of(bytes payload, bint settles):
-        """How many ops had been taken by a PULL or SETTLE record."""
+    def ops_of(bytes payload, str kind):
+        """How many ops had been taken by a record: "pull", "pull_ahead" or "settle"."""
         cdef rta_playout_inputs inputs
-        cdef size_t at = sizeof(uint64_t) if settles else sizeof(pull_head)
+        cdef size_t at = sizeof(pull_head)
+        if kind == "settle":
+            at = sizeof(uint64_t)
+        elif kind == "pull_ahead":
+            at = sizeof(pull_ahead_head)
         if len(payload) != <Py_ssize_t>(at + sizeof(rta_playout_inputs)):
             raise ValueError(f"a pull of {len(payload)} bytes is not of this version")
         memcpy(&inputs, <const unsigned char *>payload + at, sizeof(inputs))
@@ -113,7 +136,7 @@ cdef class PlayoutReplay:
         """A PULL record's payload: gives what was put out."""
         cdef pull_head head
         cdef rta_playout_inputs inputs
-        self.ops_of(payload, False)
+        self.ops_of(payload, "pull")
         memcpy(&head, <const unsigned char *>payload, sizeof(head))
         memcpy(&inputs, <const unsigned char *>payload + sizeof(head), sizeof(inputs))
         if not 0 < head.count <= 65536:
@@ -123,11 +146,35 @@ cdef class PlayoutReplay:
                                 head.bound_ns, head.mic)
         return out
 
+    def pull_ahead(self, bytes payload):
+        """A PULL_AHEAD record's payload: gives what was put out."""
+        cdef pull_ahead_head head
+        cdef rta_playout_inputs inputs
+        cdef uint64_t count = 0
+        self.ops_of(payload, "pull_ahead")
+        memcpy(&head, <const unsigned char *>payload, sizeof(head))
+        memcpy(&inputs, <const unsigned char *>payload + sizeof(head), sizeof(inputs))
+        if not (RTA_REMOTE_PLAYS <= head.remote <= RTA_REMOTE_DUCKS and head.due <= head.room <= 65536):
+            raise ValueError(f"a pull of {head.due} samples due, with room for {head.room}, cannot have been")
+        cdef np.ndarray out = np.empty(head.room, dtype=np.float32)
+        rta_playout_replay_pull_ahead(self.replay, &inputs, <rta_remote>head.remote, <float *>np.PyArray_DATA(out),
+                                      head.room, head.due, head.lead, head.device_ns, head.bound_ns, head.mic, &count)
+        return out[:count]
+
+    def report(self, bytes payload):
+        """A REMOTE_REPORT record's payload."""
+        cdef rta_remote_report report
+        if len(payload) != <Py_ssize_t>sizeof(report):
+            raise ValueError(f"a report of {len(payload)} bytes is not of this version")
+        memcpy(&report, <const unsigned char *>payload, sizeof(report))
+        if rta_playout_replay_report(self.replay, &report) != RTA_OK:
+            raise ValueError("a report that cannot have been taken: the journal has been altered")
+
     def settle(self, bytes payload):
         """A SETTLE record's payload."""
         cdef rta_playout_inputs inputs
         cdef uint64_t mic = 0
-        self.ops_of(payload, True)
+        self.ops_of(payload, "settle")
         memcpy(&mic, <const unsigned char *>payload, sizeof(mic))
         memcpy(&inputs, <const unsigned char *>payload + sizeof(mic), sizeof(inputs))
         rta_playout_replay_pull(self.replay, &inputs, NULL, 0, 0, 0, mic)

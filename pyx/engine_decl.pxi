@@ -248,6 +248,16 @@ cdef extern from "jitter.h" nogil:
         const uint8_t *payload
         uint32_t bytes
 
+cdef extern from "playout.h" nogil:
+    ctypedef enum rta_remote:
+        RTA_REMOTE_NONE
+        RTA_REMOTE_PLAYS
+        RTA_REMOTE_CLEARS
+        RTA_REMOTE_DUCKS
+    ctypedef struct rta_remote_report:
+        uint64_t played
+        uint64_t clear
+
 cdef extern from "engine.h" nogil:
     enum:
         RTA_ENGINE_LINES
@@ -284,6 +294,8 @@ cdef extern from "engine.h" nogil:
         bint cleaned
         uint32_t upstream_delay_samples
         rta_packets_config packets
+        rta_remote remote
+        int64_t lead_ns
         int64_t link_lost_ns
     ctypedef struct rta_engine_figures:
         uint64_t steps
@@ -318,6 +330,10 @@ cdef extern from "engine.h" nogil:
         int64_t echo_delay_samples
         uint64_t stage_bad
         uint64_t stage_starved
+        uint64_t reports
+        uint64_t reports_refused
+        uint64_t reports_dropped
+        uint64_t lead_samples
         uint64_t link_losses
         uint64_t link_silent_ms
         uint32_t input_delay_samples
@@ -336,6 +352,8 @@ cdef extern from "engine.h" nogil:
     rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet)
     void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures)
     rta_status rta_line_probability(rta_line *line, uint64_t position_end, float probability)
+    rta_status rta_line_set_lead(rta_line *line, int64_t lead_ns)
+    rta_status rta_line_report(rta_line *line, const rta_remote_report *report)
     rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence)
     rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint)
     uint64_t rta_line_answered(const rta_line *line)

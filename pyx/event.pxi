@@ -26,6 +26,7 @@ cdef extern from "event.h":
         RTA_EV_RESUMED
         RTA_EV_UNDERRUN
         RTA_EV_DUCKED
+        RTA_EV_CLEAR
         RTA_EV_SESSION_FAULT
         RTA_EV_SPEECH_STARTED
         RTA_EV_SPEECH_ENDED
@@ -52,6 +53,7 @@ cdef dict EVENT_KINDS = {
     RTA_EV_RESUMED: "resumed",
     RTA_EV_UNDERRUN: "underrun",
     RTA_EV_DUCKED: "ducked",
+    RTA_EV_CLEAR: "clear",
     RTA_EV_SESSION_FAULT: "session_fault",
     RTA_EV_SPEECH_STARTED: "speech_started",
     RTA_EV_SPEECH_ENDED: "speech_ended",

@@ -15,6 +15,13 @@ cdef const rta_packets_config *packets_of(object packets) except NULL:
     return <const rta_packets_config *>PyCapsule_GetPointer(capsule, "rtaudio.packets_config")
 
 
+cdef int64_t lead_ns(object lead_s) except -1:
+    cdef double seconds = lead_s
+    if not 0 <= seconds <= 1:
+        raise ValueError(f"a lead must be 0..1 seconds, not {lead_s}")
+    return nanoseconds(seconds, "lead_s", 1)
+
+
 @cython.no_gc_clear
 cdef class Line:
     """A port under an engine; made by Engine.add()."""
@@ -146,6 +153,26 @@ cdef class Line:
         self._need_engine("post_turn_hint")
         return rta_line_turn_hint(self.line, &c_hint) == RTA_OK
 
+    def set_lead(self, lead_s):
+        """How far ahead of its time speech is put out, from the next tick on."""
+        cdef int64_t wanted = lead_ns(lead_s)
+        self._need_engine("set_lead")
+        if rta_line_set_lead(self.line, wanted) != RTA_OK:
+            raise ValueError("set_lead: this line has no remote that holds audio; add the port with remote=")
+
+    def report_remote(self, played, clear=0):
+        """What the remote says it has played; False: dropped, or no position."""
+        cdef rta_remote_report report
+        self._need_engine("report_remote")
+        good = type(played) is int and type(clear) is int  # no bool
+        good = good and 0 <= played < 1 << 63 and 0 <= clear < 1 << 63
+        report.played = played if good else <uint64_t>-1  # beyond what was sent: refused and counted in its place
+        report.clear = clear if good else 0
+        cdef rta_status status = rta_line_report(self.line, &report)
+        if status == RTA_INVALID:
+            raise ValueError("report_remote: this line has no remote that clears; add the port with remote='clears'")
+        return good and status == RTA_OK
+
     cdef int _need_engine(self, str what) except -1:
         if self.port.closed:
             raise PortClosed(f"{what}: the port of this line is closed")
@@ -196,6 +223,10 @@ cdef class Line:
             "echo_realigned": f.echo_realigned,
             "stage_bad": f.stage_bad,
             "stage_starved": f.stage_starved,
+            "reports": f.reports,
+            "reports_refused": f.reports_refused,
+            "reports_dropped": f.reports_dropped,
+            "lead_samples": f.lead_samples,
             "link_losses": f.link_losses,
             "link_silent_ms": f.link_silent_ms,
         }

@@ -78,8 +78,8 @@ cdef extern from "playout.h" nogil:
     ctypedef struct rta_playout_writer
     ctypedef struct rta_playout_consumer
     ctypedef struct rta_playout_ledger:
-        uint64_t segment, written, played, queued, dropped, replayed, high, refused
-        uint64_t silence, concealed, pulled, underruns, faults
+        uint64_t segment, written, played, queued, dropped, replayed, high, refused, recalled
+        uint64_t silence, concealed, pulled, underruns, faults, ahead
         uint32_t state, paused
     ctypedef struct rta_playout_heard_at:
         uint64_t now, final, bound
@@ -113,6 +113,20 @@ cdef extern from "playout.h" nogil:
     void rta_playout_detach(rta_playout_consumer *c)
     rta_status rta_playout_pull(rta_playout_consumer *c, float *out, uint64_t count, int64_t device_ns,
                                 int64_t bound_ns)
+
+cdef extern from "outgoing.h" nogil:
+    enum:
+        RTA_OUTGOING_AUDIO
+        RTA_OUTGOING_CLEAR
+        RTA_OUTGOING_DUCK
+        RTA_OUTGOING_LOST
+    ctypedef struct rta_outgoing_item:
+        int kind
+        float gain
+        uint64_t out, count, clear, ramp
+    ctypedef struct rta_outgoing:
+        rta_history_reader tap
+    rta_status rta_outgoing_next(rta_outgoing *o, float *samples, uint64_t most, rta_outgoing_item *item)
 
 cdef extern from "port.h" nogil:
     enum:
@@ -152,6 +166,10 @@ cdef extern from "port.h" nogil:
     uint64_t rta_port_events_dropped(const rta_port_session *session)
     rta_status rta_port_mic_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position)
     rta_status rta_port_tap_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position)
+    rta_status rta_port_engine_outgoing(const rta_port_engine *port, rta_outgoing *outgoing, uint64_t position,
+                                        bint played)
+    rta_status rta_port_session_outgoing(const rta_port_session *session, rta_outgoing *outgoing, uint64_t position,
+                                         bint played)
     rta_status rta_port_probability_reader(const rta_port_session *session, rta_history_reader *reader,
                                            uint64_t position)
     uint64_t rta_port_commit(const rta_port_session *session)

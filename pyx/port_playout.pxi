@@ -392,7 +392,7 @@ cdef class Playout:
         if status == RTA_EMPTY:
             raise ValueError(f"sample {out} has not been put out yet")
         if status == RTA_LOST:
-            raise LookupError(f"sample {out} was put out too long ago: the times of the last 128 pulls are kept")
+            raise LookupError(f"sample {out} was put out too long ago (the times of the last 128 pulls are kept), or recalled")
         if status != RTA_OK:
             raise failure(status, "reading the device's times")
         return device_ns, bound_ns

@@ -9,7 +9,8 @@ Event = namedtuple("Event", "kind segment out mic decided a b c flags value", mo
 Event.__doc__ = """One record of csrc/event.h; `kind` is its name in lower case ("cut", "speech_started", ...)."""
 Ledger = namedtuple(
     "Ledger",
-    "segment written played queued dropped replayed high refused silence concealed pulled underruns faults state paused",
+    "segment written played queued dropped replayed high refused recalled silence concealed pulled underruns faults ahead "
+    "state paused",
     module=__name__,
 )
 Ledger.__doc__ = """One consistent account in samples at the port's rate (law 1); segment 0 is the whole port."""
@@ -125,8 +126,8 @@ cdef uint32_t ramp_of(double ramp_s, uint32_t rate) except? 0xffffffff:
 
 
 cdef object ledger_of(const rta_playout_ledger *l):
-    return Ledger(l.segment, l.written, l.played, l.queued, l.dropped, l.replayed, l.high, l.refused, l.silence,
-                  l.concealed, l.pulled, l.underruns, l.faults, STATES[l.state], bool(l.paused))
+    return Ledger(l.segment, l.written, l.played, l.queued, l.dropped, l.replayed, l.high, l.refused, l.recalled,
+                  l.silence, l.concealed, l.pulled, l.underruns, l.faults, l.ahead, STATES[l.state], bool(l.paused))
 
 
 cdef uint64_t power_of_two(double samples) except 0:

@@ -35,6 +35,11 @@ from rtaudio.core import ModelAltered as ModelAltered
 from rtaudio.core import ModelMissing as ModelMissing
 from rtaudio.core import OnnxVad as OnnxVad
 from rtaudio.core import OnnxVadStream as OnnxVadStream
+from rtaudio.core import OutAudio as OutAudio
+from rtaudio.core import OutClear as OutClear
+from rtaudio.core import OutDuck as OutDuck
+from rtaudio.core import Outgoing as Outgoing
+from rtaudio.core import OutLost as OutLost
 from rtaudio.core import OutsideVad as OutsideVad
 from rtaudio.core import PacketConfig as PacketConfig
 from rtaudio.core import Playout as Playout

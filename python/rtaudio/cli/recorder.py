@@ -1,21 +1,21 @@
 """Records a call: the caller as the detector hears them, the agent as it was really put out, aligned to the sample.
 
-The caller comes from the mic ring (16 kHz), the agent from the reference tap (the port's rate), both counted from the
-first tick of the port's line. Mic sample m and tap sample n belong together when (m - input delay) / 16000 = n / rate
-(csrc/engine.h), so the first `input delay` samples of the mic are left out, and the rest is brought to the port's rate
-by soxr, which gives back as many samples as fit and delays nothing.
+The caller comes from the mic ring (16 kHz), the agent from what was put out (the port's rate), each sample when its
+time came, both counted from the first tick of the port's line. Mic sample m and sample n of the agent belong together
+when (m - input delay) / 16000 = n / rate (csrc/engine.h), so the first `input delay` samples of the mic are left out,
+and the rest is brought to the port's rate by soxr, which gives back as many samples as fit and delays nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.cli.wav import WavWriter
-from rtaudio.core import MIC_RATE, AudioPort, LostSamples, MediaReader
+from rtaudio.core import MIC_RATE, AudioPort, LostSamples, OutAudio, OutLost
 from rtaudio.providers.packages import load
 
 
@@ -67,7 +67,7 @@ class Recorder:
 
     def __init__(self, port: AudioPort, outputs: Sequence[Output], *, input_delay_samples: int = 0) -> None:
         """`input_delay_samples`: the line's, in samples at 16 kHz (`Line.figures()`)."""
-        self._tap = port.tap(0)
+        self._out = port.outgoing(0, played=True)
         self._mic = port.mic(0)
         self._skip = input_delay_samples
         self._outputs = outputs
@@ -82,7 +82,7 @@ class Recorder:
 
     def collect(self) -> None:
         """Gives the outputs what both sides have by now."""
-        self._agent = np.concatenate([self._agent, self._read(self._tap)])
+        self._agent = np.concatenate([self._agent, *self._said()])
         self._caller = np.concatenate([self._caller, self._at_port_rate(self._heard(), last=False)])
         self._give(min(len(self._agent), len(self._caller)))
 
@@ -96,7 +96,11 @@ class Recorder:
         self._give(longer)
 
     def _heard(self) -> NDArray[np.float32]:
-        heard = self._read(self._mic)
+        try:
+            heard = self._mic.read()
+        except LostSamples as lost:
+            self.lost += lost.samples
+            heard = np.concatenate([np.zeros(lost.samples, np.float32), self._mic.read()])
         skipped = min(self._skip, len(heard))
         self._skip -= skipped
         return heard[skipped:]
@@ -107,12 +111,13 @@ class Recorder:
         resampled: NDArray[np.float32] = self._resampler.resample_chunk(heard, last=last)
         return resampled
 
-    def _read(self, reader: MediaReader) -> NDArray[np.float32]:
-        try:
-            return reader.read()
-        except LostSamples as lost:
-            self.lost += lost.samples
-            return np.concatenate([np.zeros(lost.samples, np.float32), reader.read()])
+    def _said(self) -> Iterator[NDArray[np.float32]]:
+        for item in self._out.read():
+            if isinstance(item, OutAudio):
+                yield item.samples
+            elif isinstance(item, OutLost):
+                self.lost += item.samples
+                yield np.zeros(item.samples, np.float32)
 
     def _give(self, count: int) -> None:
         frames = np.stack([self._caller[:count], self._agent[:count]], axis=1)

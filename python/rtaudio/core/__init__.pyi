@@ -44,6 +44,11 @@ from rtaudio.core._port import Flush as Flush
 from rtaudio.core._port import Heard as Heard
 from rtaudio.core._port import Ledger as Ledger
 from rtaudio.core._port import MediaReader as MediaReader
+from rtaudio.core._port import OutAudio as OutAudio
+from rtaudio.core._port import OutClear as OutClear
+from rtaudio.core._port import OutDuck as OutDuck
+from rtaudio.core._port import Outgoing as Outgoing
+from rtaudio.core._port import OutLost as OutLost
 from rtaudio.core._port import Playout as Playout
 from rtaudio.core._port import PortClosed as PortClosed
 from rtaudio.core._port import SecondConsumer as SecondConsumer

@@ -378,6 +378,17 @@ class Line:
         is being made. "min_words": how many words a flush takes from now on, instead of `BargeConfig.min_words`.
 
         False: 256 wait already; dropped and counted. Raises ValueError, PortClosed as push does."""
+    def set_lead(self, lead_s: float) -> None:
+        """How far ahead of its time speech is put out, 0..1 s, from the next tick on; what is already ahead runs down.
+        Any thread. Raises ValueError, also on a line without a remote, PortClosed as push does."""
+    def report_remote(self, played: object, clear: object = 0) -> bool:
+        """What the remote says it has played: out position (`Outgoing`) before which all is played but what was
+        cleared; with `clear`, the number of an `OutClear` it has carried out, the position at which it stopped. Regular
+        reports narrow what is known to be heard; the answer to a clear settles it. Takes effect in the next tick, where
+        what cannot be (more than was sent, less than before, no number, a clear that never was) is refused and counted
+        in ``figures()["reports_refused"]``: what a remote sends may be handed on as it is. False: no number, or 64 wait
+        already and it was dropped and counted. One thread at a time. Raises ValueError on a line whose remote
+        does not clear, PortClosed as push does."""
     @property
     def answered(self) -> int:
         """Outside VAD: mic position of the last probability posted, taken or dropped: where to go on. Else 0."""
@@ -406,7 +417,8 @@ class Line:
         echo_found (1 while an echo is known), echo_delay_samples (16 kHz, from put out to heard), echo_moved,
         echo_starved, echo_realigned. With a stage: stage_bad (samples that were no numbers), stage_starved (samples of
         reference that came too late). Of a network line: link_losses, link_silent_ms (in which nothing came, where that
-        was for 200 ms and more)."""
+        was for 200 ms and more). With a remote: lead_samples (port rate), reports (taken), reports_refused (could not
+        be), reports_dropped (64 waited)."""
 
 def post_turn_hint(port: AudioPort, kind: HintKind, value: int, turn: int = 0) -> bool:
     """`Line.post_turn_hint` of the line that drives `port`, for who has the port alone. False: no line does in this
@@ -442,6 +454,8 @@ class Engine:
         cleaned: bool = False,
         link_lost_s: float | None = None,
         packets: PacketConfig | None = None,
+        remote: Literal["none", "plays", "clears", "ducks"] = "none",
+        lead_s: float | None = None,
     ) -> Line:
         """Drives `port` from the next tick on. "paced": input and output at the pace of the engine's clock; what does
         not come in time is silence. "device": a sound card pushes and pulls. "network": input as it comes, and media
@@ -449,6 +463,11 @@ class Engine:
         the event "link_lost" is told, and "link_back" when something comes again. `packets`: its input is packets
         (`Line.put_packet`), through a jitter buffer that listens; rate and link_lost_s are then theirs to say. Else
         16000 and 5.
+
+        `remote`: what holds audio beyond a paced or network line (csrc/playout.h). "plays": plays what it was sent;
+        "clears": throws it away when told (`Outgoing`) and reports what it played (`Line.report_remote`); "ducks": also
+        changes the gain of what it holds. While the segment at the head has samples queued, speech is put out up to
+        `lead_s` ahead of its time, silence never: 0..1 s, by default 0.06 where a remote plays, 0.2 where it clears.
 
         `input_s`: bound of what may wait at the input. `journal`: kept alive as long as the line. `outside_vad`: the
         detector's probabilities come through `Line.post_probability` (`OutsideVad` does that), not from the engine's

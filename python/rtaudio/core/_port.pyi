@@ -37,13 +37,15 @@ class Ledger(NamedTuple):
     queued: int
     dropped: int
     replayed: int
-    high: int  # furthest sample ever put out, from the segment's start
+    high: int  # furthest sample beyond recall, from the segment's start
     refused: int  # writes refused because the segment was cut
+    recalled: int  # of those played: taken back from a remote, which threw them away
     silence: int  # port only, as are those below: samples of silence put out
     concealed: int
     pulled: int
     underruns: int
     faults: int
+    ahead: int  # put out, and its time has not come
     state: Literal["unknown", "queued", "playing", "done", "cut"]
     paused: bool
 
@@ -103,6 +105,43 @@ class MediaReader:
     def view(self, start: int, count: int) -> tuple[NDArray[np.float32], ...]:
         """One or two read-only views in place; LostSamples before the commit position or too near the writer."""
     def valid(self, start: int) -> bool: ...
+
+class OutAudio(NamedTuple):
+    """Samples from out position `out` on, float32 at the port's rate."""
+
+    out: int
+    samples: NDArray[np.float32]
+
+class OutClear(NamedTuple):
+    """The remote is to throw away what it holds of before `out`, with a fade of 5 ms, and to report the position at
+    which it stopped with `clear`, the number of this clear (`Line.report_remote`). What comes next follows at once."""
+
+    out: int
+    clear: int
+
+class OutDuck(NamedTuple):
+    """The remote is to bring what it plays to `gain` (linear, product of ducks and volume) over `ramp_samples`; from
+    `out` on it is in the samples already. Where the line's remote does not duck, all of the ramp is."""
+
+    out: int
+    gain: float
+    ramp_samples: int
+
+class OutLost(NamedTuple):
+    """The reader was too slow: `samples` before `out` were overwritten; 0: what a remote was to be told, perhaps."""
+
+    out: int
+    samples: int
+
+class Outgoing:
+    """Reads what a playout puts out, for who sends it. Made by `AudioPort.outgoing`. One thread."""
+
+    @property
+    def position(self) -> int:
+        """Out position of the next sample."""
+    def read(self) -> list[OutAudio | OutClear | OutDuck | OutLost]:
+        """All there is now, in the order in which it left; orders to a remote in their exact places among the samples.
+        Raises PortClosed."""
 
 class Segment:
     """One utterance of the agent. Written by one thread at a time; samples in, at any supported rate."""
@@ -169,7 +208,7 @@ class Playout:
     def ledger(self) -> Ledger: ...
     def device_time(self, out: int) -> tuple[int, int]:
         """(ns, +- ns) of the core's clock at which tap sample `out` leaves the loudspeaker. Session side.
-        LookupError: put out more than 128 pulls ago; ValueError: not yet put out."""
+        LookupError: put out more than 128 pulls ago, or recalled from a remote; ValueError: not yet put out."""
     # Consumer side, only for a playout in this process.
     def attach(self) -> None:
         """Takes the consumer's role; raises SecondConsumer. pull() attaches by itself."""
@@ -226,6 +265,10 @@ class AudioPort:
     def set_cursor(self, index: int, position: int) -> None: ...
     def events(self) -> list[Event]:
         """All events since the last call; playout's and the engine's each in order. Never blocks. One thread."""
+    def outgoing(self, position: int | None = None, *, played: bool = False) -> Outgoing:
+        """What is put out from `position` (default: now) on, on either side of a port: samples, ahead of time where a
+        line has a lead, and what its remote is to be told. `played`: samples alone, as their time comes, without what
+        was recalled before it had come: what is heard beside the mic at the same time."""
     def event_reader(self) -> EventReader:
         """A reader of the same events for somebody beside the session (the journal)."""
     @property

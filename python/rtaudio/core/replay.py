@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,13 @@ FACTS: Final = ("input_starved", "link_lost", "link_back")  # about what came in
 PACKET, PACKET_TIME = 19, 20
 _PACKET: Final = struct.Struct("<qIIIHBx")  # rta_journal_packet
 _TIME: Final = struct.Struct("<q")
+PULL_AHEAD: Final = 24  # a pull for a remote that holds audio
+REMOTE_REPORT: Final = 25  # what that said it has played
+_CONSUMER: Final[dict[int, Literal["pull", "pull_ahead", "settle"]]] = {
+    PULL: "pull",
+    PULL_AHEAD: "pull_ahead",
+    SETTLE: "settle",
+}
 STAGED: Final = 17  # what a stage gave, where a line has one
 CLEANED: Final = 18  # what a canceller before the line gave beside its input
 _WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxIxxxxQ")  # rta_journal_window
@@ -246,11 +253,17 @@ def replay_playout(journal: JournalFile) -> PlayoutReplayed:
     out: list[NDArray[np.float32]] = []
     events: list[Event] = []
     for record in _of(journal.consumer):
-        if record.kind not in (PULL, SETTLE):
+        if record.kind == REMOTE_REPORT:
+            playout.report(record.payload)
+            events += playout.events()
+            continue
+        if record.kind not in _CONSUMER:
             raise JournalError(f"a record of kind {record.kind} among the consumer's")
-        _give_ops(playout, writer, PlayoutReplay.ops_of(record.payload, record.kind == SETTLE))
+        _give_ops(playout, writer, PlayoutReplay.ops_of(record.payload, _CONSUMER[record.kind]))
         if record.kind == PULL:
             out.append(playout.pull(record.payload))
+        elif record.kind == PULL_AHEAD:
+            out.append(playout.pull_ahead(record.payload))
         else:
             playout.settle(record.payload)
         events += playout.events()

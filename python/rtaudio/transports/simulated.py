@@ -3,7 +3,7 @@
 On a virtual-time loop (rtaudio.testing.virtual_time) this is a simulation, faster than real time and the same every
 time; on an ordinary loop it runs at the pace of the clock. Per tick, in this order:
 
-    source ──push──► line     engine.step(now)     reference tap ──► sink     after_step: the session takes its news
+    source ──push──► line     engine.step(now)     what is due ──► sink     after_step: the session takes its news
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from rtaudio.core import OutAudio
 from rtaudio.voice.clock import now_ns
 from rtaudio.voice.protocols import Audio
 
@@ -55,7 +56,7 @@ class SimulatedTransport:
             raise ValueError(f"a tick of {tick_s} s is no whole number of samples at {input_rate} Hz")
         self._tick_samples = input_rate * self._tick_ns // 1_000_000_000
         self._after_step = after_step
-        self._tap = line.port.tap(0)
+        self._out = line.port.outgoing(0, played=True)
         self._begin_ns: int | None = None
         self._ticks = 0
 
@@ -93,5 +94,5 @@ class SimulatedTransport:
         self._line.push(caller)
         self._engine.step(at_ns)
         self._ticks += 1
-        agent = self._tap.read()
-        self._sink.write(caller, np.asarray(agent, dtype=np.float32))
+        said = [item.samples for item in self._out.read() if isinstance(item, OutAudio)]
+        self._sink.write(caller, np.concatenate(said) if said else np.zeros(0, np.float32))
