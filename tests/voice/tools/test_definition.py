@@ -13,8 +13,7 @@ import pytest
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from rtaudio.voice import Session
-from rtaudio.voice.tools import SessionHandle, Tool, ToolContext, ToolDefinitionError, Toolset, tool
+from rtaudio.voice.tools import ToolContext, ToolDefinitionError, Toolset, tool
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -379,22 +378,3 @@ def test_a_process_has_no_context() -> None:
 
 def with_context(context: ToolContext) -> None:
     """It."""
-
-
-# ---- Types, as mypy reads them.
-
-
-@tool
-async def typed(context: ToolContext[Place], guests: int, name: str = "") -> str:
-    """Books."""
-    context.say("One moment.")
-    return f"{context.data.street} {guests} {name}"
-
-
-async def typed_use(session: Session, shop: Shop, context: ToolContext[Place]) -> None:
-    """Never run: what mypy says of it is the test (`make lint` reads tests/voice/tools)."""
-    handle: SessionHandle = session
-    text: str = await typed(context, 3, name="x")
-    look: str = shop.look("green")
-    bound: Tool[[str], str] = shop.look
-    del handle, text, look, bound

@@ -14,12 +14,11 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from typing_extensions import TypedDict
 
+from rtaudio.voice.tools.call_ids import MAX_ARGUMENTS
 from rtaudio.voice.tools.errors import ArgumentError, ToolDefinitionError
 from rtaudio.voice.tools.schemas import Schema, resolved, without_nulls, without_titles
 from rtaudio.voice.tools.signature import NO_DEFAULT, Parameter
 
-MAX_TEXT: Final = 1 << 18
-"""Characters of a call's arguments."""
 MAX_MISTAKES: Final = 10
 _QUOTED: Final = 80
 
@@ -35,8 +34,8 @@ class Arguments(Protocol):
 
 def read_object(text: str) -> dict[str, Any]:
     """The object that a model wrote; no text at all is an empty one. Raises ArgumentError."""
-    if len(text) > MAX_TEXT:
-        raise ArgumentError(f"The arguments have {len(text)} characters; at most {MAX_TEXT} are taken.")
+    if len(text) > MAX_ARGUMENTS:
+        raise ArgumentError(f"The arguments have {len(text)} characters; at most {MAX_ARGUMENTS} are taken.")
     try:
         given = json.loads(text) if text.strip() else {}
     except json.JSONDecodeError as error:

@@ -21,23 +21,21 @@ calls.
 
 from __future__ import annotations
 
-import json
-import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from rtaudio.voice.chat import TOOL_NAME, ToolUse
+from rtaudio.voice.chat import ToolUse
 from rtaudio.voice.protocols import ToolCall
 from rtaudio.voice.tools import call_effects as do
 from rtaudio.voice.tools import call_items as it
 from rtaudio.voice.tools import call_state as say
+from rtaudio.voice.tools.call_ids import CallIds, object_text, usable_name
 from rtaudio.voice.tools.call_state import Call, CallState, Work, WorkState
 
 STOP_GRACE_S: Final = 2.0
 """How long a timed-out attempt may take to stop before the next one is given up."""
 KEYS_KEPT: Final = 256
-MAX_ARGUMENTS: Final = 1 << 18
 
 
 Clock = tuple[Literal["room", "attempt", "stop", "pause"], Work] | tuple[Literal["detach"], Call]
@@ -52,7 +50,7 @@ class Calls:
             raise ValueError(f"at_once = {at_once}: must be at least 1")
         self.closed = False
         self._at_once = at_once
-        self._ids = set(ids)
+        self._ids = CallIds(ids)
         self._calls: dict[int, Call] = {}
         self._batches: dict[int, list[Call]] = {}
         self._moved_on: set[int] = set()
@@ -137,21 +135,10 @@ class Calls:
             yield do.Prepare(call.number, call.id, asked)
 
     def _call(self, batch: int, asked: ToolCall) -> Call:
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", asked.name)[:64] or "unnamed"
-        call = Call(self._number(), batch, self._id(asked.id), name, _object_text(asked.arguments))
+        name, arguments = usable_name(asked.name), object_text(asked.arguments)
+        call = Call(self._number(), batch, self._ids.new(asked.id), name, arguments)
         self._calls[call.number] = call
         return call
-
-    def _id(self, wanted: str) -> str:
-        """`wanted`, or one that a history takes and that has not been used: some servers number the calls of each
-        reply anew, or leave the id out."""
-        stem, number = (wanted if TOOL_NAME.fullmatch(wanted) else "call")[:56], 1
-        made = wanted if TOOL_NAME.fullmatch(wanted) else f"{stem}_1"
-        while made in self._ids:
-            number += 1
-            made = f"{stem}_{number}"
-        self._ids.add(made)
-        return made
 
     def _prepared(self, call: Call, item: it.Prepared) -> Iterator[do.CallEffect]:
         call.policy = item.policy
@@ -246,7 +233,7 @@ class Calls:
         if late:
             told = f"The result of the call {call.id} from before: {text}"
             yield do.DeliverLate(
-                call.id, ToolUse(self._id(f"{call.id[:56]}_late"), call.name, call.arguments, told, failed)
+                call.id, ToolUse(self._ids.new(f"{call.id[:56]}_late"), call.name, call.arguments, told, failed)
             )
         else:
             yield from self._deliver(call.batch)
@@ -384,12 +371,3 @@ class Calls:
     def _number(self) -> int:
         self._numbers += 1
         return self._numbers
-
-
-def _object_text(text: str) -> str:
-    """The arguments as a history may hold them; what is no JSON object is quoted by the refusal instead."""
-    try:
-        whole = len(text) <= MAX_ARGUMENTS and isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        whole = False
-    return text if whole else "{}"

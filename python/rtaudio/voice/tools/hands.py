@@ -134,7 +134,8 @@ class Hands:
         ready.context._tell = self._teller(ready, effect.work)
         name = f"tool {ready.tool.name} ({ready.context.call_id})"
         task = self._tasks.start(self._attempt(effect, ready, name), name)
-        self._running[effect.work] = (ready, task)
+        if not task.done():  # a loop with eager tasks runs short ones at once
+            self._running[effect.work] = (ready, task)
 
     async def _attempt(self, effect: do.Run, ready: Ready, name: str) -> None:
         """Posts one item, whatever happens."""
