@@ -93,7 +93,9 @@ struct rta_line {
     float heard_last;  /* its probability */
     uint64_t starved_untold, starving_ticks;
     rta_line_link link; /* of a network line */
-    uint64_t burst_left; /* samples it may still take in this tick */
+    uint64_t tick_taken; /* samples in this tick */
+    uint64_t questions;     /* of the detector, as last seen */
+    int64_t patience_ns;    /* for the answer to the last of them */
     uint64_t news; /* as last signalled */
     rta_turn_counts turn_counts; /* the detector's, for those who read figures */
     uint64_t input_concealed, input_silence;

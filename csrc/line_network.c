@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How much is taken in a tick: all there is up to RTA_LINE_BURST_MS; but no more than the tick is long while a question about a
+ * turn is open that a model may still answer in time. Else a burst would leave it behind, and a pause within the burst would
+ * be judged without it. A line on which no model ever answered does not wait.
+ */
 #include "line_parts.h"
 
 #include <string.h>
@@ -17,16 +22,30 @@ static void tick_link(rta_line *l, bool came) {
     if (change != RTA_LINK_SAME) tell_link(l, change == RTA_LINK_LOST, without_ms);
 }
 
+/* What may still be taken in this tick. */
+static uint64_t room(rta_line *l) {
+    const rta_turn *t = &l->detector.turn;
+    if (t->counts.asked != l->questions) {
+        l->questions = t->counts.asked;
+        l->patience_ns = (int64_t)(l->config.detector.turn.late_after * (NS_PER_S / RTA_MIC_RATE));
+    }
+    const bool open = t->state == RTA_TURN_WAITING && t->asked && !(t->facts.answered >> (t->asked - 1) & 1);
+    const bool waits = open && t->counts.answered > 0 && l->patience_ns > 0;
+    const uint64_t most =
+        waits ? due_in_tick(l, l->config.input_rate) : (uint64_t)l->config.input_rate * RTA_LINE_BURST_MS / 1000;
+    const uint64_t left = most > l->tick_taken ? most - l->tick_taken : 0;
+    return left < l->chunk_samples ? left : l->chunk_samples;
+}
+
 /* ---- PCM */
 
 static bool take_pcm(rta_line *l, bool first) {
-    const uint64_t there = rta_ring_available(&l->input_reader);
+    const uint64_t there = rta_ring_available(&l->input_reader), most = room(l);
     if (first) tick_link(l, there > 0);
-    uint64_t taken = there < l->chunk_samples ? there : l->chunk_samples;
-    if (taken > l->burst_left) taken = l->burst_left;
-    l->burst_left -= taken;
+    const uint64_t taken = there < most ? there : most;
+    l->tick_taken += taken;
     rta_line_take_ring(l, taken, taken);
-    return there > taken && l->burst_left > 0;
+    return there > taken && taken > 0;
 }
 
 /* ---- Packets */
@@ -39,9 +58,9 @@ static bool take_packets(rta_line *l, bool first, int64_t tick_ns) {
         rta_line_packets_tick(l->packets, tick_ns);
     }
     for (;;) {
-        const uint64_t most = l->burst_left < l->chunk_samples ? l->burst_left : l->chunk_samples;
-        if (!rta_line_packets_next(l->packets, journal, rta_port_mic_written(l->port), l->chunk, most, &piece)) break;
-        l->burst_left -= piece.count;
+        if (!rta_line_packets_next(l->packets, journal, rta_port_mic_written(l->port), l->chunk, room(l), &piece))
+            break;
+        l->tick_taken += piece.count;
         switch ((rta_jitter_kind)piece.kind) {
         case RTA_JITTER_AUDIO:
             rta_count(&l->input_taken, piece.count);
@@ -66,7 +85,10 @@ static bool take_packets(rta_line *l, bool first, int64_t tick_ns) {
 }
 
 bool rta_line_take_network(rta_line *l, bool first, int64_t tick_ns) {
-    if (first) l->burst_left = (uint64_t)l->config.input_rate * RTA_LINE_BURST_MS / 1000;
+    if (first) {
+        l->tick_taken = 0;
+        l->patience_ns -= l->tick_ns;
+    }
     return l->packets ? take_packets(l, first, tick_ns) : take_pcm(l, first);
 }
 

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio import AudioPort, DetectorConfig, Engine, Event, Journal, SecondConsumer, SileroVad, read_journal
+from rtaudio import (
+    AudioPort,
+    DetectorConfig,
+    Engine,
+    Event,
+    Journal,
+    SecondConsumer,
+    SileroVad,
+    TurnConfig,
+    TurnEvidence,
+    read_journal,
+)
 from rtaudio.core.replay import check_replay
 from tests.core.rig import RATE, TICK_NS, Audio, LevelVad, Rig, W, level, numbered
 
@@ -202,3 +213,48 @@ def test_the_output_has_one_consumer() -> None:
 def test_a_time_that_cannot_be_is_refused(link_lost_s: float) -> None:
     with pytest.raises(ValueError, match="link_lost_s"):
         Engine().add(AudioPort(RATE), kind="network", link_lost_s=link_lost_s)
+
+
+# ---- a turn model in a burst
+
+NEVER = TurnEvidence(p_trimmed=0.001, p_asked=0.001)
+THINKS = level((0.5, 0), (0.8, 0.9), (0.3, 0), (0.8, 0.9), (0.9, 0), (0.7, 0.9), (0.9, 0), (0.7, 0.9), (4.0, 0))
+
+
+def with_a_model(cuts: list[tuple[int, float]], answers: bool = True) -> tuple[Rig, list[tuple[object, ...]]]:
+    """Input by (samples, seconds that pass after them); the model answers each question 30 ms later."""
+    rig, at = Rig(kind="network", detector=DetectorConfig(turn=TurnConfig(silence_s=0.5))), 0
+    asked: list[tuple[int, int]] = []
+    told: list[tuple[object, ...]] = []
+    for count, seconds in cuts:
+        rig.hear(THINKS[at : at + count])
+        at += count
+        for _ in range(round(seconds * 100)):
+            rig.run(0.01)
+            for event in rig.events():
+                if event.kind == "turn_asked" and answers:
+                    asked.append((rig.now_ns + 30_000_000, event.a))
+                elif event.kind in DECISIONS:
+                    told.append((event.kind, event.mic, event.a))
+            while asked and asked[0][0] <= rig.now_ns:
+                rig.line.post_turn_evidence(asked.pop(0)[1], NEVER)
+    return rig, told
+
+
+def test_law10_a_burst_leaves_a_turn_model_its_time() -> None:
+    """Two pauses of 0.9 s within a flood, of which the model says that the turn is not complete: it goes on."""
+    steady, expected = with_a_model([(320, 0.02)] * (len(THINKS) // 320))
+    flood = 3 * 16000
+    rig, told = with_a_model(
+        [(320, 0.02)] * 100 + [(0, 3.0), (flood, 0.02)] + [(320, 0.02)] * (len(THINKS) // 320 - 250)
+    )
+    assert told == expected
+    assert [kind for kind, *_ in told].count("turn_ended") == 1
+    assert rig.line.figures()["turn_late"] == steady.line.figures()["turn_late"] == 0
+    _, alone = with_a_model([(320, 0.02)] * (len(THINKS) // 320), answers=False)
+    assert [kind for kind, *_ in alone].count("turn_ended") > 1, "silence alone would have ended it"
+
+
+def test_without_a_model_a_burst_does_not_wait() -> None:
+    rig, _ = with_a_model([(3 * 16000, 0.1)], answers=False)
+    assert rig.port.mic_written == 3 * 16000
