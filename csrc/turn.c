@@ -75,6 +75,8 @@ static void learn_pause(rta_turn *t, uint64_t at, uint64_t unheard) {
     const uint64_t pause = at > t->fell_at + unheard ? at - t->fell_at - unheard : 0;
     t->unheard_speech += t->unheard;
     if (pause < LEAST_PAUSE) return;
+    if (t->outcome == RTA_BARGE_BACKCHANNEL || t->outcome == RTA_BARGE_FALSE)
+        return; /* he listened, and now he speaks */
     rta_turn_facts *f = &t->facts;
     if (f->pauses < UINT32_MAX) f->pauses++;
     const uint64_t share = f->pauses < PAUSES_IN_MIND ? f->pauses : PAUSES_IN_MIND;

@@ -151,8 +151,10 @@ uint64_t rta_turn_delay(const rta_turn_policy *p, const rta_turn_facts *f, rta_t
     if (f->pauses > 0 && p->pause_margin > 0.0f && f->pause <= p->max_delay) {
         /* One pause says little of a caller's habit, ten say enough. */
         const double trust = (double)f->pauses / ((double)f->pauses + 3.0);
-        /* Where evidence speaks, they hold a turn up no longer than silence alone would. */
-        const double wanted = trust * (double)p->pause_margin * (double)f->pause;
+        /* Where evidence speaks, they hold a turn up no longer than silence alone would; and long ones, which tell of a
+         * thought more than of how this caller speaks, count as 0.5 s. */
+        const uint64_t pause = known(score) && f->pause > RATE / 2 ? RATE / 2 : f->pause;
+        const double wanted = trust * (double)p->pause_margin * (double)pause;
         const double most = (double)(known(score) ? p->silence_delay : p->max_delay);
         const double least = wanted < most ? wanted : most;
         if (delay < least) {

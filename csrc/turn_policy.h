@@ -109,8 +109,8 @@ typedef struct rta_turn_policy {
     float stt_end, stt_open; /* added to the score by the STT's hints */
     float asked_short, asked_long; /* added to the score by what the agent asked */
     float while_thinking, while_speaking; /* factors of the delay, 0.1..10 */
-    float pause_margin; /* delay at least this times the caller's own pauses, but with evidence at most silence_delay;
-                         * 0: they do not count */
+    float pause_margin; /* delay at least this times the caller's own pauses; with evidence they count as at most 0.5 s,
+                         * and hold it up to silence_delay; 0: they do not count */
     float alone; /* factor of the weights of p where nothing is known of the voice, 0.1..10 */
 } rta_turn_policy;
 

@@ -324,6 +324,19 @@ def test_what_was_kept_stays_so_whatever_is_heard_after_it_in_the_turn(more: int
     assert talk.outcomes == [KEPT]
 
 
+def test_who_listens_and_then_speaks_has_not_paused() -> None:
+    """An "mhm" and what comes 0.5 s later are no sentence with a pause in it: nothing is learnt of pauses."""
+    talk = Talk()
+    for _ in range(12):
+        talk.hear(*SPEECH * 8, *NOTHING * 15)
+    assert talk.states == [SUSPECTED, LIKELY, BACKCHANNEL] * 12
+    talk.hear(*SPEECH * 8, *NOTHING)
+    question = [event.a for event in talk.events if event.kind == "turn_asked"][-1]
+    evidence = TurnEvidence(p_trimmed=0.999, p_asked=0.999, f0_end_st=6.0, speech_s=1.0)
+    (told,) = talk.detector.evidence(question, evidence, talk.end)
+    assert not told.c & 256, "RTA_TURN_WHY_PAUSES"
+
+
 def test_what_is_still_open_is_told_before_what_came_to_nothing() -> None:
     talk = Talk(policy=PAUSE)
     talk.hear(*SPEECH * 2, *NOTHING * 14)

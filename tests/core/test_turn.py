@@ -188,6 +188,19 @@ def test_a_caller_who_pauses_is_waited_for_longer_even_where_all_sounds_complete
     assert delays[0] < delays[1] < delays[2] <= 0.6 * 16000
 
 
+def test_a_long_thought_teaches_no_more_than_a_short_one() -> None:
+    calls = []
+    for windows in (16, 18):  # 0.51 and 0.58 s, both before silence alone decides
+        call = Call(DetectorConfig(turn=TurnConfig(policy={"long_delay_s": 0.0})))
+        for _ in range(6):
+            call.hear(SPEECH, 6)
+            call.hear(SILENCE, windows)
+        call.hear(SPEECH, 6)
+        call.hear(SILENCE, 1)
+        calls.append(call.answer()[0].b)
+    assert calls[0] == calls[1] == round(6 / 9 * 1.5 * 0.5 * 16000)
+
+
 def test_evidence_of_an_earlier_silence_says_nothing_of_this_one() -> None:
     call = waiting(1)
     call.answer()
