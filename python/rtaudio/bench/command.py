@@ -15,7 +15,8 @@ from typing import Any
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rtaudio-bench", description="What rtaudio costs and keeps on this machine.")
     parser.add_argument("--version", action="version", version=_version())
-    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein | jitter | clocks | truncation"
+    names = "core | call | vad | turn | turn-fit | echo | peers | scenes | bargein"
+    names += " | jitter | clocks | pacing | truncation"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     core = commands.add_parser("core", help="rings, playout, resampler, VAD, import: a quarter of a minute")
@@ -82,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     clocks.add_argument("--seed", type=int, default=1)
     clocks.add_argument("--filter", action="store_true", help="also the variable resampler's filter: half a minute")
     clocks.add_argument("--plot", type=Path, metavar="FILE.png", help="level, drift and pitch over time")
+    pacing = commands.add_parser("pacing", help="what is sent in time while the event loop stands still: a minute")
+    pacing.add_argument("--seconds", type=_above_zero, default=10.0, help="of speech for each stall (default 10)")
     truncation = commands.add_parser("truncation", help="what the history says after an interruption: minutes")
     truncation.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with turns/ and speech/")
     truncation.add_argument("--cuts", type=int, default=500, help="interruptions of each kind (default 500)")
@@ -96,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     fit = commands.add_parser("turn-fit", help="weights of the turn policy, fitted on sentences of our own: minutes")
     fit.add_argument("--seed", type=int, default=11)
     fit.add_argument("--speech", type=Path, metavar="DIR", help="also read speech, with transcripts.tsv")
-    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, clocks, truncation, turn, fit):
+    for each in (core, call, vad, echo, peers, scenes, bargein, jitter, clocks, pacing, truncation, turn, fit):
         each.add_argument("--json", action="store_true", help="one JSON object on the last line of stdout")
     return parser
 
@@ -209,6 +212,10 @@ def run(arguments: Sequence[str] | None) -> int:
         except ValueError as error:
             progress(f"rtaudio-bench clocks: {error}")
             return 2
+    elif options.command == "pacing":
+        from rtaudio.bench import pacing
+
+        figures = pacing.run(options, progress)
     elif options.command == "truncation":
         from rtaudio.bench import truncation
 
