@@ -158,6 +158,8 @@ def test_a_flush_begins_a_new_stream(talk: Any) -> None:
         fresh = await told(VAD(), [frame(c, RATE) for c in chunks(talk, 480)])
         assert facts(events)[-len(fresh) :] == facts(fresh)
         assert len(events) > len(fresh)
+        before = decisions(events[: -len(fresh)])
+        assert [event.type for event in before] == [KIND.START_OF_SPEECH], "of no end, as the framework's own"
 
     asyncio.run(again())
 

@@ -13,6 +13,9 @@ Events, in the framework's words, for each window of 32 ms:
                                                (`prefix_padding_duration`) and the speech so far
     its end was decided on    END_OF_SPEECH    silence_duration since its end, speech_duration, frames = padding, speech
                                                and that silence, at most `max_buffered_speech` + the padding
+
+A flush in mid-speech begins a new stream and tells of no end, as in the framework's own VADs: where the STT ends turns,
+the session flushes and counts on a START_OF_SPEECH coming next if the user still speaks.
 """
 
 from __future__ import annotations
