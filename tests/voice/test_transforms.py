@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtaudio.testing import FakeLLM, FakeTTS, Simulation, run
+from rtaudio.voice import (
+    AgentSpeechInterrupted,
+    AgentSpeechStarted,
+    ChatMessage,
+    ProviderFailed,
+    ReplyText,
+    SessionOptions,
+)
 from rtaudio.voice.transforms import (
+    BY_NAME,
     WRITTEN_FOR_THE_EYE,
     Edit,
     Edits,
@@ -20,10 +31,13 @@ from rtaudio.voice.transforms import (
     TextTransform,
     Urls,
 )
+from tests.voice.conversations import Cast, caller_with, conversation
+
+ALL = [BY_NAME[name] for name in WRITTEN_FOR_THE_EYE]
 
 
 def spoken(text: str, *transforms: TextTransform) -> str:
-    return Speakable(transforms or WRITTEN_FOR_THE_EYE).spoken(text).text
+    return Speakable(transforms or ALL).spoken(text).text
 
 
 @pytest.mark.parametrize(
@@ -36,6 +50,7 @@ def spoken(text: str, *transforms: TextTransform) -> str:
         ("  * two", "two"),
         ("1. First\n", "1. First"),
         ("> quoted", "quoted"),
+        ("[our *old* page](https://x.org)", "our old page"),
         ("See [the page](https://x.org/a_b) or ![a map](map.png).", "See the page or a map."),
         ("Run `rm -rf`, ~~then~~ wait", "Run rm -rf, then wait"),
         ("| a | b |", "a, b"),
@@ -95,11 +110,13 @@ def test_pronunciations_are_of_whole_words_as_written() -> None:
 
 def test_every_character_knows_where_it_came_from() -> None:
     written = "**Call** [us](https://x.org) 🙂 at a.b@c.de"
-    said = Speakable(WRITTEN_FOR_THE_EYE).spoken(written)
+    said = Speakable(ALL).spoken(written)
     assert said.text == "Call us at a dot b at c dot de"
     for word, origin in (("Call", "Call"), ("us", "us"), ("at", "at a"), ("a", "a.b@"), ("dot", "a.b@")):
         assert said.origin(said.text.index(f"{word} ")) == written.index(origin)
-    assert said.origin(len(said.text)) == said.written == len(written)
+    assert said.origin(len(said.text)) == len(written)
+    assert said.word_start(said.text.index("us")) == written.index("[us]")
+    assert said.word_start(said.text.index("dot de")) == written.index("a.b@")
 
 
 @given(st.text(alphabet="ab *_`#-|~>\n[]()!.:/@w🙂\u200d→?9", max_size=60), st.data())
@@ -116,19 +133,10 @@ def test_any_text_keeps_its_order(written: str, data: st.DataObject) -> None:
         assert said.speakable == any(map(str.isalnum, said.text))
 
 
-@pytest.mark.parametrize(
-    "edits",
-    [
-        [Edit(3, 2, "")],
-        [Edit(0, 9, "")],
-        [Edit(0, 2, ""), Edit(1, 3, "")],
-        [Edit(2, 3, ""), Edit(0, 1, "")],
-        [Edit(-1, 1, "")],
-    ],
-)
-def test_edits_that_cannot_be_are_refused(edits: list[tuple[int, int]]) -> None:
+@pytest.mark.parametrize("spans", [[(3, 2)], [(0, 9)], [(0, 2), (1, 3)], [(2, 3), (0, 1)], [(-1, 1)]])
+def test_edits_that_cannot_be_are_refused(spans: list[tuple[int, int]]) -> None:
     with pytest.raises(ValueError, match="out of order"):
-        SpokenText.of("abcd").edited(Edit(*edit, "") for edit in edits)
+        SpokenText.of("abcd").edited(Edit(*span, "") for span in spans)
 
 
 def test_transforms_follow_one_another() -> None:
@@ -140,3 +148,70 @@ def test_transforms_follow_one_another() -> None:
             return edits
 
     assert spoken("*sql* server", Markdown(), Pronunciations({"sql": "sequel"}), Shout()) == "SEQUEL SERVER"
+
+
+# ---- In a session.
+
+
+def said_of(
+    reply: str, cut_at_s: float | None = None, **options: Any
+) -> tuple[list[str], list[ChatMessage], Simulation]:
+    """What the voice got, the history, and the conversation, of a reply that is cut or not."""
+
+    async def main() -> Simulation:
+        caller = caller_with({"at_s": 0.1})
+        async with conversation(cast, caller, options=SessionOptions(**options)) as sim:
+            if cut_at_s is not None:
+                await sim.until(lambda: bool(sim.told(AgentSpeechStarted)))
+                await sim.advance(cut_at_s)
+                sim.session.interrupt()
+            await sim.finish()
+            history.extend(sim.session.history)
+        return sim
+
+    cast, history = Cast(llm=FakeLLM([reply]), tts=FakeTTS(words=True)), list[ChatMessage]()
+    sim = run(main())
+    return [text for text, _, _ in cast.tts.spoken], history[1:], sim
+
+
+def test_the_voice_gets_what_can_be_spoken_and_the_history_keeps_the_text() -> None:
+    reply = "**Sure!** See [our page](https://x.org) 🙂.\n```\ncode here\n```\nOr ask *SQL*."
+    got, (message,), sim = said_of(reply, pronunciations={"SQL": "sequel"})
+    assert got == ["Sure!", "See our page .", "Or ask sequel."]
+    assert message.text == reply
+    assert not message.interrupted
+    assert "".join(event.text for event in sim.told(ReplyText)).startswith("**Sure!**")
+
+
+def test_a_cut_text_ends_with_the_last_written_word_that_was_heard() -> None:
+    """Law 9, marks and addresses included: 16 characters a second of what is spoken."""
+    reply = "**Go to** https://example.com/help, *please*."
+    got, (message,), _ = said_of(reply, 0.5)
+    assert got == ["Go to example dot com slash help,", "please."]
+    assert (message.text, message.unheard) == ("**Go to**", "https://example.com/help, *please*.")
+    _, (message,), _ = said_of(reply, 1.5)
+    assert (message.text, message.unheard) == ("**Go to** https://example.com/help,", "*please*.")
+
+
+def test_what_nobody_would_say_was_heard_with_what_is_before_it() -> None:
+    reply = "See below.\n```\ncode here\n```\n"
+    _, (message,), sim = said_of(reply)
+    assert message.text == reply.strip()
+    assert not sim.told(AgentSpeechInterrupted)
+
+
+@pytest.mark.parametrize("reply", ["🙂", "```\ncode\n```", "---"])
+def test_a_reply_of_which_nothing_can_be_spoken_is_reported(reply: str) -> None:
+    got, history, sim = said_of(reply, llm_failed_text="Sorry.")
+    assert got == ["Sorry."]
+    assert [message.text for message in history] == ["Sorry."]
+    assert any("nothing that can be spoken" in event.what for event in sim.told(ProviderFailed))
+
+
+def test_transforms_can_be_chosen() -> None:
+    assert said_of("*One* 🙂 two", text_transforms=())[0] == ["*One* 🙂 two"]
+    assert said_of("*One* 🙂 two", text_transforms=("emoji",))[0] == ["*One* two"]
+    with pytest.raises(ValueError, match=r"\['latex'\] unknown; there are markdown"):
+        SessionOptions(text_transforms=("latex",))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="nothing to be replaced"):
+        SessionOptions(pronunciations={"": "x"})

@@ -15,6 +15,7 @@ from rtaudio.voice.clauses import Clause
 from rtaudio.voice.heard import WordAt, place_words
 from rtaudio.voice.protocols import Audio, Speech, Word
 from rtaudio.voice.reply import ClauseAudio
+from rtaudio.voice.transforms import SpokenText
 from rtaudio.voice.word_finder import FIRST_LOOK_S, LAG_S, MOST_S, Pace, WordFinder
 from tests.voice.conversations import Cast, conversation
 from tests.voice.test_alignment import syllables
@@ -135,7 +136,7 @@ def test_beyond_times_that_lag_it_is_looked_for() -> None:
 
 def test_that_no_word_has_begun_is_known_too() -> None:
     """By characters alone, the first words would have been heard by then."""
-    clause = ClauseAudio(Clause(TEXT, 0), found_until_s=0.5)
+    clause = ClauseAudio(Clause(TEXT, 0), SpokenText.of(TEXT), found_until_s=0.5)
     assert clause.known == []
     assert place_words(TEXT, clause.known, 24000, 24000, clause.found_until_s)[0] == WordAt(12000, 0)
     assert place_words(TEXT, [Word(0.1, 0)], 24000, 24000, 0.5)[0] == WordAt(2400, 0)
@@ -143,7 +144,7 @@ def test_that_no_word_has_begun_is_known_too() -> None:
 
 
 def test_words_by_their_sound_follow_those_of_the_voice() -> None:
-    clause = ClauseAudio(Clause(TEXT, 0), words=[Word(0.1, 0), Word(0.9, 8)])
+    clause = ClauseAudio(Clause(TEXT, 0), SpokenText.of(TEXT), words=[Word(0.1, 0), Word(0.9, 8)])
     clause.found = (Word(0.0, 0), Word(0.84, 8), Word(0.85, 12), Word(1.3, 12), Word(2.2, 20))
     assert clause.known == [Word(0.1, 0), Word(0.9, 8), Word(1.3, 12), Word(2.2, 20)]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rtaudio.voice.backchannels import ENGLISH, INTERRUPTING
 from rtaudio.voice.policies import Interruption, checked
+from rtaudio.voice.transforms import BY_NAME, WRITTEN_FOR_THE_EYE, Pronunciations, TransformName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,10 @@ class SessionOptions:
     interrupting_words: tuple[str, ...] = INTERRUPTING
     """Words that stop an agent who may be interrupted at once, although the core took their sound for a backchannel or
     for nothing ("stop", "wait"); found anywhere in a turn of at most four words."""
+    text_transforms: tuple[TransformName, ...] = WRITTEN_FOR_THE_EYE
+    """What is done to the text before it is spoken (rtaudio.voice.transforms); the history keeps it as written."""
+    pronunciations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Words and names, and how a voice should be given them; after the transforms."""
     away_s: float | None = 15.0
     """Silence of both sides after which the user counts as away (UserAway); None: never."""
     stt_failed_text: str | None = "Sorry, I did not catch that."
@@ -73,10 +79,13 @@ class SessionOptions:
         checked(self.interruption, "interruption")
         if self.min_words is not None and not 0 <= self.min_words <= 1000:
             raise ValueError(f"min_words = {self.min_words}: must lie in 0..1000, or be None")
-        for name in ("backchannel_words", "interrupting_words"):
+        for name in ("backchannel_words", "interrupting_words", "text_transforms"):
             if isinstance(words := getattr(self, name), str):
                 raise ValueError(f"{name}: give a tuple of words, not one text")
             object.__setattr__(self, name, tuple(words))  # a journal gives a list
+        if unknown := set(self.text_transforms) - set(BY_NAME):
+            raise ValueError(f"text_transforms: {sorted(unknown)} unknown; there are {', '.join(BY_NAME)}")
+        Pronunciations(self.pronunciations)
         for name in ("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")

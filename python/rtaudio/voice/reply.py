@@ -24,6 +24,7 @@ from rtaudio.voice.items import AudioCame
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import Word
+from rtaudio.voice.transforms import Speakable, SpokenText, speakable
 from rtaudio.voice.turns import Turn
 
 CHARS_PER_S = 15.0
@@ -40,9 +41,10 @@ class Phase(Enum):
 
 @dataclass(slots=True)
 class ClauseAudio:
-    """A clause and the audio that came for it, in samples of the TTS's rate."""
+    """A clause, as a voice gets it, and the audio that came for it, in samples of the TTS's rate."""
 
     clause: Clause
+    spoken: SpokenText
     begin: int = 0  # set when it becomes the current one
     samples: int = 0
     pieces: int = 0
@@ -104,9 +106,11 @@ class Reply:
     written: int = 0  # samples handed to the playout, at the TTS's rate
     segment_ended: bool = False
     splitter: ClauseSplitter = field(init=False)
+    speakable: Speakable = field(init=False)
 
     def __post_init__(self) -> None:
         self.splitter = ClauseSplitter(self.options.first_clause_chars, self.options.clause_chars)
+        self.speakable = speakable(self.options.text_transforms, self.options.pronunciations)
 
     @property
     def opened(self) -> bool:
@@ -132,15 +136,25 @@ class Reply:
         return self._add(self.splitter.finish() if complete else [])
 
     def _add(self, clauses: list[Clause]) -> list[Clause]:
-        self.clauses += [ClauseAudio(clause) for clause in clauses]
+        self.clauses += [ClauseAudio(clause, self.speakable.spoken(clause.spoken)) for clause in clauses]
         return clauses
 
+    @property
+    def speaks(self) -> bool:
+        """Whether a voice has anything to say in it."""
+        return any(clause.spoken.speakable for clause in self.clauses)
+
     def start_clauses(self) -> Iterator[do.Effect]:
+        """Hands clauses to the TTS, as many as may be in flight; those of which nothing is spoken are passed over."""
         in_flight = sum(not clause.done for clause in self.clauses[self.current : self.started])
         while not self.broken and self.started < len(self.clauses) and in_flight < self.options.clauses_in_flight:
-            yield do.StartSpeech(self.number, self.started, self.clauses[self.started].clause.spoken)
+            clause, number = self.clauses[self.started], self.started
             self.started += 1
-            in_flight += 1
+            if clause.spoken.speakable:
+                yield do.StartSpeech(self.number, number, clause.spoken.text)
+                in_flight += 1
+            else:
+                yield from self.end_clause(number)
 
     def add_audio(self, item: AudioCame) -> Iterator[do.Effect]:
         """Raises ValueError for audio at another rate than before: a segment has one."""
@@ -158,7 +172,7 @@ class Reply:
         if clause.words_refused:
             return
         try:
-            place_words(clause.clause.spoken, [*clause.words, *item.words], clause.samples, item.rate)
+            place_words(clause.spoken.text, [*clause.words, *item.words], clause.samples, item.rate)
         except ValueError:
             clause.words_refused = True
             clause.words.clear()
@@ -181,7 +195,8 @@ class Reply:
             self.written = clause.begin + clause.samples
             if not clause.done:
                 return
-            yield do.PlaceWords(self.number, tuple(self._in_segment(clause)))
+            if clause.pieces:
+                yield do.PlaceWords(self.number, tuple(self._in_segment(clause)))
             if self.interruption == "after_sentence" and clause.clause.ends_sentence:
                 yield do.PlaceSentenceEnd(self.number, self._at_port(self.written))
             self.current += 1
@@ -200,9 +215,18 @@ class Reply:
         text_end = spoken[-1].clause.offset + len(spoken[-1].clause.text) if spoken else 0
         audio_end = self._at_port(spoken[-1].begin + self._length(spoken[-1])) if spoken else 0
         end = heard_until(words, text_end, audio_end, samples)
-        if end == text_end and not any(map(str.isalnum, self.text[end:])):
+        if spoken and end == text_end:
+            end = self._past_unspoken(end)
+        if end and not any(map(str.isalnum, self.text[end:])):
             end = len(self.text)  # nothing in the rest can be heard
         return self.text[:end].strip(), self.text[end:].strip()
+
+    def _past_unspoken(self, end: int) -> int:
+        """What no voice would say has been heard with what is before it: where the text goes on after that."""
+        for clause in self.clauses:
+            if clause.clause.offset == end and not clause.spoken.speakable:
+                end += len(clause.clause.text)
+        return end
 
     @property
     def audio_end(self) -> int:
@@ -210,13 +234,16 @@ class Reply:
         return self._at_port(self.written)
 
     def _in_segment(self, clause: ClauseAudio) -> list[WordAt]:
-        return [
-            WordAt(self._at_port(clause.begin + word.sample), clause.clause.spoken_offset + word.offset)
-            for word in self._placed(clause)
-        ]
+        """Words as written; of several that are spoken for one, it begins with the first."""
+        words, written = list[WordAt](), -1
+        for word in self._placed(clause):
+            if (start := clause.spoken.word_start(word.offset)) > written:
+                words.append(WordAt(self._at_port(clause.begin + word.sample), clause.clause.spoken_offset + start))
+                written = start
+        return words
 
     def _placed(self, clause: ClauseAudio) -> list[WordAt]:
-        return place_words(clause.clause.spoken, clause.known, self._length(clause), self.rate, clause.found_until_s)
+        return place_words(clause.spoken.text, clause.known, self._length(clause), self.rate, clause.found_until_s)
 
     def _length(self, clause: ClauseAudio) -> int:
         """Samples of the clause; of one that is not complete, what they will be at the pace of those that are, from
@@ -224,10 +251,10 @@ class Reply:
         if clause.done:
             return clause.samples
         done = [other for other in self.clauses if other.done and other.samples]
-        done_chars = sum(len(other.clause.spoken) for other in done)
+        done_chars = sum(len(other.spoken.text) for other in done)
         pace = sum(other.samples for other in done) / done_chars if done else self.rate / CHARS_PER_S
         last = clause.known[-1] if clause.known else Word(clause.found_until_s, 0)
-        to_come = pace * (len(clause.clause.spoken) - last.text_offset)
+        to_come = pace * (len(clause.spoken.text) - last.text_offset)
         return max(clause.samples, round(last.start_s * self.rate + to_come))
 
     def _at_port(self, sample: int) -> int:

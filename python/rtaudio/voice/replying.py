@@ -29,7 +29,7 @@ def take_tokens(reply: Reply, item: it.TokenCame | it.TokensEnded | it.TokensFai
             yield from _speak(reply, reply.add_text(item.text), item.at)
         case it.TokensEnded():
             yield from _speak(reply, reply.end_text(complete=True), item.at)
-            if not reply.clauses:
+            if not reply.speaks:
                 reply.model_failed = True
                 yield _failed(item, "llm", item.provider, "sent nothing that can be spoken")
         case it.TokensFailed():

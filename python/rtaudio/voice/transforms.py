@@ -18,7 +18,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 
 class Edit(NamedTuple):
@@ -41,17 +41,17 @@ class TextTransform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpokenText:
-    """What a voice gets, and for each of its characters the one of the written text that it stands for; those that were
-    put in stand for the first that they replace. `written` is how long that text is."""
+    """What a voice gets, and for each of its characters the one of the `written` text that it stands for; those put in
+    stand for the first that they replace."""
 
     text: str
     origins: tuple[int, ...]
-    written: int
+    written: str
 
     @classmethod
     def of(cls, text: str) -> SpokenText:
         """A text that is spoken as it is written."""
-        return cls(text, tuple(range(len(text))), len(text))
+        return cls(text, tuple(range(len(text))), text)
 
     def edited(self, edits: Iterable[Edit]) -> SpokenText:
         """Raises ValueError for edits that are out of order, overlap or lie outside."""
@@ -80,7 +80,14 @@ class SpokenText:
 
     def origin(self, offset: int) -> int:
         """The character of the written text that `offset` stands for; its length at and beyond the end."""
-        return self.origins[offset] if offset < len(self.origins) else self.written
+        return self.origins[offset] if offset < len(self.origins) else len(self.written)
+
+    def word_start(self, offset: int) -> int:
+        """Where the written word begins, marks and all, that character `offset` stands for."""
+        start = self.origin(offset)
+        while start and not self.written[start - 1].isspace():
+            start -= 1
+        return start
 
     @property
     def speakable(self) -> bool:
@@ -151,14 +158,16 @@ class Markdown:
 
         return edits
 
-    @staticmethod
-    def _marks(text: str, start: int, end: int) -> list[Edit]:
-        found = []
+    @classmethod
+    def _marks(cls, text: str, start: int, end: int) -> list[Edit]:
+        found = list[Edit]()
         for match in _MARKDOWN.finditer(text, start, end):
             kind = match.lastgroup
             if kind in ("link", "image", "code"):
                 label = {"link": "label", "image": "alt", "code": "inside"}[kind]
-                found += [Edit(match.start(), match.start(label), ""), Edit(match.end(label), match.end(), "")]
+                found.append(Edit(match.start(), match.start(label), ""))
+                found += cls._marks(text, *match.span(label)) if kind == "link" else []
+                found.append(Edit(match.end(label), match.end(), ""))
             elif kind == "cell":
                 inside = start < match.start() and match.end() < end
                 found.append(Edit(match.start(), match.end(), ", " if inside else ""))
@@ -237,5 +246,11 @@ class Pronunciations:
         return _Pattern(self._pattern, lambda match: self._table[match[0]]).begin()
 
 
-WRITTEN_FOR_THE_EYE: Final[tuple[TextTransform, ...]] = (Markdown(), Urls(), Emoji())
-"""What a session uses unless it is told otherwise."""
+TransformName = Literal["markdown", "urls", "emoji"]
+BY_NAME: Final[Mapping[TransformName, TextTransform]] = {"markdown": Markdown(), "urls": Urls(), "emoji": Emoji()}
+WRITTEN_FOR_THE_EYE: Final[tuple[TransformName, ...]] = ("markdown", "urls", "emoji")
+
+
+def speakable(names: Sequence[TransformName], pronunciations: Mapping[str, str]) -> Speakable:
+    """For one reply: the transforms of those names in that order, then the table."""
+    return Speakable([*(BY_NAME[name] for name in names), Pronunciations(pronunciations)])
