@@ -79,6 +79,7 @@ PORT = [
     *RESAMPLE,
 ]
 ECHO = ["echo_fft", "echo_delay", "echo_filter", "echo_guard"]
+CODEC = ["g711", "opus_library", "codec_opus", "codec"]
 ENGINE = [
     *PORT,
     *ECHO,
@@ -96,15 +97,28 @@ ENGINE = [
     "line_packets",
     "jitter",
     "jitter_window",
+    "jitter_payload",
     "conceal",
-    "g711",
+    *CODEC,
     "line_hearing",
     "line_told",
     "line_output",
     "engine",
     "device",
 ]
-NETWORK = ["base", "rtp", "g711", "conceal", "stretch", "jitter_window", "jitter", "jitter_target", "jitter_play"]
+NETWORK = [
+    "base",
+    "platform",
+    "rtp",
+    *CODEC,
+    "conceal",
+    "stretch",
+    "jitter_payload",
+    "jitter_window",
+    "jitter",
+    "jitter_target",
+    "jitter_play",
+]
 KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
 FEATURES = ["isa", "log_mel", "log_mel_plain", "log_mel_avx2", "pitch", "prosody"]
 
@@ -178,7 +192,7 @@ def extension(name: str, language: str, binding: str, core: list[str]) -> Extens
         if language == "c"
         else [],
         extra_compile_args=list(COMMON),
-        extra_link_args=[*LINK, "-lpthread"],
+        extra_link_args=[*LINK, "-lpthread", "-ldl"],
     )
 
 

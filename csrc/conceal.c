@@ -7,10 +7,12 @@
  */
 #include "conceal.h"
 
+#include "noise.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAST_MS = 48, MATCH_MS = 20, FULL_MS = 10, GONE_MS = 60, LEVELS = 100, MOST_NOISE = 400 };
+enum { PAST_MS = 48, MATCH_MS = 20, FULL_MS = 10, GONE_MS = 60, LEVELS = 100 };
 
 struct rta_conceal {
     uint32_t rate, channels;
@@ -23,9 +25,8 @@ struct rta_conceal {
     /* comfort noise: level of the quietest of the last LEVELS blocks of 10 ms, in mean squares */
     uint64_t block_sum, levels[LEVELS];
     uint32_t block_count, level_at, levels_known;
-    uint64_t random;
-    int32_t noise_gain; /* root of the level */
-    int32_t noise_last[2];
+    int32_t told; /* level by a comfort noise packet; < 0: none */
+    rta_noise noise;
 };
 
 rta_status rta_conceal_create(rta_conceal **out, uint32_t rate, uint32_t channels) {
@@ -38,7 +39,8 @@ rta_status rta_conceal_create(rta_conceal **out, uint32_t rate, uint32_t channel
     c->lag_least = rate / 400;
     c->lag_most = rate * 15 / 1000;
     c->match = rate * MATCH_MS / 1000;
-    c->random = 0x9E3779B97F4A7C15u;
+    c->told = -1;
+    rta_noise_init(&c->noise);
     c->past = rta_zeroed((size_t)c->past_length * channels * sizeof *c->past);
     c->period = rta_zeroed((size_t)c->lag_most * channels * sizeof *c->period);
     if (c->past == NULL || c->period == NULL) {
@@ -83,19 +85,8 @@ static void set_noise(rta_conceal *c) {
     for (uint32_t i = 0; i < c->levels_known; i++)
         if (c->levels[i] < least) least = c->levels[i];
     const uint32_t level = root(least);
-    c->noise_gain = (int32_t)(level < MOST_NOISE ? level : MOST_NOISE);
-}
-
-/* Uniform noise, two thirds of the sample before: dull like a room. Its root mean square is noise_gain, nearly. */
-static int32_t noise(rta_conceal *c, uint32_t channel) {
-    c->random ^= c->random >> 12;
-    c->random ^= c->random << 25;
-    c->random ^= c->random >> 27;
-    const int32_t white = (int32_t)(c->random * 2685821657736338717u >> 48) - 32768;
-    /* white has an rms of 18919; (1 - 4/9) ** 0.5 = 0.745 keeps the level: 0.745 / 18919 = 2.58 / 65536 */
-    c->noise_last[channel] =
-        c->noise_last[channel] * 2 / 3 + (int32_t)((int64_t)white * c->noise_gain * 258 / 100 / 256);
-    return c->noise_last[channel] / 256;
+    c->noise.gain = (int32_t)(level < RTA_NOISE_MOST ? level : RTA_NOISE_MOST);
+    if (c->told >= 0) c->noise.gain = c->told;
 }
 
 /* ---- pitch */
@@ -169,7 +160,7 @@ static void begin(rta_conceal *c) {
 /* The next sample of channel k that concealment puts out, `run` samples after the last real one. */
 static int32_t synthetic(rta_conceal *c, uint64_t run, uint32_t k) {
     const uint64_t full = (uint64_t)c->rate * FULL_MS / 1000, gone = (uint64_t)c->rate * GONE_MS / 1000;
-    const int32_t hiss = noise(c, k);
+    const int32_t hiss = rta_noise_next(&c->noise, k);
     if (run >= gone) return hiss;
     const int32_t tone = c->period[(run % c->lag) * c->channels + k];
     if (run < full) return tone;
@@ -194,6 +185,7 @@ void rta_conceal_real(rta_conceal *c, int16_t *io, uint32_t samples) {
         c->fade_length = c->rate / (c->run > c->rate / 50 ? 100 : 200);
         c->fade_run = 0;
     }
+    if (samples > 0) c->told = -1;
     measure(c, io, samples);
     for (uint32_t i = 0; i < samples && c->fade_length != 0; i++) {
         for (uint32_t k = 0; k < c->channels; k++) {
@@ -219,10 +211,12 @@ uint32_t rta_conceal_fill(rta_conceal *c, int16_t *out, uint32_t samples) {
     return silent;
 }
 
+void rta_conceal_told_level(rta_conceal *c, int32_t rms) { c->told = rms; }
+
 void rta_conceal_noise(rta_conceal *c, int16_t *out, uint32_t samples) {
     set_noise(c);
     for (uint32_t i = 0; i < samples; i++)
-        for (uint32_t k = 0; k < c->channels; k++) out[i * c->channels + k] = clip(noise(c, k));
+        for (uint32_t k = 0; k < c->channels; k++) out[i * c->channels + k] = clip(rta_noise_next(&c->noise, k));
     remember(c, out, samples);
     c->run = 0, c->fade_length = 0;
 }

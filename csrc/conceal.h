@@ -35,6 +35,8 @@ void rta_conceal_real(rta_conceal *conceal, int16_t *io, uint32_t samples);
 /* Writes the next `samples` in place of real ones. Returns how many of them are comfort noise alone (W3C: silent). */
 uint32_t rta_conceal_fill(rta_conceal *conceal, int16_t *out, uint32_t samples);
 /* Writes comfort noise, as at an announced silence. */
+/* The sender told how loud its silence is (noise.h): until the next real sample, instead of what was measured. */
+void rta_conceal_told_level(rta_conceal *conceal, int32_t rms);
 void rta_conceal_noise(rta_conceal *conceal, int16_t *out, uint32_t samples);
 
 #ifdef __cplusplus

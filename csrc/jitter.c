@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is owed before the packet in front may come out lies in `owed`: concealment, then silence. So get() is a loop of
+ * What is owed before the packet in front may come out lies in `owed`: concealment, then silence, then what it
+ * carries of the packet before it. So get() is a loop of
  * small steps: pay what is owed, in frames of 20 ms; look at the front; let it owe, or give it.
  */
 #include "jitter.h"
 
-#include "conceal.h"
 #include "jitter_payload.h"
 #include "jitter_wait.h"
 
@@ -19,7 +19,7 @@
 struct rta_jitter {
     rta_jitter_config config;
     rta_jitter_window window;
-    rta_conceal *conceal;
+    rta_jitter_payload payload;
     rta_jitter_wait wait;
     rta_interarrival interarrival;
     rta_jitter_figures figures;
@@ -34,6 +34,7 @@ struct rta_jitter {
     /* owed before the front */
     bool settled; /* what the front owes is known */
     uint64_t owed_concealed, owed_silence;
+    uint32_t owed_recovered; /* that the front carries of what is before it */
     /* announced silence */
     bool announced;
     int64_t announced_ns;
@@ -68,8 +69,18 @@ rta_status rta_jitter_check(const rta_jitter_config *c, const char **why) {
         wrong = "waits must satisfy 0 <= least <= most <= 10 s";
     else if (c->link_lost_ns < 1 || c->link_lost_ns > 86400 * INT64_C(1000000000))
         wrong = "link_lost must be more than 0 and at most a day";
-    for (uint32_t i = 0; i < 128 && wrong == NULL; i++)
+    bool opus = false, others = false;
+    for (uint32_t i = 0; i < 128 && wrong == NULL; i++) {
         if (c->codecs[i] >= RTA_CODECS) wrong = "unknown codec";
+        opus |= c->codecs[i] == RTA_CODEC_OPUS;
+        others |= rta_codec_has_sound(c->codecs[i]) && c->codecs[i] != RTA_CODEC_OPUS;
+    }
+    if (wrong == NULL && opus) rta_decoder_check(RTA_CODEC_OPUS, c->rate, c->channels, &wrong);
+    if (wrong == NULL && rta_jitter_clock(c) % c->rate != 0) wrong = "the clock must be a multiple of the rate";
+    if (wrong == NULL && opus) {
+        if (wrong == NULL && rta_jitter_clock(c) != 48000) wrong = "the clock of Opus is 48000";
+        if (wrong == NULL && others && c->rate != 48000) wrong = "beside Opus other codecs must have a rate of 48000";
+    }
     if (why) *why = wrong;
     return wrong ? RTA_INVALID : RTA_OK;
 }
@@ -83,8 +94,8 @@ rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config) 
     j->wait.least_ns = config->wait_least_ns;
     j->wait.most_ns = config->wait_most_ns;
     j->now_ns = -RTA_JITTER_TIME_MOST;
-    status = rta_jitter_window_init(&j->window, config->capacity, config->packet_most * config->channels * 2);
-    if (status == RTA_OK) status = rta_conceal_create(&j->conceal, config->rate, config->channels);
+    status = rta_jitter_payload_init(&j->payload, &j->config);
+    if (status == RTA_OK) status = rta_jitter_window_init(&j->window, config->capacity, j->payload.slot_bytes);
     if (status != RTA_OK) {
         rta_jitter_destroy(j);
         return status;
@@ -96,7 +107,7 @@ rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config) 
 void rta_jitter_destroy(rta_jitter *j) {
     if (j == NULL) return;
     rta_jitter_window_free(&j->window);
-    rta_conceal_destroy(j->conceal);
+    rta_jitter_payload_free(&j->payload);
     free(j);
 }
 
@@ -113,12 +124,14 @@ rta_jitter_refused rta_jitter_put(rta_jitter *j, const rta_jitter_packet *packet
     rta_jitter_packet p = *packet;
     p.payload_type &= 127;
     p.arrival_ns = rta_jitter_bounded_ns(p.arrival_ns);
-    const rta_jitter_refused refused = rta_jitter_look(&j->config, &p);
+    const rta_jitter_refused refused = rta_jitter_look(&j->payload, &p);
     if (refused == RTA_JITTER_FINE) {
         rta_jitter_window *w = &j->window;
         const uint64_t front_before = w->front;
         uint64_t seq = 0;
+        p.timestamp = rta_jitter_in_samples(&j->payload, p.timestamp);
         *taken = rta_jitter_window_put(w, &p, &seq);
+        rta_jitter_took(&j->payload, &p, *taken);
         const int64_t overtaken_ns = rta_jitter_window_overtaken_ns(w, seq);
         if ((*taken == RTA_JITTER_TAKEN || *taken == RTA_JITTER_LATE) && overtaken_ns != INT64_MAX)
             rta_jitter_wait_learn(&j->wait, p.arrival_ns - overtaken_ns);
@@ -154,28 +167,32 @@ static void end_of_concealment(rta_jitter *j) {
     j->concealed_run = 0;
 }
 
+static void concealed(rta_jitter *j, uint32_t samples, uint32_t silent) {
+    j->figures.concealment_events += j->concealed_run == 0;
+    j->concealed_run += samples;
+    j->figures.concealed_samples += samples;
+    j->figures.silent_concealed_samples += silent;
+}
+
 static void give_concealed(rta_jitter *j, rta_jitter_frame *frame, int16_t *out) {
     const uint32_t samples = j->owed_concealed < chunk(j) ? (uint32_t)j->owed_concealed : chunk(j);
     told(j, frame, RTA_JITTER_CONCEALED, samples);
     j->owed_concealed -= samples;
     j->next_timestamp += samples;
-    j->figures.concealment_events += j->concealed_run == 0;
-    j->concealed_run += samples;
-    j->figures.concealed_samples += samples;
-    j->figures.silent_concealed_samples += rta_conceal_fill(j->conceal, out, samples);
+    concealed(j, samples, rta_jitter_conceal(&j->payload, out, samples));
 }
 
 static void give_silence(rta_jitter *j, rta_jitter_frame *frame, int16_t *out, uint32_t samples) {
     end_of_concealment(j);
     told(j, frame, RTA_JITTER_SILENCE, samples);
     j->figures.silence_samples += samples;
-    rta_conceal_noise(j->conceal, out, samples);
+    rta_jitter_silence(&j->payload, j->announced, out, samples);
 }
 
 /* What lies between the last sample given and the packet in front. */
 static void settle(rta_jitter *j, const rta_jitter_slot *slot) {
     j->settled = true;
-    j->owed_concealed = j->owed_silence = 0;
+    j->owed_concealed = j->owed_silence = j->owed_recovered = 0;
     if (!j->anchored) return;
     const uint64_t rate = j->config.rate;
     const int64_t gap = (int32_t)(slot->timestamp - j->next_timestamp);
@@ -195,36 +212,68 @@ static void settle(rta_jitter *j, const rta_jitter_slot *slot) {
     }
     j->owed_concealed = concealed < j->config.conceal_most ? concealed : j->config.conceal_most;
     j->figures.skipped_samples += concealed - j->owed_concealed;
+    const uint32_t carried = lost > 0 ? rta_jitter_fec_samples(&j->payload, slot) : 0;
+    if (carried > j->owed_concealed) return;
+    j->owed_concealed -= carried;
+    j->owed_recovered = carried;
+}
+
+static int64_t waited_us(const rta_jitter *j, const rta_jitter_slot *slot) {
+    const int64_t waited_ns = j->now_ns > slot->arrival_ns ? j->now_ns - slot->arrival_ns : 0;
+    return (waited_ns < WAITED_MOST ? waited_ns : WAITED_MOST) / 1000;
+}
+
+/* Sound of a packet: its own, or of the one before it. */
+static void give_audio(rta_jitter *j, const rta_jitter_slot *slot, uint32_t timestamp, uint32_t samples,
+                       rta_jitter_frame *frame) {
+    end_of_concealment(j);
+    told(j, frame, RTA_JITTER_AUDIO, samples);
+    frame->arrival_ns = slot->arrival_ns;
+    frame->seq = slot->packet_seq;
+    frame->timestamp = rta_jitter_in_ticks(&j->payload, timestamp);
+    j->figures.emitted_count += samples;
+    j->figures.delay_sample_us += (uint64_t)waited_us(j, slot) * samples;
+}
+
+static void give_recovered(rta_jitter *j, const rta_jitter_slot *slot, rta_jitter_frame *frame, int16_t *out) {
+    const uint32_t samples = j->owed_recovered;
+    j->owed_recovered = 0;
+    rta_jitter_recover(&j->payload, slot, out);
+    rta_jitter_real(&j->payload, out, samples);
+    give_audio(j, slot, slot->timestamp - samples, samples, frame);
+    frame->seq--;
+    j->next_timestamp += samples;
 }
 
 /* The packet in front comes out. False: it has no sound, look again. */
 static bool give_front(rta_jitter *j, rta_jitter_slot *slot, rta_jitter_frame *frame, int16_t *out) {
-    const uint32_t codec = j->config.codecs[slot->payload_type], samples = rta_jitter_samples(&j->config, slot);
-    int64_t waited_ns = j->now_ns > slot->arrival_ns ? j->now_ns - slot->arrival_ns : 0;
-    waited_ns = waited_ns < WAITED_MOST ? waited_ns : WAITED_MOST;
+    const uint32_t codec = j->config.codecs[slot->payload_type], samples = rta_jitter_samples(&j->payload, slot);
+    if (slot->seq >= j->window.begin && j->last_seq < j->window.begin) rta_jitter_payload_restart(&j->payload);
     j->settled = false;
     j->last_seq = slot->seq;
     j->last_arrival_ns = slot->arrival_ns;
     if (codec == RTA_CODEC_CN) {
-        j->announced = true;
-        j->announced_ns = slot->arrival_ns;
-        j->announced_samples = 0;
+        rta_jitter_told_noise(&j->payload, slot);
         j->anchored = true;
         j->next_timestamp = slot->timestamp;
     } else if (samples > 0) {
-        end_of_concealment(j);
         j->announced = false;
         j->anchored = true;
         j->next_timestamp = slot->timestamp + samples;
         j->last_samples = samples;
-        told(j, frame, RTA_JITTER_AUDIO, samples);
-        frame->arrival_ns = slot->arrival_ns;
-        frame->seq = slot->packet_seq;
-        frame->timestamp = slot->timestamp;
-        rta_jitter_decode(&j->config, slot, out);
-        rta_conceal_real(j->conceal, out, samples);
-        j->figures.emitted_count += samples;
-        j->figures.delay_sample_us += (uint64_t)waited_ns / 1000 * samples;
+        const bool whole = rta_jitter_decode(&j->payload, slot, out);
+        rta_jitter_real(&j->payload, out, samples);
+        if (whole) {
+            give_audio(j, slot, slot->timestamp, samples, frame);
+        } else {
+            told(j, frame, RTA_JITTER_CONCEALED, samples);
+            concealed(j, samples, 0);
+        }
+    }
+    if (rta_jitter_announces(&j->payload, slot)) {
+        j->announced = true;
+        j->announced_ns = slot->arrival_ns + (int64_t)samples * 1000000000 / j->config.rate;
+        j->announced_samples = 0;
     }
     rta_jitter_window_pop(&j->window, true);
     return samples > 0;
@@ -256,7 +305,7 @@ static rta_status next(rta_jitter *j, rta_jitter_frame *frame, int16_t *out) {
         if (slot != NULL) {
             const uint32_t codec = j->config.codecs[slot->payload_type];
             const bool timed =
-                codec == RTA_CODEC_CN || rta_jitter_samples(&j->config, slot) > 0; /* its timestamp counts */
+                codec == RTA_CODEC_CN || rta_jitter_samples(&j->payload, slot) > 0; /* its timestamp counts */
             if (timed && !j->settled) settle(j, slot);
             if (timed && j->owed_concealed > 0) {
                 give_concealed(j, frame, out);
@@ -267,6 +316,10 @@ static rta_status next(rta_jitter *j, rta_jitter_frame *frame, int16_t *out) {
                 j->owed_silence -= samples;
                 j->next_timestamp += samples;
                 give_silence(j, frame, out, samples);
+                return RTA_OK;
+            }
+            if (timed && j->owed_recovered > 0) {
+                give_recovered(j, slot, frame, out);
                 return RTA_OK;
             }
             if (give_front(j, slot, frame, out)) return RTA_OK;
@@ -332,6 +385,7 @@ int64_t rta_jitter_due_ns(rta_jitter *j) {
 void rta_jitter_read_figures(const rta_jitter *j, rta_jitter_figures *figures) {
     *figures = j->figures;
     figures->packets = j->window.count;
+    rta_jitter_payload_figures(&j->payload, figures);
     figures->wait_ns = rta_jitter_wait_ns(&j->wait);
     figures->jitter_ns = j->interarrival.jitter_ns;
 }

@@ -7,12 +7,14 @@
  *   the next packet           it goes on where the last ended            AUDIO at once: no delay is added, however many wait
  *                             a gap of media time, no packet missing     SILENCE for the gap (the sender was silent), AUDIO
  *                             packets missing before it                  CONCEALED for them, to a bound; SILENCE or nothing
- *                                                                        for the rest; AUDIO
+ *                                                                        for the rest; what it carries of the last of
+ *                                                                        them (Opus FEC) as AUDIO; AUDIO
  *                             its timestamp is no continuation           AUDIO; media time goes on, the jump is counted
  *   a gap                     now < arrival of the packet behind + wait  nothing: it waits
  *                             else                                       the gap is given up: as "packets missing"
  *                             a new sequence begins behind               AUDIO of it, at once
- *   nothing                   the sender announced silence (CN)          SILENCE, as time passes
+ *   nothing                   the sender announced silence (CN, or an    SILENCE, as time passes
+ *                             Opus packet without sound)
  *                             no packet for link_lost_ns (under          LINK_LOST, once; LINK_BACK before the next
  *                             announced silence: QUIET times that)
  *                             else                                       nothing: media time stands still
@@ -28,10 +30,12 @@
  * Bounds (law 8): jitter_window.h for packets. CONCEALED: at most conceal_most for one gap; what is beyond is skipped
  * and counted. A gap of media time that is longer than what passed between the arrivals by more than JUMP_S is a jump.
  *
- * Comfort noise (payload type 13, RFC 3389) is RTA_CODEC_CN; other payload types that no codec is given for
+ * What packets hold: codec.h and jitter_payload.h. Where Opus is among the codecs, timestamps count at 48 kHz, and others may
+ * be beside it only at that rate. Comfort noise (payload type 13, RFC 3389) is RTA_CODEC_CN; other payload types that no codec is given for
  * (telephone events) take their place in the sequence and give no sound.
  *
- * Determinism (law 5): a function of the calls alone; integers and exact sums. get() at other times gives the same
+ * Determinism (law 5): a function of the calls alone (and, with Opus, of the build of libopus and the kind of processor);
+ * integers and exact sums. get() at other times gives the same
  * samples but for announced silence and given-up gaps, which depend on now.
  *
  * Threads: one at a time. AUDIO PATH except create and destroy.
@@ -40,6 +44,7 @@
 #define RTA_JITTER_H
 
 #include "base.h"
+#include "codec.h"
 #include "jitter_window.h"
 
 #ifdef __cplusplus
@@ -54,18 +59,9 @@ enum {
     RTA_JITTER_QUIET = 12
 };
 
-typedef enum rta_codec {
-    RTA_CODEC_NONE = 0, /* no sound */
-    RTA_CODEC_PCM16,    /* 16 bit, little-endian */
-    RTA_CODEC_L16,      /* 16 bit, big-endian (RFC 3551) */
-    RTA_CODEC_PCMU,
-    RTA_CODEC_PCMA,
-    RTA_CODEC_CN, /* announces silence (RFC 3389) */
-    RTA_CODECS,
-} rta_codec;
-
 typedef struct rta_jitter_config {
-    uint32_t rate;     /* of the RTP clock and of the samples: 8000 .. 48000 */
+    uint32_t rate;     /* of the samples: 8000 .. 48000 */
+    uint32_t clock;    /* of timestamps: a multiple of the rate; 0: the rate. Of Opus 48000 */
     uint32_t channels; /* 1 or 2, interleaved in payloads and frames */
     uint32_t capacity; /* packets: a power of two, 32 .. 2048 */
     uint32_t packet_most; /* samples of one packet, at most */
@@ -97,9 +93,12 @@ typedef struct rta_jitter_figures {
     uint64_t concealed_samples, silent_concealed_samples, concealment_events;
     uint64_t interruptions, interruption_samples; /* concealment events of 150 ms and more */
     uint64_t silence_samples, skipped_samples;
-    uint64_t emitted_count;   /* jitterBufferEmittedCount: samples of AUDIO */
+    uint64_t emitted_count;   /* jitterBufferEmittedCount: samples of AUDIO, those out of FEC included */
     uint64_t delay_sample_us; /* jitterBufferDelay: sum over them of now - arrival, in samples times us */
     uint64_t timestamp_jumps, link_losses;
+    uint64_t fec_received, fec_discarded; /* packets that carried FEC; of them, not used for it */
+    uint64_t recovered_samples;           /* AUDIO out of FEC */
+    uint64_t corrupt; /* packets whose sound could not be decoded: their samples are concealed */
     /* play mode only (jitter_play.h) */
     uint64_t inserted_samples; /* insertedSamplesForDeceleration */
     uint64_t removed_samples;  /* removedSamplesForAcceleration */
@@ -113,16 +112,26 @@ typedef struct rta_jitter_figures {
 
 typedef struct rta_jitter rta_jitter;
 
-/* 8 kHz mono mu-law, PT 13 comfort noise; 256 packets of 60 ms; waits 60 .. 120 ms; conceals 1 s; lost after 5 s. */
+static inline uint32_t rta_jitter_clock(const rta_jitter_config *config) {
+    return config->clock ? config->clock : config->rate;
+}
+
+/* 8 kHz mono mu-law, PT 13 comfort noise; 256 packets of 60 ms; waits 60 .. 120 ms; conceals 1 s; lost after 5 s.
+ * (Opus packets may be of 120 ms: packet_most is what bounds them.) */
 void rta_jitter_defaults(rta_jitter_config *config);
 rta_status rta_jitter_check(const rta_jitter_config *config, const char **why);
+/* Whether a payload type is Opus: libopus is to be bound first. */
+bool rta_jitter_wants_opus(const rta_jitter_config *config);
+/* Bytes of the longest payload that is taken. */
+uint32_t rta_jitter_payload_most(const rta_jitter_config *config);
+/* RTA_CLOSED: a payload type is Opus, and libopus is not bound (opus_library.h). */
 rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config);
 void rta_jitter_destroy(rta_jitter *jitter);
 
 typedef enum rta_jitter_refused {
     RTA_JITTER_FINE = 0,
     RTA_JITTER_TOO_LONG,  /* more than packet_most samples, or bytes */
-    RTA_JITTER_NOT_WHOLE, /* no whole number of samples of all channels */
+    RTA_JITTER_NOT_WHOLE, /* no whole number of samples of all channels; an Opus packet that contradicts itself */
 } rta_jitter_refused;
 
 /* Takes a packet in, or refuses and counts it. *taken says what became of it. */

@@ -1,56 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * jitter_payload.h: what lies in a packet, by its payload type. Pure. AUDIO PATH.
+ * jitter_payload.h: what a jitter buffer knows of what its packets hold: the decoder of each payload type's codec, what
+ * stands in for packets that never came, and the sender's clock where it is not that of the samples. Private to jitter.c and
+ * jitter_play.c.
+ *
+ *   sound that is missing     the codec of the last sound conceals itself (Opus)   the codec's own concealment
+ *                             it does not                                          conceal.h
+ *   just before a packet that carries it once more (Opus FEC)                      that
+ *   silence that was announced by Opus                                             Opus's concealment: its comfort noise
+ *                        by a comfort noise packet with a level                    comfort noise at that level
+ *                        else                                                      comfort noise as loud as the quietest
+ *                                                                                  10 ms of the last second
+ *
+ * Threads: as the buffer's. AUDIO PATH except init and free.
  */
 #ifndef RTA_JITTER_PAYLOAD_H
 #define RTA_JITTER_PAYLOAD_H
 
-#include "g711.h"
+#include "codec.h"
+#include "conceal.h"
 #include "jitter.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-static inline uint32_t rta_codec_sample_bytes(uint32_t codec) {
-    return codec == RTA_CODEC_PCM16 || codec == RTA_CODEC_L16 ? 2 : 1;
-}
+typedef struct rta_jitter_payload {
+    const rta_jitter_config *config; /* the buffer's */
+    rta_decoder *decoders[RTA_CODECS]; /* NULL: no payload type has this codec, or it has no sound */
+    rta_conceal *conceal;
+    uint32_t slot_bytes; /* of the longest payload taken */
+    uint32_t codec; /* of the last sound */
+    uint64_t recovered_by; /* the packet whose FEC was used last */
+    bool clock_known;
+    uint32_t first_ticks, last_ticks; /* the sender's timestamps, if its clock is not that of the samples */
+    int64_t ticks;                    /* since the first */
+    uint64_t fec_received, fec_discarded, recovered_samples, corrupt; /* figures */
+} rta_jitter_payload;
 
-static inline bool rta_codec_has_sound(uint32_t codec) { return codec != RTA_CODEC_NONE && codec != RTA_CODEC_CN; }
+/* RTA_CLOSED: libopus is wanted and not bound. What was made is freed by rta_jitter_payload_free in any case. */
+rta_status rta_jitter_payload_init(rta_jitter_payload *payload, const rta_jitter_config *config);
+void rta_jitter_payload_free(rta_jitter_payload *payload);
 
 /* Of each channel. */
-static inline uint32_t rta_jitter_samples(const rta_jitter_config *config, const rta_jitter_slot *slot) {
-    const uint32_t codec = config->codecs[slot->payload_type];
-    return rta_codec_has_sound(codec) ? slot->bytes / (rta_codec_sample_bytes(codec) * config->channels) : 0;
-}
+uint32_t rta_jitter_samples(const rta_jitter_payload *payload, const rta_jitter_slot *slot);
+/* Of what lies before the packet, and which it carries once more. */
+uint32_t rta_jitter_fec_samples(const rta_jitter_payload *payload, const rta_jitter_slot *slot);
+/* Whether silence follows the packet. */
+bool rta_jitter_announces(const rta_jitter_payload *payload, const rta_jitter_slot *slot);
 
-static inline void rta_jitter_decode(const rta_jitter_config *config, const rta_jitter_slot *slot, int16_t *out) {
-    const uint64_t count = (uint64_t)rta_jitter_samples(config, slot) * config->channels;
-    const uint8_t *in = slot->payload;
-    switch (config->codecs[slot->payload_type]) {
-    case RTA_CODEC_PCM16:
-        for (uint64_t i = 0; i < count; i++) out[i] = (int16_t)(in[2 * i] | in[2 * i + 1] << 8);
-        break;
-    case RTA_CODEC_L16:
-        for (uint64_t i = 0; i < count; i++) out[i] = (int16_t)(in[2 * i] << 8 | in[2 * i + 1]);
-        break;
-    case RTA_CODEC_PCMU: rta_ulaw_decode(in, out, count); break;
-    case RTA_CODEC_PCMA: rta_alaw_decode(in, out, count); break;
-    default: break;
-    }
-}
+/* Before a packet is taken: RTA_JITTER_FINE, or why not. What nobody looks at in a packet without sound is cut off. */
+rta_jitter_refused rta_jitter_look(const rta_jitter_payload *payload, rta_jitter_packet *packet);
+/* Once it was: what it carries is counted. */
+void rta_jitter_took(rta_jitter_payload *payload, const rta_jitter_packet *packet, rta_jitter_taken taken);
 
-/* Before a packet is taken: RTA_JITTER_FINE, or why not. A packet without sound loses its bytes: nobody looks at them. */
-static inline rta_jitter_refused rta_jitter_look(const rta_jitter_config *config, rta_jitter_packet *packet) {
-    const uint32_t codec = config->codecs[packet->payload_type];
-    if (!rta_codec_has_sound(codec)) {
-        packet->bytes = 0;
-        return RTA_JITTER_FINE;
-    }
-    const uint32_t step = rta_codec_sample_bytes(codec) * config->channels;
-    if (packet->bytes / step > config->packet_most) return RTA_JITTER_TOO_LONG;
-    return packet->bytes % step != 0 ? RTA_JITTER_NOT_WHOLE : RTA_JITTER_FINE;
-}
+/* A timestamp in samples; and back, of one that came out of it. The same where the clocks are. */
+uint32_t rta_jitter_in_samples(rta_jitter_payload *payload, uint32_t timestamp);
+uint32_t rta_jitter_in_ticks(const rta_jitter_payload *payload, uint32_t samples);
+
+/* The packet's samples. False: they had to be concealed. */
+bool rta_jitter_decode(rta_jitter_payload *payload, const rta_jitter_slot *slot, int16_t *out);
+/* The samples before the packet, out of it. */
+void rta_jitter_recover(rta_jitter_payload *payload, const rta_jitter_slot *slot, int16_t *out);
+/* What of them is put out next, the very samples: they are faded in where something of conceal.h stood before. */
+void rta_jitter_real(rta_jitter_payload *payload, int16_t *io, uint32_t samples);
+/* A comfort noise packet. */
+void rta_jitter_told_noise(rta_jitter_payload *payload, const rta_jitter_slot *slot);
+/* In place of samples that never came. Returns how many of them are silent (W3C): comfort noise alone, or zeros. */
+uint32_t rta_jitter_conceal(rta_jitter_payload *payload, int16_t *out, uint32_t samples);
+/* The sender's silence; announced: by it. */
+void rta_jitter_silence(rta_jitter_payload *payload, bool announced, int16_t *out, uint32_t samples);
+/* Its part of the figures. */
+void rta_jitter_payload_figures(const rta_jitter_payload *payload, rta_jitter_figures *figures);
+/* Another sequence begins: its sender has begun anew, too. */
+void rta_jitter_payload_restart(rta_jitter_payload *payload);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,6 @@
  */
 #include "jitter_play.h"
 
-#include "conceal.h"
 #include "jitter_payload.h"
 #include "jitter_wait.h"
 #include "stretch.h"
@@ -33,7 +32,7 @@ typedef struct anchor {
 struct rta_play {
     rta_play_config config;
     rta_jitter_window window;
-    rta_conceal *conceal;
+    rta_jitter_payload payload;
     rta_jitter_target target;
     rta_interarrival interarrival;
     rta_jitter_figures figures;
@@ -86,8 +85,8 @@ rta_status rta_play_create(rta_play **out, const rta_play_config *config) {
     j->fifo = rta_zeroed((size_t)j->room * c->channels * sizeof *j->fifo);
     j->scratch = rta_zeroed((size_t)c->packet_most * c->channels * sizeof *j->scratch);
     rta_jitter_target_init(&j->target, config->rule, config->late, config->least_ns, config->most_ns, config->start_ns);
-    status = rta_jitter_window_init(&j->window, c->capacity, c->packet_most * c->channels * 2);
-    if (status == RTA_OK) status = rta_conceal_create(&j->conceal, c->rate, c->channels);
+    status = rta_jitter_payload_init(&j->payload, &j->config.jitter);
+    if (status == RTA_OK) status = rta_jitter_window_init(&j->window, c->capacity, j->payload.slot_bytes);
     if (status == RTA_OK && (j->fifo == NULL || j->scratch == NULL)) status = RTA_NOMEM;
     if (status != RTA_OK) {
         rta_play_destroy(j);
@@ -100,7 +99,7 @@ rta_status rta_play_create(rta_play **out, const rta_play_config *config) {
 void rta_play_destroy(rta_play *j) {
     if (j == NULL) return;
     rta_jitter_window_free(&j->window);
-    rta_conceal_destroy(j->conceal);
+    rta_jitter_payload_free(&j->payload);
     free(j->fifo);
     free(j->scratch);
     free(j);
@@ -156,10 +155,12 @@ rta_jitter_refused rta_play_put(rta_play *j, const rta_jitter_packet *packet, rt
     rta_jitter_packet p = *packet;
     p.payload_type &= 127;
     p.arrival_ns = rta_jitter_bounded_ns(p.arrival_ns);
-    const rta_jitter_refused refused = rta_jitter_look(&j->config.jitter, &p);
+    const rta_jitter_refused refused = rta_jitter_look(&j->payload, &p);
     if (refused == RTA_JITTER_FINE) {
         uint64_t seq = 0;
+        p.timestamp = rta_jitter_in_samples(&j->payload, p.timestamp);
         *taken = rta_jitter_window_put(&j->window, &p, &seq);
+        rta_jitter_took(&j->payload, &p, *taken);
         const bool counts = *taken == RTA_JITTER_TAKEN || *taken == RTA_JITTER_LATE || *taken == RTA_JITTER_RESTARTED;
         if (counts && is_timed(j, p.payload_type, p.bytes)) {
             locate(j, &p, *taken, seq);
@@ -191,41 +192,65 @@ static void end_of_concealment(rta_play *j) {
     j->concealed_run = 0;
 }
 
-static void conceal(rta_play *j, uint32_t samples) {
-    j->figures.silent_concealed_samples += rta_conceal_fill(j->conceal, end_of_fifo(j), samples);
+static void concealed(rta_play *j, uint32_t samples, uint32_t silent) {
+    j->figures.silent_concealed_samples += silent;
     j->figures.concealment_events += j->concealed_run == 0;
     j->figures.concealed_samples += samples;
     j->concealed_run += samples;
     j->fill += samples;
 }
 
+static void conceal(rta_play *j, uint32_t samples) {
+    concealed(j, samples, rta_jitter_conceal(&j->payload, end_of_fifo(j), samples));
+}
+
 static void noise(rta_play *j, uint32_t samples) {
     end_of_concealment(j);
-    rta_conceal_noise(j->conceal, end_of_fifo(j), samples);
+    rta_jitter_silence(&j->payload, j->announced, end_of_fifo(j), samples);
     j->figures.silence_samples += samples;
     j->fill += samples;
 }
 
-/* The packet in front, from `next_media` on, into the fifo. */
-static void decode_front(rta_play *j, rta_jitter_slot *slot, int64_t media) {
+/* The last `left` of the samples in `scratch`, sound of a packet, into the fifo. */
+static void emit(rta_play *j, const rta_jitter_slot *slot, uint32_t samples, uint32_t left) {
     const rta_jitter_config *c = &j->config.jitter;
-    const uint32_t samples = rta_jitter_samples(c, slot), gone = (uint32_t)(j->next_media - media),
-                   left = samples - gone;
     end_of_concealment(j);
-    j->stood = 0;
-    rta_jitter_decode(c, slot, j->scratch);
-    memcpy(end_of_fifo(j), j->scratch + (size_t)gone * c->channels, (size_t)left * c->channels * sizeof *j->fifo);
-    rta_conceal_real(j->conceal, end_of_fifo(j), left);
+    memcpy(end_of_fifo(j), j->scratch + (size_t)(samples - left) * c->channels,
+           (size_t)left * c->channels * sizeof *j->fifo);
+    rta_jitter_real(&j->payload, end_of_fifo(j), left);
     int64_t waited_ns = j->now_ns - slot->arrival_ns;
     waited_ns = waited_ns < 0 ? 0 : waited_ns > 3600000 * MS ? 3600000 * MS : waited_ns;
     j->figures.emitted_count += left;
     j->figures.delay_sample_us += (uint64_t)waited_ns / 1000 * left;
     j->figures.target_sample_us += (uint64_t)j->target.target_ns / 1000 * left;
-    j->announced = false;
     j->fill += left;
+}
+
+/* The packet in front, from `next_media` on, into the fifo. */
+static void decode_front(rta_play *j, rta_jitter_slot *slot, int64_t media) {
+    const rta_jitter_config *c = &j->config.jitter;
+    const uint32_t samples = rta_jitter_samples(&j->payload, slot), left = samples - (uint32_t)(j->next_media - media);
+    j->stood = 0;
+    if (rta_jitter_decode(&j->payload, slot, j->scratch)) {
+        emit(j, slot, samples, left);
+    } else {
+        memcpy(end_of_fifo(j), j->scratch + (size_t)(samples - left) * c->channels,
+               (size_t)left * c->channels * sizeof *j->fifo);
+        concealed(j, left, 0);
+    }
+    j->announced = rta_jitter_announces(&j->payload, slot);
     j->next_media = media + samples;
     j->last_seq = slot->seq;
     rta_jitter_window_pop(&j->window, true);
+}
+
+/* The last `missing` samples before the packet behind a gap, out of what it carries of them. */
+static void recover(rta_play *j, const rta_jitter_slot *behind, uint32_t carried, uint32_t missing) {
+    rta_jitter_recover(&j->payload, behind, j->scratch);
+    emit(j, behind, carried, missing);
+    j->next_media += missing;
+    j->stood = 0;
+    rta_jitter_window_skip_to(&j->window, behind->seq);
 }
 
 /* Decodes ahead, as long as packets go on without a break, until there are `samples`. */
@@ -233,7 +258,7 @@ static bool decode_ahead(rta_play *j, uint32_t samples) {
     while (j->fill < samples) {
         rta_jitter_slot *slot = rta_jitter_window_front(&j->window);
         if (slot == NULL || (slot->seq >= j->anchored_from) != (j->last_seq >= j->anchored_from)) return false;
-        const int64_t media = media_of(j, slot), length = rta_jitter_samples(&j->config.jitter, slot);
+        const int64_t media = media_of(j, slot), length = rta_jitter_samples(&j->payload, slot);
         if (length == 0 || media > j->next_media || media + length <= j->next_media) return false;
         if (j->fill + length > j->room) return false;
         decode_front(j, slot, media);
@@ -270,7 +295,7 @@ static bool discard_old(rta_play *j) {
     bool any = false;
     for (rta_jitter_slot *slot; (slot = rta_jitter_window_front(&j->window)) != NULL; any = true) {
         if (slot->seq >= j->window.highest) break; /* the newest is never too old */
-        const int64_t length = rta_jitter_samples(&j->config.jitter, slot);
+        const int64_t length = rta_jitter_samples(&j->payload, slot);
         if (length > 0) {
             const int64_t media = media_of(j, slot);
             if (delay_ns(j, media, j->fill) <= j->target.target_ns + SLACK) break;
@@ -288,14 +313,17 @@ static void step(rta_play *j, uint32_t wanted) {
     const uint32_t open = wanted - j->fill;
     rta_jitter_slot *slot = rta_jitter_window_front(w);
     if (slot != NULL) {
-        const int64_t length = rta_jitter_samples(&j->config.jitter, slot), media = media_of(j, slot);
-        const bool announces = j->config.jitter.codecs[slot->payload_type] == RTA_CODEC_CN;
+        const int64_t length = rta_jitter_samples(&j->payload, slot), media = media_of(j, slot);
+        const bool announces = rta_jitter_announces(&j->payload, slot);
         if (length > 0 || announces) {
-            if (slot->seq >= j->anchored_from && j->last_seq < j->anchored_from)
-                j->next_media = media; /* a new beginning */
+            if (slot->seq >= j->anchored_from && j->last_seq < j->anchored_from) { /* a new beginning */
+                j->next_media = media;
+                rta_jitter_payload_restart(&j->payload);
+            }
             j->last_seq = slot->seq;
         }
         if (length == 0) {
+            if (announces) rta_jitter_told_noise(&j->payload, slot);
             j->announced |= announces;
             rta_jitter_window_pop(w, true);
         } else if (media + length <= j->next_media) rta_jitter_window_pop(w, false);
@@ -328,7 +356,7 @@ static void step(rta_play *j, uint32_t wanted) {
     const int64_t missing = media_of(j, behind) - j->next_media;
     const bool over = rta_jitter_window_restarts_at(w, behind->seq) || missing <= 0 ||
                       (behind->seq >= j->anchored_from && j->last_seq < j->anchored_from) ||
-                      rta_jitter_samples(&j->config.jitter, behind) == 0;
+                      rta_jitter_samples(&j->payload, behind) == 0;
     if (over) {
         rta_jitter_window_skip_to(w, behind->seq);
         return;
@@ -338,8 +366,14 @@ static void step(rta_play *j, uint32_t wanted) {
         j->stood = 0;
         return;
     }
+    const uint32_t carried = rta_jitter_fec_samples(&j->payload, behind);
+    if (carried > 0 && missing <= carried) {
+        recover(j, behind, carried, (uint32_t)missing);
+        return;
+    }
+    const int64_t lost = missing - carried;
     const bool early = delay_ns(j, j->next_media, j->fill) < j->target.target_ns - WAIT;
-    const uint32_t samples = missing < open && !early ? (uint32_t)missing : open;
+    const uint32_t samples = lost < open && !early ? (uint32_t)lost : open;
     conceal(j, samples);
     if (!early) j->next_media += samples;
 }
@@ -378,7 +412,7 @@ void rta_play_get(rta_play *j, int64_t now_ns, rta_jitter_frame *frame, int16_t 
             step(j, wanted);
             if (empty && j->fill > 0) first = j->next_media - j->fill;
         }
-        frame->timestamp = j->here.timestamp + (uint32_t)(first - j->here.media);
+        frame->timestamp = rta_jitter_in_ticks(&j->payload, j->here.timestamp + (uint32_t)(first - j->here.media));
     } else {
         if (j->fill < wanted) noise(j, wanted - j->fill);
         frame->timestamp = 0;
@@ -400,6 +434,7 @@ void rta_play_get(rta_play *j, int64_t now_ns, rta_jitter_frame *frame, int16_t 
 
 void rta_play_read_figures(const rta_play *j, rta_jitter_figures *figures) {
     *figures = j->figures;
+    rta_jitter_payload_figures(&j->payload, figures);
     figures->packets = j->window.count;
     figures->jitter_ns = j->interarrival.jitter_ns;
     figures->target_ns = j->target.target_ns;

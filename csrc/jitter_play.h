@@ -14,7 +14,8 @@
  *                        it lies ahead (the sender was silent)     comfort noise until D >= T for it: silence is what the
  *                                                                  delay is adapted in first
  *                        it lies behind what was put out           late: discarded; in part: what is left of it is used
- *   a gap                                                          concealed; media time goes on, unless D < T - WAIT
+ *   a gap                the packet behind carries it (Opus FEC)   that, at once
+ *                        else                                      concealed; media time goes on, unless D < T - WAIT
  *   nothing              silence was announced                     comfort noise; media time goes on
  *                        else                                      concealed; media time stands still: D grows
  *   D > T + LIVE on going on after that                            what is too old is discarded (a stall of seconds)

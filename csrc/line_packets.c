@@ -47,14 +47,6 @@ struct rta_line_packets {
 
 _Static_assert(sizeof(rta_packets_figures) % 8 == 0, "published in words");
 
-/* The longest payload that a codec there may have. */
-static uint32_t payload_most(const rta_jitter_config *c) {
-    uint32_t sample_bytes = 1;
-    for (int i = 0; i < 128; i++)
-        if (c->codecs[i] == RTA_CODEC_PCM16 || c->codecs[i] == RTA_CODEC_L16) sample_bytes = 2;
-    return c->packet_most * c->channels * sample_bytes;
-}
-
 rta_status rta_line_packets_create(rta_line_packets **out, const rta_packets_config *config) {
     *out = NULL;
     const uint64_t waiting = config->waiting;
@@ -64,7 +56,7 @@ rta_status rta_line_packets_create(rta_line_packets **out, const rta_packets_con
     rta_line_packets *p = rta_zeroed(sizeof *p);
     if (!p) return RTA_NOMEM;
     p->config = *config;
-    p->slot_bytes = payload_most(&config->jitter);
+    p->slot_bytes = rta_jitter_payload_most(&config->jitter);
     p->heads = rta_zeroed(waiting * sizeof *p->heads);
     p->payloads = rta_zeroed(waiting * p->slot_bytes);
     status = rta_jitter_create(&p->jitter, &config->jitter);
@@ -107,8 +99,10 @@ static void count(uint64_t *counter) { __atomic_store_n(counter, *counter + 1, _
 rta_status rta_line_packets_put(rta_line_packets *p, const rta_jitter_packet *packet) {
     rta_ring_span span;
     const uint8_t payload_type = packet->payload_type & 127;
-    /* Nobody looks at the bytes of a packet without sound (jitter.h). */
-    const bool sounds = p->config.jitter.codecs[payload_type] != RTA_CODEC_NONE;
+    /* Nobody looks at the bytes of a packet without sound, but for the level of comfort noise. */
+    const uint32_t codec = p->config.jitter.codecs[payload_type];
+    const bool sounds = rta_codec_has_sound(codec);
+    const uint32_t bytes = sounds ? packet->bytes : codec == RTA_CODEC_CN && packet->bytes > 0 ? 1 : 0;
     if (sounds && packet->bytes > p->slot_bytes) {
         count(&p->refused);
         return RTA_INVALID;
@@ -121,7 +115,7 @@ rta_status rta_line_packets_put(rta_line_packets *p, const rta_jitter_packet *pa
     *h = (head){.arrival_ns = packet->arrival_ns,
                 .timestamp = packet->timestamp,
                 .ssrc = packet->ssrc,
-                .bytes = sounds ? packet->bytes : 0,
+                .bytes = bytes,
                 .seq = packet->seq,
                 .payload_type = payload_type};
     if (h->bytes) memcpy(payload_of(p, h), packet->payload, h->bytes);

@@ -7,6 +7,7 @@
 #endif
 #include "platform.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -310,3 +311,18 @@ int64_t rta_thread_id(void) {
     return (int64_t)(intptr_t)pthread_self();
 #endif
 }
+
+/* ---- Shared libraries */
+
+void *rta_library_open(const char *path, char *why, size_t why_bytes) {
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL && why_bytes > 0) {
+        const char *error = dlerror();
+        snprintf(why, why_bytes, "%s", error ? error : "it cannot be loaded");
+    }
+    return library;
+}
+
+void *rta_library_symbol(void *library, const char *name) { return dlsym(library, name); }
+
+void rta_library_close(void *library) { dlclose(library); }

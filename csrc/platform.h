@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * platform.h: all that differs between operating systems: monotonic clock, sleeping until a deadline, memory that two
- * processes share, a wake-up descriptor for a select loop, thread start and priority. No other file of the core
+ * processes share, a wake-up descriptor for a select loop, thread start and priority, shared libraries. No other file of the core
  * includes an operating-system header.
  */
 #ifndef RTA_PLATFORM_H
@@ -59,6 +59,12 @@ bool rta_thread_pin(unsigned nth);
 void rta_thread_yield(void);
 /* Kernel id of the calling thread (Linux tid), for tracing tests. */
 int64_t rta_thread_id(void);
+
+/* ---- Shared libraries, found when things are set up. All of the library's names are bound as it is opened: a first call
+ * on the audio path must not go through the dynamic linker. NULL: not opened; `why` (ends in 0) says why. */
+void *rta_library_open(const char *path, char *why, size_t why_bytes);
+void *rta_library_symbol(void *library, const char *name); /* NULL: it has none of this name */
+void rta_library_close(void *library);
 
 #ifdef __cplusplus
 }

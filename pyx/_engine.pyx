@@ -28,6 +28,7 @@ include "capsule.pxi"
 include "event.pxi"
 include "arrays.pxi"
 include "engine_decl.pxi"
+include "opus.pxi"
 
 cdef dict REMOTES = {
     "none": RTA_REMOTE_NONE,
@@ -199,6 +200,8 @@ cdef class Engine:
             if input_rate is not None or link_lost_s is not None:
                 raise ValueError("input_rate and link_lost_s are the packets' to say: PacketConfig(rate, link_lost_s=...)")
             config.packets = packets_of(packets)[0]
+            if rta_jitter_wants_opus(&config.packets.jitter):
+                bind_opus()
             input_rate = config.packets.jitter.rate
             link_lost_s = config.packets.jitter.link_lost_ns * 1e-9
         input_rate = 16000 if input_rate is None else input_rate

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# _network.pyx: what lies between a network and the audio, for Python: csrc/rtp.h (rtp.pxi), csrc/jitter.h (jitter.pxi)
-# and how a line's packets are read (packets.pxi). Arguments are checked here; what is decided is decided in the core.
+# _network.pyx: what lies between a network and the audio, for Python: csrc/rtp.h (rtp.pxi), csrc/codec.h (codec.pxi),
+# csrc/jitter.h (jitter.pxi) and how a line's packets are read (packets.pxi). Arguments are checked here; what is decided is
+# decided in the core.
 
 cimport numpy as cnp
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -18,6 +19,9 @@ cdef extern from "base.h":
         RTA_INVALID
         RTA_NOMEM
 
+include "arrays.pxi"
 include "rtp.pxi"
+include "opus.pxi"
+include "codec.pxi"
 include "jitter.pxi"
 include "packets.pxi"

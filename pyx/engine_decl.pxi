@@ -239,6 +239,7 @@ cdef extern from "jitter.h" nogil:
     ctypedef struct rta_jitter_config:
         uint32_t rate
         int64_t link_lost_ns
+    bint rta_jitter_wants_opus(const rta_jitter_config *config)
     ctypedef struct rta_jitter_packet:
         uint16_t seq
         uint8_t payload_type

@@ -15,7 +15,7 @@ cdef extern from "jitter.h" nogil:
         uint64_t received, used, late_discarded, duplicate, superseded, queued
         uint64_t expected, received_unique, missing, refused, restarts
     ctypedef struct rta_jitter_config:
-        uint32_t rate, channels, capacity, packet_most, conceal_most
+        uint32_t rate, clock, channels, capacity, packet_most, conceal_most
         int64_t wait_least_ns, wait_most_ns, link_lost_ns
         uint8_t codecs[128]
     ctypedef struct rta_jitter_frame:
@@ -29,6 +29,7 @@ cdef extern from "jitter.h" nogil:
         uint64_t total_samples, concealed_samples, silent_concealed_samples, concealment_events
         uint64_t interruptions, interruption_samples, silence_samples, skipped_samples
         uint64_t emitted_count, delay_sample_us, timestamp_jumps, link_losses
+        uint64_t fec_received, fec_discarded, recovered_samples, corrupt
         uint64_t inserted_samples, removed_samples, target_sample_us, buffered_samples
         int64_t target_ns, wait_ns, jitter_ns
     ctypedef struct rta_jitter
@@ -39,6 +40,7 @@ cdef extern from "jitter.h" nogil:
     ctypedef enum rta_jitter_refused:
         RTA_JITTER_FINE
     void rta_jitter_defaults(rta_jitter_config *config)
+    bint rta_jitter_wants_opus(const rta_jitter_config *config)
     rta_status rta_jitter_check(const rta_jitter_config *config, const char **why)
     rta_status rta_jitter_create(rta_jitter **out, const rta_jitter_config *config)
     void rta_jitter_destroy(rta_jitter *jitter)
@@ -63,16 +65,9 @@ cdef extern from "jitter_play.h" nogil:
     void rta_play_get(rta_play *play, int64_t now_ns, rta_jitter_frame *frame, int16_t *out)
     void rta_play_read_figures(const rta_play *play, rta_jitter_figures *figures)
 
-cdef dict _CODECS = {"none": 0, "pcm16": 1, "l16": 2, "pcmu": 3, "pcma": 4, "cn": 5}
 cdef tuple _KINDS = (None, "audio", "concealed", "silence", "link_lost", "link_back")
 cdef tuple _TAKEN = ("taken", "late", "duplicate", "held", "restarted")
 cdef tuple _REFUSED = (None, "too_long", "not_whole")
-
-
-cdef uint8_t codec_number(object name) except 255:
-    if name not in _CODECS:
-        raise ValueError(f"codec {name!r}: expected one of {', '.join(_CODECS)}")
-    return _CODECS[name]
 
 
 cdef int64_t time_of(object value, str what) except? -1:
@@ -114,7 +109,7 @@ cdef class JitterBuffer:
     cdef readonly int channels
     cdef readonly str mode
 
-    def __cinit__(self, rate, *, str mode="listen", codec="pcm16", payload_types=None, channels=1, capacity_packets=256, packet_s=0.06,
+    def __cinit__(self, rate, *, str mode="listen", codec="pcm16", payload_types=None, channels=1, capacity_packets=256, packet_s=None,
                   conceal_s=1.0, wait_least_s=0.06, wait_most_s=0.12, link_lost_s=5.0, late=0.01,
                   target_least_s=0.0, target_most_s=1.0, target_start_s=0.04, str rule="ours"):
         cdef rta_jitter_config config
@@ -132,6 +127,9 @@ cdef class JitterBuffer:
         config.rate = whole(rate, "rate", 1 << 20)
         config.channels = whole(channels, "channels", 255)
         config.capacity = whole(capacity_packets, "capacity_packets", 1 << 20)
+        names = [codec] if payload_types is None else list(payload_types.values())
+        if packet_s is None:
+            packet_s = 0.12 if "opus" in names else 0.06
         if not 0 < packet_s <= 1:
             raise ValueError(f"packet_s={packet_s!r}: expected more than 0, at most 1")
         config.packet_most = max(1, round(packet_s * rate))
@@ -143,6 +141,8 @@ cdef class JitterBuffer:
         config.codecs[13] = codec_number("cn")
         for number, name in (payload_types or {}).items():
             config.codecs[whole(number, "payload type", 127)] = codec_number(name)
+        if rta_jitter_wants_opus(&config):
+            config.clock = 48000
         play.jitter = self.config = config
         play.rule, play.late = 1 if rule == "neteq" else 0, late
         play.least_ns = nanoseconds(target_least_s, "target_least_s", 10)
@@ -195,7 +195,6 @@ cdef class JitterBuffer:
         cdef int64_t now = time_of(now_ns, "now_ns")
         cdef rta_status status = RTA_OK
         cdef JitterFrame out
-        cdef cnp.npy_intp shape[2]
         if self.play != NULL:
             rta_play_get(self.play, now, &frame, self.room)
         else:
@@ -205,8 +204,7 @@ cdef class JitterBuffer:
         out = JitterFrame.__new__(JitterFrame)
         out.kind = _KINDS[frame.kind]
         out.position = frame.position
-        shape[0], shape[1] = frame.samples, self.channels
-        out.samples = cnp.PyArray_SimpleNew(1 if self.channels == 1 else 2, shape, cnp.NPY_INT16)
+        out.samples = samples_of(frame.samples, self.channels)
         memcpy(cnp.PyArray_DATA(out.samples), self.room, <size_t>frame.samples * self.channels * 2)
         if frame.kind == RTA_JITTER_AUDIO:
             out.timestamp = frame.timestamp
@@ -241,6 +239,8 @@ cdef dict figures_of(const rta_jitter_figures *f):
             "interruptions": f.interruptions, "interruptionSamples": f.interruption_samples,
             "silenceSamples": f.silence_samples, "skippedSamples": f.skipped_samples,
             "jitterBufferEmittedCount": f.emitted_count, "jitterBufferDelay": f.delay_sample_us * 1e-6,
+            "fecPacketsReceived": f.fec_received, "fecPacketsDiscarded": f.fec_discarded,
+            "fecRecoveredSamples": f.recovered_samples, "corrupt": f.corrupt,
             "timestampJumps": f.timestamp_jumps, "linkLosses": f.link_losses,
             "insertedSamplesForDeceleration": f.inserted_samples, "removedSamplesForAcceleration": f.removed_samples,
             "jitterBufferTargetDelay": f.target_sample_us * 1e-6, "bufferedSamples": f.buffered_samples,

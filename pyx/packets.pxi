@@ -55,18 +55,22 @@ cdef class PacketConfig:
 
     def to_dict(self):
         """The settings by name."""
-        return {"rate": self.rate, "waiting_packets": self.waiting_packets, **self.settings}
+        settings = {"rate": self.rate, "waiting_packets": self.waiting_packets, **self.settings}
+        if rta_jitter_wants_opus(&self.config.jitter):
+            settings["opus"] = opus_version()
+        return settings
 
     @staticmethod
     def from_dict(dict settings):
         """From what to_dict() gave, also through JSON."""
         settings = dict(settings)
+        settings.pop("opus", None)
         if settings.get("payload_types") is not None:
             settings["payload_types"] = {int(number): name for number, name in settings["payload_types"].items()}
         return PacketConfig(settings.pop("rate"), **settings)
 
     def __repr__(self):
-        return f"PacketConfig({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
+        return f"PacketConfig({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items() if name != 'opus')})"
 
 
 def packet_figures(capsule):

@@ -8,10 +8,12 @@ from rtaudio.core import ClockBridge as ClockBridge
 from rtaudio.core import ClockTrack as ClockTrack
 from rtaudio.core import CoreJournal as CoreJournal
 from rtaudio.core import Cut as Cut
+from rtaudio.core import Decoder as Decoder
 from rtaudio.core import Detector as Detector
 from rtaudio.core import DetectorConfig as DetectorConfig
 from rtaudio.core import DeviceCallbacks as DeviceCallbacks
 from rtaudio.core import EchoGuard as EchoGuard
+from rtaudio.core import Encoder as Encoder
 from rtaudio.core import Engine as Engine
 from rtaudio.core import Event as Event
 from rtaudio.core import EventReader as EventReader
@@ -35,6 +37,7 @@ from rtaudio.core import ModelAltered as ModelAltered
 from rtaudio.core import ModelMissing as ModelMissing
 from rtaudio.core import OnnxVad as OnnxVad
 from rtaudio.core import OnnxVadStream as OnnxVadStream
+from rtaudio.core import OpusMissing as OpusMissing
 from rtaudio.core import OutAudio as OutAudio
 from rtaudio.core import OutClear as OutClear
 from rtaudio.core import OutDuck as OutDuck
@@ -78,9 +81,11 @@ from rtaudio.core import alaw_encode as alaw_encode
 from rtaudio.core import check_replay as check_replay
 from rtaudio.core import clock_ns as clock_ns
 from rtaudio.core import dbfs as dbfs
+from rtaudio.core import find_libopus as find_libopus
 from rtaudio.core import from_pcm16 as from_pcm16
 from rtaudio.core import gain as gain
 from rtaudio.core import is_rtcp as is_rtcp
+from rtaudio.core import opus_version as opus_version
 from rtaudio.core import post_turn_hint as post_turn_hint
 from rtaudio.core import read_journal as read_journal
 from rtaudio.core import resample as resample

@@ -2,13 +2,15 @@
  * timestamp, source, payload type and length, arrival times of any size and order), taken or not taken, at any times, by
  * both modes. After every call the sums hold and media time has no hole. Without arguments a few thousand calls; `jitter_fuzz <seconds>
  * [seed]` for longer (make fuzz). */
-// sources: csrc/jitter.c csrc/jitter_play.c csrc/jitter_target.c csrc/stretch.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
+// sources: csrc/jitter_payload.c csrc/codec.c csrc/codec_opus.c csrc/opus_library.c csrc/platform.c csrc/jitter.c csrc/jitter_play.c csrc/jitter_target.c csrc/stretch.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
 #include "fuzz.h"
 #include "jitter_play.h"
+#include "opus_found.h"
 
 #include <string.h>
 
-static uint64_t executions, audio, concealed;
+static uint64_t executions, audio, concealed, recovered;
+static bool with_opus;
 
 static void check_sums(const rta_jitter *j, const rta_play *play) {
     rta_jitter_figures f;
@@ -35,13 +37,21 @@ static void one_stream(uint64_t *random) {
     static const uint32_t rates[] = {8000, 16000, 24000, 44100, 48000};
     rta_jitter_config config;
     rta_jitter_defaults(&config);
+    const bool opus = with_opus && random_between(random, 0, 2) == 0;
     config.rate = rates[random_between(random, 0, 4)];
+    if (opus && 48000 % config.rate != 0) config.rate = 16000;
+    if (opus) config.clock = 48000;
     config.channels = (uint32_t)random_between(random, 1, 2);
     config.capacity = 32u << random_between(random, 0, 3);
     config.packet_most = (uint32_t)random_between(random, 1, config.rate / 10);
     config.conceal_most = (uint32_t)random_between(random, 0, config.rate / 10);
     config.wait_least_ns = (int64_t)random_between(random, 0, 20000000);
-    for (int i = 0; i < 128; i++) config.codecs[i] = (uint8_t)random_between(random, 0, RTA_CODECS - 1);
+    for (int i = 0; i < 128; i++) config.codecs[i] = (uint8_t)random_between(random, 0, RTA_CODEC_OPUS - 1);
+    if (opus) {
+        config.packet_most = (uint32_t)random_between(random, config.rate / 50, config.rate * 12 / 100);
+        for (int i = 0; i < 128; i++)
+            config.codecs[i] = random_between(random, 0, 9) ? RTA_CODEC_OPUS : i % 2 * RTA_CODEC_CN;
+    }
     rta_jitter *j = NULL;
     CHECK(rta_jitter_create(&j, &config) == RTA_OK);
     rta_play_config play_config;
@@ -86,6 +96,11 @@ static void one_stream(uint64_t *random) {
         else if (kind == 9) sent.payload_type = (uint8_t)random_between(random, 0, 127);
         else if (kind == 10 && wild) now = any_time(random, now);
         else if (kind == 11) p.ssrc = (uint32_t)random_between(random, 0, 1);
+        if (opus) { /* any packet, one frame of any kind and size more often than not */
+            fuzz_fill(random, payload, 8);
+            if (random_between(random, 0, 7)) payload[0] &= 0xFC;
+            sent.bytes = (uint32_t)random_between(random, 0, random_between(random, 0, 9) ? 100 : 1600);
+        }
         sent.payload = payload;
         if (sent.bytes > sizeof payload) sent.bytes = sizeof payload;
         rta_jitter_taken taken;
@@ -111,6 +126,10 @@ static void one_stream(uint64_t *random) {
             check_sums(j, NULL);
         }
     }
+    rta_jitter_figures figures;
+    rta_jitter_read_figures(j, &figures);
+    recovered += figures.recovered_samples;
+    CHECK(figures.fec_discarded <= figures.fec_received);
     free(out);
     free(played);
     rta_play_destroy(play);
@@ -119,10 +138,12 @@ static void one_stream(uint64_t *random) {
 
 int main(int argc, char **argv) {
     uint64_t random = fuzz_seed(argc, argv);
+    with_opus = opus_found();
     for (fuzz_clock clock = fuzz_start(argc, argv); fuzz_goes_on(&clock);)
         for (int n = 0; n < 20; n++) one_stream(&random);
-    printf("jitter_fuzz: %llu packets put, %llu frames of sound, %llu concealed\n", (unsigned long long)executions,
-           (unsigned long long)audio, (unsigned long long)concealed);
-    CHECK(audio > 0 && concealed > 0);
+    printf("jitter_fuzz: %llu packets put, %llu frames of sound, %llu concealed, %llu samples recovered\n",
+           (unsigned long long)executions, (unsigned long long)audio, (unsigned long long)concealed,
+           (unsigned long long)recovered);
+    CHECK(audio > 0 && concealed > 0 && (!with_opus || recovered > 0));
     return 0;
 }

@@ -15,11 +15,16 @@ from hypothesis import strategies as st
 from rtaudio import (
     AudioPort,
     DetectorConfig,
+    Encoder,
     Engine,
     Journal,
+    JournalError,
+    OpusMissing,
     PacketConfig,
     Resampler,
     SileroVad,
+    find_libopus,
+    opus_version,
     read_journal,
     ulaw_decode,
     ulaw_encode,
@@ -482,3 +487,40 @@ def test_a_config_can_be_written_down_and_read_back() -> None:
 
     again = PacketConfig.from_dict(json.loads(json.dumps(config.to_dict())))
     assert again.to_dict() == config.to_dict()
+
+
+def opus_call(path: Path) -> None:
+    """A call of Opus packets, a tenth of them lost, recorded."""
+    config, pick = PacketConfig(16000, codec="opus"), np.random.default_rng(5)
+    encoder = Encoder("opus", 16000, fec=True, dtx=True, expected_loss=0.2)
+    frames = (np.repeat([0.0, 8000.0, 0.0], [100, 100, 100])[:, None] * pick.normal(0, 1, (300, N))).astype(np.int16)
+    sent = [(k, payload) for k, payload in enumerate(encoder.encode(frame) for frame in frames) if payload]
+    port, engine, tick = AudioPort(RATE), Engine(vad=SileroVad()), 0
+    with Journal(path, port, packets=config) as journal:
+        line = engine.add(port, kind="network", packets=config, journal=journal)
+        for seq, (k, payload) in enumerate(sent):
+            while tick < 2 * k + 2:
+                engine.step(tick * TICK_NS)
+                tick += 1
+            if pick.random() > 0.1:
+                line.put_packet(seq, 3 * N * k, payload)
+        figures = line.link_figures()
+        engine.remove(line)
+    for figure in ("missing", "silenceSamples", "concealedSamples", "fecRecoveredSamples"):
+        assert figures[figure] > 0, figure
+
+
+def test_law5_a_call_of_opus_packets_replays_bit_for_bit_on_the_same_libopus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        find_libopus()
+    except OpusMissing as missing:
+        pytest.skip(str(missing))
+    opus_call(tmp_path / "call.rtj")
+    kept = read_journal(tmp_path / "call.rtj")
+    assert kept.header["packets"]["opus"] == opus_version()
+    assert check_replay(kept, SileroVad()).found == []
+    monkeypatch.setitem(kept.header["packets"], "opus", "libopus 0.9")
+    with pytest.raises(JournalError, match="decoded by libopus 0"):
+        check_replay(kept, SileroVad())

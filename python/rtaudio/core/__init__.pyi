@@ -27,12 +27,15 @@ from rtaudio.core._engine import MicMeter as MicMeter
 from rtaudio.core._engine import TurnConfig as TurnConfig
 from rtaudio.core._engine import Wake as Wake
 from rtaudio.core._engine import post_turn_hint as post_turn_hint
+from rtaudio.core._network import Decoder as Decoder
+from rtaudio.core._network import Encoder as Encoder
 from rtaudio.core._network import JitterBuffer as JitterBuffer
 from rtaudio.core._network import JitterFrame as JitterFrame
 from rtaudio.core._network import PacketConfig as PacketConfig
 from rtaudio.core._network import RtpMalformed as RtpMalformed
 from rtaudio.core._network import RtpPacket as RtpPacket
 from rtaudio.core._network import is_rtcp as is_rtcp
+from rtaudio.core._network import opus_version as opus_version
 from rtaudio.core._port import MIC_RATE as MIC_RATE
 from rtaudio.core._port import VAD_WINDOW as VAD_WINDOW
 from rtaudio.core._port import AudioPort as AudioPort
@@ -62,6 +65,8 @@ from rtaudio.core.journal import Journal as Journal
 from rtaudio.core.journal import JournalError as JournalError
 from rtaudio.core.journal import JournalFile as JournalFile
 from rtaudio.core.journal import read_journal as read_journal
+from rtaudio.core.libopus import OpusMissing as OpusMissing
+from rtaudio.core.libopus import find_libopus as find_libopus
 from rtaudio.core.onnx_vad import OnnxVad as OnnxVad
 from rtaudio.core.onnx_vad import OnnxVadStream as OnnxVadStream
 from rtaudio.core.onnx_vad import VadClosed as VadClosed

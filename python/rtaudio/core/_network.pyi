@@ -1,6 +1,6 @@
-"""Bindings of csrc/rtp.h, csrc/jitter.h and csrc/jitter_play.h: RTP packets (RFC 3550), and a jitter buffer.
+"""Bindings of csrc/rtp.h, csrc/codec.h, csrc/jitter.h, csrc/jitter_play.h: RTP (RFC 3550), codecs, jitter buffer.
 
-RTP: any thread, nothing keeps a state. A `JitterBuffer` is used by one thread at a time.
+RTP: any thread, nothing keeps a state. A `Decoder`, an `Encoder`, a `JitterBuffer` is used by one thread at a time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,6 +56,81 @@ class RtpPacket:
 def is_rtcp(data: Buffer) -> bool:
     """Whether bytes that came in on a port shared with RTP are RTCP (RFC 5761): ask before `RtpPacket.parse`."""
 
+def opus_version() -> str:
+    """What libopus says of itself, as "libopus 1.6.1". `OpusMissing` where there is none."""
+
+class Decoder:
+    """One stream of payloads in, samples out: "pcm16" (little-endian), "l16" (big-endian), "pcmu", "pcma", "opus", "cn"
+    (comfort noise). The rules are in csrc/codec.h. Payloads are decoded as they follow one another.
+    """
+
+    codec: str
+    rate: int
+    channels: int
+    clock_rate: int
+    """Of its RTP timestamps: 48000 for Opus, whatever the rate; else the rate."""
+    delay_samples: int
+    """Declared: 0. Opus's delay is declared as a whole by its encoder."""
+    conceals: bool
+    """Whether `conceal` is there: "opus", and "cn" (noise at the level told)."""
+    def __init__(self, codec: str, rate: int, *, channels: int = 1) -> None:
+        """rate 8000 .. 48000; Opus 8, 12, 16, 24 or 48 kHz. channels 1 or 2. ValueError says what is out of range;
+        `OpusMissing`: there is no libopus."""
+
+    def decode(self, payload: Any) -> NDArray[np.int16]:
+        """The samples of the next payload (any buffer of bytes): [n], or [n, 2] with two channels; none of an empty
+        payload or of comfort noise. ValueError: malformed, nothing was done. An Opus packet that looks right and is not
+        gives its samples, concealed."""
+
+    def decode_fec(self, next_payload: Any) -> NDArray[np.int16]:
+        """The samples just before a payload, out of what it carries of them (Opus FEC); empty if it carries nothing.
+        Then `decode` the payload itself. ValueError: malformed."""
+
+    def conceal(self, samples: int) -> NDArray[np.int16]:
+        """So many samples (of each channel, at most 480000) in place of some that never came. How they are cut into
+        calls does not matter. ValueError: this codec has no concealment of its own."""
+
+    def reset(self) -> None:
+        """As newly made: nothing of what was before is in what comes after."""
+
+class Encoder:
+    """Frames of samples in, payloads out; codecs as in `Decoder` but for "cn". The rules are in csrc/codec.h."""
+
+    codec: str
+    rate: int
+    channels: int
+    clock_rate: int
+    """Of its RTP timestamps: 48000 for Opus, whatever the rate; else the rate."""
+    frame_samples: int
+    """Of each channel, in every frame."""
+    delay_samples: int
+    """Declared: encoded and decoded, sample n is sample n - delay_samples of what went in. Opus: 6.5 ms; else 0."""
+    def __init__(
+        self,
+        codec: str,
+        rate: int,
+        *,
+        channels: int = 1,
+        frame_s: float = 0.02,
+        bitrate: int | None = None,
+        complexity: int | None = None,
+        dtx: bool = False,
+        fec: bool = False,
+        expected_loss: float = 0.1,
+    ) -> None:
+        """frame_s: 0.01, 0.02, 0.04 or 0.06. Of Opus: bitrate 6000 .. 256000 bit/s (None: 24000 for each channel);
+        complexity 0 .. 10 (None: 5); dtx: nothing is sent in silence; fec: each packet carries the one before it once
+        more, more coarsely; expected_loss, 0 .. 0.5: how much of the bit rate that may take. ValueError says what is
+        out of range; `OpusMissing`: there is no libopus.
+        """
+
+    def encode(self, samples: NDArray[np.int16]) -> bytes:
+        """One frame: [frame_samples], or [frame_samples, 2] (or interleaved) with two channels; contiguous. b"":
+        nothing is to be sent (DTX)."""
+
+    def reset(self) -> None:
+        """As newly made: nothing of what was before is in what comes after."""
+
 class JitterFrame:
     """What a `JitterBuffer` gives."""
 
@@ -86,7 +161,7 @@ class PacketConfig:
         payload_types: Mapping[int, str] | None = None,
         channels: int = 1,
         capacity_packets: int = 256,
-        packet_s: float = 0.06,
+        packet_s: float | None = None,
         conceal_s: float = 1.0,
         wait_least_s: float = 0.06,
         wait_most_s: float = 0.12,
@@ -103,7 +178,8 @@ class PacketConfig:
         """For `Engine.add`."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings by name, those that were given: `from_dict` makes it again of them."""
+        """The settings by name, those that were given: `from_dict` makes it again of them. With Opus also `opus`: the
+        version of libopus here, for whoever stores packets."""
     @staticmethod
     def from_dict(settings: dict[str, Any]) -> PacketConfig:
         """From what `to_dict` gave, also through JSON."""
@@ -139,7 +215,7 @@ class JitterBuffer:
         payload_types: Mapping[int, str] | None = None,
         channels: int = 1,
         capacity_packets: int = 256,
-        packet_s: float = 0.06,
+        packet_s: float | None = None,
         conceal_s: float = 1.0,
         wait_least_s: float = 0.06,
         wait_most_s: float = 0.12,
@@ -150,12 +226,15 @@ class JitterBuffer:
         target_start_s: float = 0.04,
         rule: Literal["ours", "neteq"] | str = "ours",
     ) -> None:
-        """`codec` of every payload type: "pcm16" (little-endian), "l16" (big-endian), "pcmu", "pcma", "cn" (announces
-        silence), "none" (takes its place in the sequence without a sound). `payload_types` gives them by number
-        instead; others then have no sound. 13 is "cn" unless given. Channels are interleaved.
+        """`codec` of every payload type: "pcm16" (little-endian), "l16" (big-endian), "pcmu", "pcma", "opus", "cn"
+        (announces silence), "none" (takes its place in the sequence without a sound). `payload_types` gives them by
+        number instead; others then have no sound. 13 is "cn" unless given. Channels are interleaved. With Opus
+        timestamps count at 48 kHz whatever the rate is, and other codecs may be beside it at 48000 only. `OpusMissing`:
+        there is no libopus.
 
-        rate 8000 .. 48000. packet_s: the longest packet taken. conceal_s: the longest gap filled. wait_*: bounds for
-        the wait for a missing packet (both 0: never wait, for a way in that keeps the order); these two in listen mode.
+        rate 8000 .. 48000, of the samples. packet_s: the longest packet taken (None: 0.06, with Opus 0.12). conceal_s:
+        the longest gap filled. wait_*: bounds for the wait for a missing packet (both 0: never wait, for a way in that
+        keeps the order); these two in listen mode.
 
         Of play mode: late: the share of packets that may come too late, the knob between delay and loss. target_*:
         bounds of the target, and where it begins. rule: "neteq" for comparison. ValueError says what is out of range.
@@ -184,7 +263,9 @@ class JitterBuffer:
         Packets: received = used + late_discarded + duplicate + superseded + queued, and
         expected = received_unique + missing, exactly, at any time. Samples: totalSamplesReceived = concealedSamples +
         silenceSamples + jitterBufferEmittedCount; in play mode totalSamplesReceived + bufferedSamples is that plus
-        insertedSamplesForDeceleration - removedSamplesForAcceleration. interruptions: concealment of 150 ms and more.
-        wait_s, target_s: the present wait for a missing packet (listen), the present target (play). jitter: RFC 3550's,
-        seconds.
+        insertedSamplesForDeceleration - removedSamplesForAcceleration. fecPacketsReceived: packets that carried Opus
+        FEC; fecPacketsDiscarded: of them, not needed; fecRecoveredSamples: given out of it, and counted in
+        jitterBufferEmittedCount. corrupt: packets that could not be decoded, and were concealed. interruptions:
+        concealment of 150 ms and more. wait_s, target_s: the present wait for a missing packet (listen), the present
+        target (play). jitter: RFC 3550's, seconds.
         """

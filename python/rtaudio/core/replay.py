@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtaudio.core._engine import Detector, DetectorConfig, MicMeter
-from rtaudio.core._network import PacketConfig
+from rtaudio.core._network import PacketConfig, opus_version
 from rtaudio.core._port import MIC_RATE, VAD_WINDOW, Event
 from rtaudio.core._replay import PlayoutReplay
 from rtaudio.core._resample import FirResampler
@@ -145,6 +145,12 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
     """Runs the input chain, the VAD and the detector again. `chunk`: samples at once (it must not matter, law 6)."""
     packets = journal.header.get("packets")
     if packets is not None:
+        made_by = packets.get("opus")
+        if made_by is not None and made_by != opus_version():
+            raise JournalError(
+                f"these packets were decoded by {made_by}; here is {opus_version()}, whose samples may differ: name "
+                "the same one in RTAUDIO_LIBOPUS"
+            )
         inputs = _unpacked(journal, PacketConfig.from_dict(packets))
     else:
         inputs = [np.frombuffer(record.payload, np.float32) for record in _of(journal.engine, INPUT)]
