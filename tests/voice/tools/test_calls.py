@@ -305,6 +305,15 @@ def test_closing_gives_every_call_its_result_and_runs_nothing_more() -> None:
     assert world.late == {}
 
 
+def test_calls_without_end_are_refused_and_counted() -> None:
+    """Law 8."""
+    world = World({"plain": Kind(PLAIN)})
+    batches = [world.call(*[call()] * 100) for _ in range(3)]
+    world.settle()
+    assert [text for batch in batches for text in texts(world, batch)] == ["result"] * 256 + [say.TOO_MANY] * 44
+    assert world.machine.refused == 44
+
+
 def test_progress_is_told_while_anybody_waits() -> None:
     world, batch = begun(Kind(replace(PLAIN, on_interruption="cancel")))
     (work,) = world.running

@@ -300,6 +300,59 @@ def test_a_tool_that_is_asked_says_whether_it_can_be_cancelled(committed: bool, 
     run(main())
 
 
+def test_a_tool_is_asked_between_two_attempts_too() -> None:
+    @tool(on_interruption="ask", retries=1, retry_on=ConnectionError, backoff_s=5)
+    async def flaky(context: ToolContext) -> str:
+        """Fails once, and would rather not be stopped."""
+        context.may_cancel = False
+        if context.attempt == 1:
+            raise ConnectionError
+        return "done"
+
+    async def main() -> None:
+        async with runner(flaky) as (tools, told):
+            batch = tools.submit([call("flaky")])
+            await asyncio.sleep(1)
+            batch.interrupt()
+            assert outputs(await batch.results) == [say.STILL_RUNNING]
+            await asyncio.sleep(10)
+            assert told.late[0].use.output.endswith("done")
+
+    run(main())
+
+
+def test_closing_goes_on_when_the_closer_is_cancelled_and_is_done_once() -> None:
+    async def main() -> None:
+        tools = await ToolRunner(Toolset(slow)).__aenter__()
+        batch = tools.submit([call("slow", '{"seconds": 100}')])
+        await asyncio.sleep(1)
+        closer = asyncio.ensure_future(tools.aclose())
+        await asyncio.sleep(0)
+        closer.cancel()
+        await asyncio.sleep(1)
+        assert outputs(batch.results.result()) == [say.CLOSED + say.IN_PART]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await tools.aclose()
+
+    run(main())
+
+
+def test_a_tool_may_close_its_own_runner() -> None:
+    @tool
+    async def close(context: ToolContext[list[ToolRunner]]) -> str:
+        """Closes."""
+        await context.data[0].aclose()
+        return "never"
+
+    async def main() -> None:
+        box: list[ToolRunner] = []
+        async with runner(close, data=box) as (tools, _):
+            box.append(tools)
+            assert outputs(await tools.run([call("close")])) == [say.CLOSED + say.IN_PART]
+
+    run(main())
+
+
 def test_talk_that_moves_on_gets_its_results_later() -> None:
     async def main() -> None:
         async with runner(slow) as (tools, told):

@@ -45,9 +45,10 @@ class Cancel(CallEffect):
 
 @dataclass(frozen=True, slots=True)
 class Ask(CallEffect):
-    """Ask the tool whether an interruption cancels it; answered by Answered."""
+    """Ask the tool whether an interruption cancels it; answered by Answered. `call`: of whose context."""
 
     work: int
+    call: int
 
 
 @dataclass(frozen=True, slots=True)

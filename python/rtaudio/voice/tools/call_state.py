@@ -13,6 +13,7 @@ INTERRUPTED: Final = "Cancelled, because the user interrupted."
 DROPPED: Final = "Cancelled."
 CLOSED: Final = "Cancelled, because the conversation ended."
 IN_PART: Final = " It had begun, and may have had some effect."
+TOO_MANY: Final = "Not run: too many calls are under way already."
 UNDER_WAY: Final = "Not run: the same call is under way already; wait for its result."
 UNKNOWN_END: Final = "Not run: an earlier call for the same did not stop in time, and what became of it is not known."
 

@@ -36,6 +36,8 @@ from rtaudio.voice.tools.call_state import Call, CallState, Work, WorkState
 STOP_GRACE_S: Final = 2.0
 """How long a timed-out attempt may take to stop before the next one is given up."""
 KEYS_KEPT: Final = 256
+MOST_CALLS: Final = 256
+"""Without a result, those that were delivered as still running included; more are refused, and counted."""
 
 
 Clock = tuple[Literal["room", "attempt", "stop", "pause"], Work] | tuple[Literal["detach"], Call]
@@ -49,6 +51,7 @@ class Calls:
         if at_once < 1:
             raise ValueError(f"at_once = {at_once}: must be at least 1")
         self.closed = False
+        self.refused = 0
         self._at_once = at_once
         self._ids = CallIds(ids)
         self._calls: dict[int, Call] = {}
@@ -125,20 +128,18 @@ class Calls:
         self._last_batch = item.batch
         calls = [self._call(item.batch, asked) for asked in item.calls]
         self._batches[item.batch] = calls
-        if self.closed or not calls:
-            for call in calls:
-                del self._calls[call.number]
-                call.state, call.result = CallState.DONE, (say.CLOSED, True)
-            yield from self._deliver(item.batch)
-            return
         for call, asked in zip(calls, item.calls, strict=True):
-            yield do.Prepare(call.number, call.id, asked)
+            if self.closed or len(self._calls) == MOST_CALLS:
+                call.state, call.result = CallState.DONE, (say.CLOSED if self.closed else say.TOO_MANY, True)
+                self.refused += not self.closed
+            else:
+                self._calls[call.number] = call
+                yield do.Prepare(call.number, call.id, asked)
+        yield from self._deliver(item.batch)
 
     def _call(self, batch: int, asked: ToolCall) -> Call:
         name, arguments = usable_name(asked.name), object_text(asked.arguments)
-        call = Call(self._number(), batch, self._ids.new(asked.id), name, arguments)
-        self._calls[call.number] = call
-        return call
+        return Call(self._number(), batch, self._ids.new(asked.id), name, arguments)
 
     def _prepared(self, call: Call, item: it.Prepared) -> Iterator[do.CallEffect]:
         call.policy = item.policy
@@ -191,7 +192,7 @@ class Calls:
                 yield from self._cancel(call, say.INTERRUPTED)
             case "ask":
                 call.asked = True
-                yield do.Ask(work.number)
+                yield do.Ask(work.number, work.first.number)
 
     def _detach(self, call: Call) -> Iterator[do.CallEffect]:
         if call.state is CallState.WAITING:

@@ -72,11 +72,11 @@ class Hands:
             case do.Run():
                 self._run(effect)
             case do.Cancel():
-                ready, task = self._running[effect.work]
-                ready.context._cancelled.set()
-                self._tasks.cancel(task)
+                if (running := self._running.get(effect.work)) is not None:  # or it has just ended, and said so
+                    running[0].context._cancelled.set()
+                    self._tasks.cancel(running[1])
             case do.Ask():
-                self._post(it.Answered(effect.work, self._running[effect.work][0].context.may_cancel))
+                self._post(it.Answered(effect.work, self._ready[effect.call].context.may_cancel))
             case do.Forget():
                 self._ready.pop(effect.call, None)
             case do.Wake():

@@ -108,6 +108,7 @@ class ToolRunner:
         self._session, self._late, self._progress, self._record = session, late, progress, record
         self._mailbox: deque[it.CallItem] = deque()
         self._batches: dict[int, Batch] = {}
+        self._closing: asyncio.Task[None] | None = None
         self._number = 0
         self._handling = self._entered = False
 
@@ -118,6 +119,11 @@ class ToolRunner:
     @tools.setter
     def tools(self, tools: Toolset) -> None:
         self._hands.tools = tools
+
+    @property
+    def refused(self) -> int:
+        """Calls beyond the 256 that may be without a result at one time."""
+        return self._machine.refused
 
     @property
     def reports_dropped(self) -> int:
@@ -148,10 +154,13 @@ class ToolRunner:
             raise
 
     async def aclose(self) -> None:
-        """Cancels what is under way; each call still gets its result. Idempotent. ResourceWarning: a tool that does not
-        end."""
-        self._post(it.CloseAsked())
-        await self._hands.aclose(CLOSE_TIMEOUT_S)
+        """Cancels what is under way; each call still gets its result. Idempotent; if the caller is cancelled meanwhile,
+        closing goes on to its end. ResourceWarning: a tool that does not end."""
+        if self._closing is None:
+            self._post(it.CloseAsked())
+            work = self._hands.aclose(CLOSE_TIMEOUT_S)
+            self._closing = asyncio.get_running_loop().create_task(work, name="close tools")
+        await asyncio.shield(self._closing)
 
     async def __aenter__(self) -> ToolRunner:
         self._entered = True

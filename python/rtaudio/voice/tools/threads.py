@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 
 from rtaudio.voice.clock import outside
-from rtaudio.voice.tools.running import Outcome
+from rtaudio.voice.tools.running import BROKEN, Outcome
 
 
 class Threads:
@@ -44,7 +44,11 @@ class Threads:
 
         self._waiting[future] = name
         future.add_done_callback(lambda _: self._waiting.pop(future, None))
-        threading.Thread(target=main, name=name, daemon=True).start()
+        try:
+            threading.Thread(target=main, name=name, daemon=True).start()
+        except RuntimeError as error:  # the system has none left
+            future.cancel()
+            return Outcome(BROKEN, failed=True, error=error)
         try:
             with outside():
                 return await asyncio.shield(future)
