@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,17 +40,22 @@ def voice(seconds: float, rate: int = 16000) -> NDArray[np.float32]:
 class Served:
     """Where it listens, and what runs there."""
 
-    url: str
+    port: int
     calls: Any
     stt: Any
     llm: Any
     tts: Any
-    log: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
 
 
 @asynccontextmanager
-async def served(app: Any = None, *, most_calls: int = 4, greeting: str | None = "Hello.") -> AsyncIterator[Served]:
-    """A site on a free port. `app`: in the place of one with fakes."""
+async def served(
+    app: Any = None, *, most_calls: int = 4, greeting: str | None = "Hello.", vad: Any = None
+) -> AsyncIterator[Served]:
+    """A site on a free port. `app`: in the place of one with fakes; `vad`: of one that goes by the level."""
     pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install 'rtaudio[serve]'")
     from aiohttp import web
 
@@ -63,13 +68,14 @@ async def served(app: Any = None, *, most_calls: int = 4, greeting: str | None =
 
     stt, llm, tts = FakeSTT(["one", "two", "three"]), FakeLLM(["Yes, of course, at once."]), FakeTTS(words=True)
     setup = CallSetup(agent=Agent(greeting=greeting), stt=stt, llm=llm, tts=tts)
-    async with Calls(App(app if app is not None else setup), most_calls=most_calls, vad=LevelVad()) as calls:
+    what = App(app if app is not None else setup)
+    async with Calls(what, most_calls=most_calls, vad=vad or LevelVad()) as calls:
         runner = web.AppRunner(site(calls), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         listening = web.TCPSite(runner, "127.0.0.1", 0)
         await listening.start()
         try:
-            yield Served(f"ws://127.0.0.1:{runner.addresses[0][1]}/ws", calls, stt, llm, tts)
+            yield Served(runner.addresses[0][1], calls, stt, llm, tts)
         finally:
             await calls.aclose()
             await runner.cleanup()

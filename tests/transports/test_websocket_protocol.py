@@ -121,9 +121,17 @@ from_clients = st.one_of(
 )
 from_servers = st.one_of(
     st.builds(say.Clear, id=number, position=number),
-    st.builds(say.Duck, db=st.floats(-120, 0), ramp_ms=st.floats(0, 1000), until=number),
+    st.builds(say.Duck, gain=st.floats(0, 1000), ramp_ms=st.floats(0, 1000), position=number),
     st.builds(say.User, at_s=st.floats(0, 1e6), turn=number, text=text, final=st.booleans()),
-    st.builds(say.Cut, at_s=st.floats(0, 1e6), reply=number, heard=text, cut=text, bound_s=st.floats(0, 1)),
+    st.builds(
+        say.Cut,
+        at_s=st.floats(0, 1e6),
+        reply=number,
+        heard=text,
+        cut=text,
+        heard_for_s=st.floats(0, 99),
+        bound_s=st.floats(0, 1),
+    ),
     st.builds(say.Latency, at_s=st.floats(0, 1e6), turn=number, steps=st.dictionaries(text, st.floats(0, 9))),
 )
 

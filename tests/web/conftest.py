@@ -29,9 +29,10 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browsers(chromium: str) -> Iterator[Any]:
-    """Playwright's driver of Chromium."""
+    """Playwright's driver of Chromium. While it is there its event loop is this thread's: no test of the module may
+    run another."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -55,7 +56,7 @@ def opened(browsers: Any, chromium: str) -> Iterator[Opened]:
         browser = browsers.launch(executable_path=chromium, args=arguments)
         running.append(browser)
         opened_page = browser.new_page(viewport={"width": 820, "height": 900})
-        opened_page.set_default_timeout(30_000)
+        opened_page.set_default_timeout(60_000)
         opened_page.problems = []
         opened_page.on("pageerror", lambda error: opened_page.problems.append(str(error)))
         opened_page.goto(url)

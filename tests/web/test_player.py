@@ -72,16 +72,19 @@ PROGRAMS = {
         core.clear(1, 100);
         check(told.length === 1 && told[0].dropped === 0 && core.position === 100, JSON.stringify(told));
     """,
-    "a duck holds for what is held before its position": """
+    "a duck holds for what is held; what has it in it already is played as it came": """
         const core = new PlayerCore(RATE, 0);
-        core.push(0, new Float32Array(9600).fill(0.5), true, true);
+        const sent = Float32Array.from({ length: 9600 }, (_, n) => (n < 4800 ? 0.5 : n < 7200 ? 0.125 : 0.5));
+        core.push(0, sent, true, true);
         core.pull(100);
-        core.duck(-12, 20, 4800);
-        const out = core.pull(9500);
-        check(Math.abs(out[2000] - 0.5 * 10 ** (-12 / 20)) < 1e-6, `ducked to ${out[2000]}`);
-        check(out[9000] === 0.5, "not given back");
-        const steps = out.slice(1).map((x, n) => Math.abs(x - out[n]));
-        check(Math.max(...steps) < 0.01, "a click");
+        core.duck(0.25, 20, 4800);
+        const first = core.pull(6900), ramp = first.slice(0, 480);
+        check(first.slice(480).every((x) => Math.abs(x - 0.125) < 1e-6), "held at a quarter, then as it came");
+        check(ramp.every((x, n) => n === 0 || Math.abs(x - ramp[n - 1]) < 0.002), "a click");
+        core.duck(1, 0, 7200);
+        const rest = core.pull(2600);
+        check(rest.slice(0, 200).every((x) => Math.abs(x - 0.5) < 1e-6), "taken back for what is held");
+        check(rest.slice(200).every((x) => x === 0.5), "as it came");
     """,
     "whatever happens, every sample is counted once and positions never fall": """
         for (let round = 0; round < 60; round++) {
@@ -101,7 +104,7 @@ PROGRAMS = {
                 break;
               }
               case 2: core.clear(++asked, Math.max(before, sent - random(600))); break;
-              case 3: core.duck(-random(20), random(50), sent); break;
+              case 3: core.duck(random(5) / 4, random(50), sent); break;
               default: core.pull(1 + random(1500));
             }
             sums(core);

@@ -14,8 +14,12 @@ from typing import Final
 from rtaudio.cli.errors import CommandError
 from rtaudio.providers.packages import need
 from rtaudio.server.app import App, AppError, load_app
+from rtaudio.voice import Watchdog
 
 DEFAULT_APP: Final = "rtaudio.web.demo"
+BLOCKED_S: Final = 0.4
+"""Twice what speech is sent ahead, since half of this may be told already: what blocks the event loop so long is heard,
+and which function it was stands on the log."""
 
 
 def run(options: argparse.Namespace) -> None:
@@ -48,7 +52,7 @@ async def _serve(app: App, where: str, options: argparse.Namespace) -> None:
     except ValueError as error:
         raise CommandError(f"--calls: {error}") from error
     try:
-        async with calls:
+        async with calls, Watchdog(after_s=BLOCKED_S):
             application = site(calls, host=options.host, origins=options.origin)
             runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=2.0)
             await runner.setup()

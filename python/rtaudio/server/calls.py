@@ -38,7 +38,8 @@ from rtaudio.voice.session import Session
 LOG: Final = logging.getLogger("rtaudio.server")
 TICK_S: Final = 0.01
 SEND_EVERY_S: Final = 0.02
-LEAD_MS: Final = 0
+LEAD_S: Final = 0.2
+"""How far ahead of its time speech is sent: a stall of the event loop or the network so long is not heard."""
 MOST_CALLS: Final = 64
 STOP_WITHIN_S: Final = 5.0
 
@@ -156,7 +157,8 @@ class Calls:
         name = secrets.token_hex(6)
         code, reason = 4005, "the call failed on the server"
         try:
-            incoming, hello, welcome = await greeted(connection, call=name, lead_ms=LEAD_MS, server=self._server)
+            lead_ms = round(LEAD_S * 1000)
+            incoming, hello, welcome = await greeted(connection, call=name, lead_ms=lead_ms, server=self._server)
             async with self._app.answering(CallInfo(name, hello.client, peer, query)) as setup:
                 code, reason = await self._talk(connection, incoming, welcome, setup)
             self._served += 1
@@ -198,12 +200,18 @@ class Calls:
                     self._running[task] = call
                     return await call.run(line, events)
                 finally:
-                    LOG.info("call %s: %s", welcome.call, call.figures())
+                    LOG.info("call %s: %s", welcome.call, call.figures() | line.figures())
                     self._engine.remove(line)
 
     def _add(self, port: AudioPort, input_rate: int, detector: DetectorConfig | None) -> Line:
         line = self._engine.add(
-            port, kind="network", input_rate=input_rate, detector=detector or DetectorConfig(), wake=self._wake
+            port,
+            kind="network",
+            input_rate=input_rate,
+            detector=detector or DetectorConfig(),
+            wake=self._wake,
+            remote="ducks",
+            lead_s=LEAD_S,
         )
         if self._turns is not None:
             self._turns.add(line)

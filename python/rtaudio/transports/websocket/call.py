@@ -1,8 +1,8 @@
 """The server's side of one call: between a connection that has said hello and a line.
 
     connection ──receive task──► Incoming ──audio──► Line.push          full: reads no further (back-pressure)
-                                          └─reports─► `report`
-    connection ◄──send task──── Outgoing ◄── reference tap, playout's events
+                                          └─reports─► Line.report_remote
+    connection ◄──send task──── Outgoing ◄── what the port puts out, ahead of its time; playout's events
                             └── messages ◄── `follow` task: the session's events; answers to pings
 
 One call's tasks live in `run`, which ends when the connection, the session or the port does; then all are gone.
@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final
 
-from rtaudio.core import LostSamples, PortClosed
+from rtaudio.core import MIC_RATE, PortClosed
 from rtaudio.transports.websocket import messages as say
 from rtaudio.transports.websocket.agreement import agree
 from rtaudio.transports.websocket.connection import Connection
 from rtaudio.transports.websocket.frames import AudioFrame, ProtocolError, encode_frame
 from rtaudio.transports.websocket.incoming import Incoming, from_client
-from rtaudio.transports.websocket.outgoing import Outgoing
+from rtaudio.transports.websocket.outgoing import Outgoing, Sent
 from rtaudio.transports.websocket.transcript import message_of
 from rtaudio.voice.events import SessionClosed, SessionEvent
 
@@ -71,7 +71,7 @@ class WebSocketCall:
         self._connection, self._incoming, self._welcome = connection, incoming, welcome
         self._port = port
         self._progress = progress
-        self._tap = port.tap(0)
+        self._put_out = port.outgoing(0)
         self._events = port.event_reader()
         self._outgoing = Outgoing(welcome.output.rate)
         self._waiting: deque[say.FromServer] = deque()
@@ -79,8 +79,6 @@ class WebSocketCall:
         self._told_progress = (0, 0)
         self._progress_at = 0.0
         self._dropped = self._reports = self._remote_dropped = self._waited_for_room = 0
-        self.remote: say.Played | say.Cleared | None = None
-        """The client's last report."""
 
     def look(self) -> None:
         """To be called every 20 ms or so: sends what was put out since."""
@@ -95,8 +93,8 @@ class WebSocketCall:
         self._due.set()
 
     async def run(self, line: Line, events: AsyncIterator[SessionEvent]) -> tuple[int, str]:
-        """Talks until the end; gives what the connection is to be closed with (or was). Raises what no client can
-        cause."""
+        """Talks until the end; gives what the connection is to be closed with (or was). `line`: of the port, with a
+        remote that ducks. Raises what no client can cause."""
         await self._send(say.encode_message(self._welcome))
         tasks = [
             asyncio.create_task(work, name=f"websocket {name} {self._welcome.call}")
@@ -152,7 +150,7 @@ class WebSocketCall:
                 case AudioFrame() as frame:
                     await self._push(line, frame)
                 case say.Played() | say.Cleared() as report:
-                    self._report(report)
+                    self._report(line, report)
                 case say.Ping(id=ping):
                     self.tell(say.Pong(id=ping))
                 case say.Bye(reason=reason):
@@ -170,11 +168,14 @@ class WebSocketCall:
             self._waited_for_room += 1
             await asyncio.sleep(ROOM_EVERY_S)
 
-    def _report(self, report: say.Played | say.Cleared) -> None:
-        self.remote = report
+    def _report(self, line: Line, report: say.Played | say.Cleared) -> None:
+        """The line refuses and counts what cannot be."""
         self._reports += 1
         if isinstance(report, say.Cleared):
             self._remote_dropped += report.dropped
+            line.report_remote(report.position, report.id)
+        else:
+            line.report_remote(report.position)
 
     async def _follow(self, events: AsyncIterator[SessionEvent]) -> tuple[int, str]:
         reason = "closed"
@@ -200,26 +201,18 @@ class WebSocketCall:
 
     def _collect(self) -> list[str | bytes]:
         """All there is to send: sound first, then words about it."""
-        out: list[str | bytes] = []
-        try:
-            count = self._tap.available  # before the events: those of these samples are there then
-            playout, _ = self._events.read()
-            self._outgoing.note(playout)
-            samples = self._tap.read(count) if count else None
-        except LostSamples as lost:
-            self._outgoing.skip(lost.samples)
-            samples = None
-        if samples is not None:
-            out += map(_encode, self._outgoing.take(samples))
+        items = self._put_out.read()  # before the events: those of these samples are there then
+        playout, _ = self._events.read()
+        out = [_encode(each) for each in self._outgoing.take(items, playout)]
         progress, now = self._progress(), asyncio.get_running_loop().time()
         if progress[0] and progress != self._told_progress and now - self._progress_at >= PROGRESS_S:
             self._told_progress, self._progress_at = progress, now
-            at_s = self._port.mic_written / 16000
+            at_s = self._port.mic_written / MIC_RATE
             self._waiting.append(say.Progress(at_s=at_s, reply=progress[0], offset=progress[1]))
         while self._waiting:
             out.append(say.encode_message(self._waiting.popleft()))
         return out
 
 
-def _encode(each: AudioFrame | say.Clear) -> str | bytes:
+def _encode(each: Sent) -> str | bytes:
     return encode_frame(each) if isinstance(each, AudioFrame) else say.encode_message(each)

@@ -102,20 +102,12 @@ class Clear(Message, frozen=True, kw_only=True, tag="clear"):
     position: Position
 
 
-class Pause(Message, frozen=True, kw_only=True, tag="pause"):
-    """Fade out and hold."""
-
-
-class Resume(Message, frozen=True, kw_only=True, tag="resume"):
-    """Go on with the next sample."""
-
-
 class Duck(Message, frozen=True, kw_only=True, tag="duck"):
-    """Play what is held before `until` so much louder (0 or less)."""
+    """Bring what is played to `gain` (linear); from `position` on it is in the samples already."""
 
-    db: Annotated[float, msgspec.Meta(ge=-120, le=0)]
-    ramp_ms: Annotated[float, msgspec.Meta(ge=0, le=1000)]
-    until: Position
+    gain: Annotated[float, msgspec.Meta(ge=0, le=1000)]
+    ramp_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)]
+    position: Position
 
 
 class Pong(Message, frozen=True, kw_only=True, tag="pong"):
@@ -188,6 +180,7 @@ class Cut(Told, frozen=True, kw_only=True, tag="cut"):
     reply: int
     heard: str
     cut: str
+    heard_for_s: float
     bound_s: float
 
 
@@ -212,7 +205,7 @@ class Notice(Told, frozen=True, kw_only=True, tag="notice"):
 
 
 FromClient: TypeAlias = Hello | Played | Cleared | Ping | Bye
-ForPlayer: TypeAlias = Welcome | Clear | Pause | Resume | Duck | Pong | Bye
+ForPlayer: TypeAlias = Welcome | Clear | Duck | Pong | Bye
 ForPerson: TypeAlias = State | User | TurnGoesOn | Listens | Reply | Progress | Heard | Cut | Barge | Latency | Notice
 FromServer: TypeAlias = ForPlayer | ForPerson
 

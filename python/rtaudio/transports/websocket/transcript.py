@@ -39,7 +39,14 @@ def message_of(event: ev.SessionEvent) -> say.ForPerson | None:
         case ev.AgentSpeechHeard():
             return say.Heard(at_s=at_s, reply=event.reply, text=event.text)
         case ev.AgentSpeechInterrupted():
-            return say.Cut(at_s=at_s, reply=event.reply, heard=event.heard, cut=event.cut, bound_s=event.bound_s)
+            return say.Cut(
+                at_s=at_s,
+                reply=event.reply,
+                heard=event.heard,
+                cut=event.cut,
+                heard_for_s=event.heard_for_s,
+                bound_s=event.bound_s,
+            )
         case ev.BargeIn():
             return say.Barge(at_s=at_s, state=event.state)
         case ev.TurnMetrics() if event.turn:

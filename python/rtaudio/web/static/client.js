@@ -5,8 +5,8 @@
 //   await client.connect();                                   CallError says in words what is wrong
 //   client.mute(true); client.close();
 //
-// Events: "message" (a control message for a person), "player" (the player's report), "microphone" ({peak}), "closed"
-// ({code, reason, text}). One client is one call; make a new one for the next.
+// Events: "message" (a control message for a person), "audio" (what came: position, samples, start, end), "player" (the
+// player's report), "microphone" ({peak}), "closed" ({code, reason, text}). One client is one call; make a new one for the next.
 
 const VERSION = 1;
 const INPUT_RATE = 16000;
@@ -146,6 +146,11 @@ export class RtAudioClient extends EventTarget {
     });
     this.#capture.port.onmessage = ({ data }) => this.#captured(data);
     context.createMediaStreamSource(this.#stream).connect(this.#capture);
+    context.onstatechange = () => {
+      if (this.#over || context.state === "running") return;
+      this.#notice("warning", "The browser has suspended the sound of this page.");
+      context.resume();
+    };
     this.#stream.getAudioTracks()[0].onended = () => this.#notice("problem", "The microphone is gone.");
     this.#timers.push(setInterval(() => this.#tell(), REPORT_EVERY_MS));
     this.#timers.push(setInterval(() => this.#ask(), PING_EVERY_MS));
@@ -158,12 +163,10 @@ export class RtAudioClient extends EventTarget {
     switch (message.type) {
       case "clear":
         return this.#player?.port.postMessage({ clear: message });
-      case "pause":
-        return this.#player?.port.postMessage({ pause: true });
-      case "resume":
-        return this.#player?.port.postMessage({ resume: true });
-      case "duck":
-        return this.#player?.port.postMessage({ duck: { db: message.db, rampMs: message.ramp_ms, until: message.until } });
+      case "duck": {
+        const { gain, ramp_ms: rampMs, position } = message;
+        return this.#player?.port.postMessage({ duck: { gain, rampMs, position } });
+      }
       case "pong":
         if (message.id === this.#ping.id) this.roundTripMs = performance.now() - this.#ping.sent;
         return undefined;
@@ -179,7 +182,9 @@ export class RtAudioClient extends EventTarget {
     const flags = view.getUint8(2);
     const position = Number(view.getBigUint64(8, true));
     const samples = new Int16Array(data, HEADER_BYTES, view.getUint32(4, true));
-    this.#player?.port.postMessage({ audio: { position, samples, start: Boolean(flags & START), end: Boolean(flags & END) } });
+    const audio = { position, samples, start: Boolean(flags & START), end: Boolean(flags & END) };
+    this.dispatchEvent(new CustomEvent("audio", { detail: { ...audio, samples: samples.length } }));
+    this.#player?.port.postMessage({ audio });
   }
 
   #captured({ position, samples, peak }) {
@@ -244,7 +249,7 @@ export class RtAudioClient extends EventTarget {
 
 function closedBecause(code, reason) {
   const text = CLOSED[code] ?? `The connection was closed (${code}).`;
-  return reason && ![1000, 1006, 1013, 4005].includes(code) ? `${text} (${reason})` : text;
+  return reason && ![1000, 1001, 1006, 1013, 4005].includes(code) ? `${text} (${reason})` : text;
 }
 
 async function loaded(context, name) {

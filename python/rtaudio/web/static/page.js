@@ -60,7 +60,7 @@ function over(problem) {
   state("idle", "not connected");
   button("Call");
   $("mute").disabled = true;
-  for (const id of ["you", "agent"]) level($(id), 0);
+  for (const id of ["you", "agent"]) $(id).value = 0;
   $("queued").textContent = "–";
   $("error").textContent = problem;
   $("error").hidden = !problem;

@@ -1,14 +1,14 @@
 // The player's queue: what the agent says, at the wire's rate. Pure: messages and pulls in, samples and reports out.
 //
 //   EMPTY ──audio──► STARTING ──startSamples held, or waited, or END──► PLAYING ──ran dry──► EMPTY   (underrun unless END)
-//                                                                        │  ▲
-//                                                                        └──┘ pause: fades out, holds; resume: fades in
 //   clear: what sounds fades within 5 ms (counted as played), the rest before the position is dropped and counted.
 //
 // Every sample of an audio message is counted once: received = played + dropped + queued.
 
 export const FADE_S = 0.005;
 const MOST_GAP_S = 2; // a longer silence between messages is not kept
+const MOST_GAINS = 64; // changes that what is held may span; of more, the oldest is forgotten
+const MOST_FACTOR = 16; // what was turned down when it was sent is turned up again by no more than 24 dB
 
 export class PlayerCore {
   /** @param {number} rate Hz @param {number} startS how much is held before it begins, or how long it waits for that */
@@ -21,7 +21,6 @@ export class PlayerCore {
     this.position = 0; // on the server's media clock: everything before it was played, dropped, or never sent
     this.received = this.played = this.dropped = this.queued = 0;
     this.silence = this.underruns = this.gaps = 0;
-    this.paused = false;
     this.clears = []; // under way: the fade has not come to its end
     this.onCleared = () => {};
     this.envelope = this.fade; // 0 .. fade
@@ -29,8 +28,9 @@ export class PlayerCore {
     this.last = 0; // the last sample put out, which decays where the queue runs dry
     this.decay = 0;
     this.ended = true; // the last message said END
-    this.duckDb = this.duckStep = this.duckTo = 0;
-    this.duckUntil = 0;
+    this.gain = 1; // of what is played, now
+    this.ramp = { from: 1, to: 1, done: 0, samples: 0 };
+    this.baked = [{ position: 0, gain: 1 }]; // from each position on, what the samples have in them already
   }
 
   /** @param {number} position @param {Float32Array} samples @param {boolean} start @param {boolean} end */
@@ -51,20 +51,11 @@ export class PlayerCore {
     if (!sounds || this.queue[0].position + this.queue[0].at >= position) this.#finishClears();
   }
 
-  pause() {
-    this.paused = true;
-  }
-
-  resume() {
-    this.paused = false;
-  }
-
-  /** What is held before `until` is played `db` (0 or less) louder, reached within `rampMs`. */
-  duck(db, rampMs, until) {
-    this.duckTo = db;
-    this.duckUntil = until;
-    const samples = Math.max(1, (rampMs / 1000) * this.rate);
-    this.duckStep = Math.max(Math.abs(this.duckDb - db), 1e-3) / samples;
+  /** Brings what is played to `gain` (linear) over `rampMs`; from `position` on it is in the samples already. */
+  duck(gain, rampMs, position) {
+    this.ramp = { from: this.gain, to: gain, done: 0, samples: Math.round((rampMs / 1000) * this.rate) };
+    this.baked.push({ position, gain });
+    if (this.baked.length > MOST_GAINS) this.baked.shift();
   }
 
   /** The next `count` samples for the loudspeaker. @returns {Float32Array} */
@@ -75,27 +66,27 @@ export class PlayerCore {
   }
 
   report() {
-    const { state, position, received, played, dropped, queued, silence, underruns, gaps, paused } = this;
-    return { state, position, received, played, dropped, queued, silence, underruns, gaps, paused };
+    const { state, position, received, played, dropped, queued, silence, underruns, gaps } = this;
+    return { state, position, received, played, dropped, queued, silence, underruns, gaps };
   }
 
   #next() {
     if (this.state === "starting") {
       const whole = this.queued >= this.start || this.waited >= this.start || this.queue.some((each) => each.end);
-      if (whole && !this.paused) this.state = "playing";
+      if (whole) this.state = "playing";
       else this.waited++;
     }
     if (this.state !== "playing") return this.#quiet();
-    const falls = this.paused || this.clears.length > 0;
+    const falls = this.clears.length > 0;
     if (falls && this.envelope === 0) {
-      if (this.clears.length > 0) this.#finishClears();
+      this.#finishClears();
       return this.#quiet();
     }
     this.envelope = falls ? this.envelope - 1 : Math.min(this.fade, this.envelope + 1);
     const sample = this.#take();
     if (sample === null) return this.#quiet();
-    const gain = this.#gain();
-    this.last = this.envelope === this.fade && gain === 1 ? sample : sample * gain * (this.envelope / this.fade);
+    const factor = this.#factor(this.position - 1);
+    this.last = this.envelope === this.fade && factor === 1 ? sample : sample * factor * (this.envelope / this.fade);
     this.decay = this.fade;
     return this.last;
   }
@@ -147,9 +138,7 @@ export class PlayerCore {
     this.state = this.queue.length > 0 ? "starting" : "empty";
     this.waited = 0;
     this.ended = true;
-    this.paused = false;
     this.envelope = this.fade;
-    this.duckDb = this.duckTo = 0;
     for (const [k, { id }] of this.clears.entries()) {
       this.onCleared({ id, position, played: this.played, dropped: k === 0 ? dropped : 0 });
     }
@@ -163,11 +152,13 @@ export class PlayerCore {
     return this.last * (this.decay / this.fade);
   }
 
-  #gain() {
-    const to = this.position <= this.duckUntil ? this.duckTo : 0;
-    if (this.duckDb === to) return to === 0 ? 1 : 10 ** (to / 20);
-    const step = to === 0 && this.duckTo !== 0 ? Math.max(this.duckStep, 1e-6) : this.duckStep;
-    this.duckDb = this.duckDb < to ? Math.min(to, this.duckDb + step) : Math.max(to, this.duckDb - step);
-    return 10 ** (this.duckDb / 20);
+  /** What the sample at `position` is played at, beyond what it has in it. */
+  #factor(position) {
+    const { ramp, baked } = this;
+    this.gain = ramp.done >= ramp.samples ? ramp.to : ramp.from + ((ramp.to - ramp.from) * ramp.done) / ramp.samples;
+    ramp.done++;
+    while (baked.length > 1 && baked[1].position <= position) baked.shift();
+    if (baked.length === 1) return 1; // nothing was changed after this sample was sent
+    return baked[0].gain > 0 ? Math.min(this.gain / baked[0].gain, MOST_FACTOR) : 1;
   }
 }

@@ -1,6 +1,6 @@
 // The player on the audio thread: PlayerCore at the wire's rate, resampled to the context's.
 //
-// In:  {audio: {position, samples: Int16Array, start, end}}, {clear: {id, position}}, {pause}, {resume}, {duck: {…}}
+// In:  {audio: {position, samples: Int16Array, start, end}}, {clear: {id, position}}, {duck: {gain, rampMs, position}}
 // Out: {report} every 50 ms and at each change of state, {cleared}
 
 import { PlayerCore } from "./player-core.js";
@@ -22,15 +22,13 @@ class Player extends AudioWorkletProcessor {
     this.port.onmessage = ({ data }) => this.#take(data);
   }
 
-  #take({ audio, clear, pause, resume, duck }) {
+  #take({ audio, clear, duck }) {
     if (audio) {
       const samples = Float32Array.from(audio.samples, (sample) => sample / 32768);
       this.core.push(audio.position, samples, audio.start, audio.end);
     }
     if (clear) this.core.clear(clear.id, clear.position);
-    if (pause) this.core.pause();
-    if (resume) this.core.resume();
-    if (duck) this.core.duck(duck.db, duck.rampMs, duck.until);
+    if (duck) this.core.duck(duck.gain, duck.rampMs, duck.position);
   }
 
   process(_inputs, [channels]) {
