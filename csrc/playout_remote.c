@@ -232,7 +232,10 @@ rta_status rta_playout_remote_report(rta_playout_consumer *c, const rta_remote_r
         segment *s = head_of(c);
         if (s && s->account.state == RTA_SEGMENT_PLAYING) {
             acknowledge(c, s, position);
-            s->account.bound = s->consumed > s->account.high ? s->consumed - s->account.high : 0;
+            /* What was thrown away is no longer on its way. */
+            const uint64_t back = r->clear.segment == s->account.id ? r->clear.back : 0;
+            const uint64_t sent = s->consumed > back ? s->consumed - back : 0;
+            s->account.bound = sent > s->account.high ? sent - s->account.high : 0;
         }
     }
     RTA_RT_LEAVE();

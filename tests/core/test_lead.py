@@ -261,6 +261,7 @@ def test_paused_then_flushed_ends_where_the_pause_stopped_the_remote(call: Call)
     call.port.playout.resume()
     events = call.run(2)
     assert [e.decided for e in events if e.kind == "cut"] == [call.truth(segment)]
+    assert segment.heard(call.now_ns).bound == 0
     assert [e.kind for e in call.told].count("clear") == 1
     balanced(call, segment)
 

@@ -92,20 +92,23 @@ class Simulation:
         bound_s: float = 0.0,
         tick_s: float = 0.01,
         kind: Literal["paced", "network"] = "paced",
+        remote: Literal["none", "plays", "clears", "ducks"] = "none",
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private
         one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take
         `bound_s`. `kind`: "network" for a caller whose `read` may give nothing for a while, and then more than is
-        due."""
+        due. `remote`: what holds the agent's audio, as for `Engine.add`; whoever plays it reads `port.outgoing()` and
+        reports to `line`. The sink then has each sample when its time came."""
         self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()
         self.port = port if port is not None else AudioPort(24000)
         self.engine = Engine(tick_s=tick_s, vad=vad if vad is not None else EnergyVad())
-        line = self.engine.add(
+        self.line = self.engine.add(
             self.port,
             kind=kind,
+            remote=remote,
             input_rate=self.caller.rate,
             detector=detector,
             device_latency_s=latency_s,
@@ -116,7 +119,7 @@ class Simulation:
         )
         self.transport = SimulatedTransport(
             self.engine,
-            line,
+            self.line,
             self.caller,
             self.sink,
             input_rate=self.caller.rate,
