@@ -36,6 +36,7 @@ def take(connection: socket.socket) -> list[tuple[int, int, int]]:
 
 
 def main() -> None:
+    """Arguments: the host and port to take frames from."""
     with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as connection:
         print(json.dumps(take(connection)))
 
