@@ -117,7 +117,7 @@ emulate: ## the VAD kernel's AVX-512 on a machine without: in an emulator, 3 to 
 demo: setup ## a whole conversation in real time: no sound card, key or network
 	$(VENV)/bin/rtaudio demo
 
-serve: setup models ## the agent in your browser, at http://127.0.0.1:8080/, offline; Ctrl-C ends it
+serve: setup ## the agent in your browser, at http://127.0.0.1:8080/, offline; Ctrl-C ends it
 	$(VENV)/bin/rtaudio serve $(SERVE_ARGS)
 
 bench: setup models ## the figures of docs/benchmarks.md
