@@ -56,7 +56,7 @@ static void correct(rta_clock_track *t, double after_s, double least_s, double s
 
 static void close_second(rta_clock_track *t) {
     const double least = t->least_s, spread = t->sum_s / (double)t->count - least;
-    const double after_s = ((double)(t->last_position - t->origin) - t->at_samples) * t->period_s;
+    const double after_s = ((double)(t->least_position - t->origin) - t->at_samples) * t->period_s;
     t->seconds++;
     if (fabs(least) > STEP) {
         const bool again = t->state == RTA_CLOCK_DOUBT && (least > 0.0) == (t->doubt_s > 0.0);
@@ -70,7 +70,7 @@ static void close_second(rta_clock_track *t) {
     }
     /* The least of n that lie evenly in 0 .. w is w / n off; the mean of them tells w / 2. */
     const double sigma = LEAST_SIGMA + 2.0 * spread / (double)t->count;
-    move_to(t, t->last_position);
+    move_to(t, t->least_position);
     correct(t, after_s > 0.0 ? after_s : 0.0, least, sigma);
     t->state = RTA_CLOCK_TRACKING;
 }
@@ -98,7 +98,10 @@ void rta_clock_track_mark(rta_clock_track *t, uint64_t position, int64_t now_ns)
         t->least_s -= late_s;
         late_s = 0.0;
     }
-    t->least_s = t->count == 0 || late_s < t->least_s ? late_s : t->least_s;
+    if (t->count == 0 || late_s <= t->least_s) {
+        t->least_s = late_s;
+        t->least_position = position;
+    }
     t->sum_s += late_s;
     t->count++;
     t->marks++;
@@ -108,6 +111,13 @@ double rta_clock_track_beyond(const rta_clock_track *t, uint64_t position, int64
     if (t->state == RTA_CLOCK_EMPTY) return 0.0;
     const double stands = t->at_samples + (seconds_of(t, now_ns) - t->at_s) / t->period_s;
     return stands - (double)(int64_t)(position - t->origin);
+}
+
+int64_t rta_clock_track_when_ns(const rta_clock_track *t, double position) {
+    if (t->state == RTA_CLOCK_EMPTY) return 0;
+    const double after_s = t->at_s + (position - (double)t->origin - t->at_samples) * t->period_s;
+    const double bounded = after_s < -4e9 ? -4e9 : after_s > 4e9 ? 4e9 : after_s;
+    return t->origin_ns + (int64_t)(bounded * 1e9);
 }
 
 double rta_clock_track_ppm(const rta_clock_track *t) { return (1.0 / (t->period_s * t->rate) - 1.0) * 1e6; }

@@ -44,7 +44,7 @@ typedef struct rta_clock_track {
     double variance, covariance, rate_variance; /* of the point (s^2), of both, of period_s * rate (1) */
     /* the second under way */
     double second_end_s, least_s, sum_s;
-    uint64_t count, last_position;
+    uint64_t count, least_position, last_position; /* of the mark that came least late; of the last */
     double doubt_s; /* least lateness of the second before, where in DOUBT */
     uint64_t marks, steps, backwards, seconds;
 } rta_clock_track;
@@ -54,6 +54,8 @@ void rta_clock_track_init(rta_clock_track *track, uint32_t rate);
 void rta_clock_track_mark(rta_clock_track *track, uint64_t position, int64_t now_ns);
 /* How far beyond `position` the clock stands at now_ns, in its samples; 0 while EMPTY. */
 double rta_clock_track_beyond(const rta_clock_track *track, uint64_t position, int64_t now_ns);
+/* When it stood, or will stand, at `position`; 0 while EMPTY. */
+int64_t rta_clock_track_when_ns(const rta_clock_track *track, double position);
 /* How much faster than nominal it runs, in ppm of now_ns' clock. */
 double rta_clock_track_ppm(const rta_clock_track *track);
 /* Standard deviations of the line's point and rate, as the filter has them. */

@@ -137,6 +137,8 @@ int rta_device_input(const void *input, void *output, unsigned long frames, cons
     const int64_t latency_ns = latency(s, time ? time->current_time - time->input_adc_time : 0.0, frames, &bound_ns);
     began(s, now_ns, now_ns - latency_ns, latency_ns, frames, status & RTA_PA_INPUT_OVERFLOW);
     uint64_t taken;
+    rta_line_mark_input(d->line, d->detour ? d->detour_producer.write : rta_line_pushed(d->line), s->rate,
+                        now_ns - latency_ns);
     /* No buffer: the device gave nothing, and the time passed all the same: silence. */
     for (unsigned long done = 0, count; done < frames; done += count) {
         count = frames - done < CHUNK_FRAMES ? frames - done : CHUNK_FRAMES;

@@ -23,7 +23,8 @@
  *   5. output: a paced or network line pulls the samples due at t and keeps them in the reference tap (its sink); with a
  *      remote that holds audio it takes that one's reports first, and pulls speech up to `lead` ahead (playout.h).
  * And once per step: one write to each wake-up descriptor whose ports have news.
- * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate.
+ * Of a paced line, mic sample m and output sample o belong together when (m - input delay) / 16000 = o / rate; of the
+ * others, as rta_line_anchors() says.
  *
  * Outside VAD: a line whose probabilities come from a model that must not run here (it allocates, locks, waits). The
  * engine runs no kernel for it. Whoever runs the model reads the mic ring and posts one probability per window through
@@ -49,6 +50,7 @@
 
 #include "base.h"
 #include "jitter.h"
+#include "media_map.h"
 #include "port.h"
 #include "stage.h"
 #include "vad.h"
@@ -183,6 +185,14 @@ rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet);
 /* All 0 for a line without. Any thread. */
 void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures);
 uint64_t rta_line_room(const rta_line *line); /* any thread */
+/* AUDIO PATH, producer. When input came, for recordings: sample `position` of all that were ever pushed, at `rate` (the line's,
+ * or that of the device before it: the same each time), was taken in at ns, on the clock of step. Not needed; a tick's time
+ * serves else. Nothing on a paced line. */
+void rta_line_mark_input(rta_line *line, uint64_t position, uint32_t rate, int64_t ns);
+uint64_t rta_line_pushed(const rta_line *line); /* producer: samples ever taken */
+/* Anchors (media_map.h), in order, from number *from on, at most `most`; returns how many. *from becomes the number of the
+ * first that is given, which is later where the oldest are gone (1024 are kept). None on a paced line. Any thread. */
+uint64_t rta_line_anchors(const rta_line *line, uint64_t *from, rta_anchor *anchors, uint64_t most);
 /* Outside VAD, its producer; lock-free. The probability of the window that ends just before mic sample `position_end`.
  * RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID, nothing is taken: a line without an outside VAD; a position
  * that is no multiple of RTA_VAD_WINDOW, not beyond the last one, or beyond what the mic ring holds; a probability

@@ -35,6 +35,7 @@ typedef enum rta_journal_kind {
     RTA_J_CLEANED = 18, /* engine: float32 samples at 16 kHz that went to the mic ring in place of the INPUT before */
     RTA_J_PACKET = 19, /* engine: rta_journal_packet, payload; as it went into the jitter buffer; stamp: mic position */
     RTA_J_PACKET_TIME = 20, /* engine: i64: the buffer's time, at which it had something to give without a packet */
+    RTA_J_ANCHOR = 26, /* engine: rta_anchor (media_map.h): which mic sample belongs beside which out sample */
     RTA_J_PEEK = 16, /* engine: rta_journal_peek; the stamp is its position */
     /* consumer: u64 due, i64 device_ns, i64 bound_ns, u64 mic position, u64 rta_remote, u64 lead, u64 room,
      * rta_playout_inputs */

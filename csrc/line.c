@@ -91,6 +91,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     const uint64_t lead = own_clocks ? 0 : samples_at((uint64_t)tick_ns, RTA_MIC_RATE) + LINE_REFERENCE_SLACK;
     status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, own_clocks, config->stage, lead, resampled);
     if (!status) status = rta_line_output_init(l);
+    if (!status && own_clocks) status = rta_line_clock_create(&l->clock, port, l->delay_samples);
     if (!status) status = rta_detector_init(&l->detector, &config->detector);
     if (!status)
         status = wire(&l->input_writer, &l->input_producer, &l->input_reader, &l->input_consumer, l->input_data,
@@ -134,6 +135,7 @@ void rta_line_free(rta_line *l) {
     if (!l) return;
     rta_resampler_destroy(l->resampler);
     rta_line_echo_destroy(l->echo);
+    free(l->clock);
     free(l->input_data);
     free(l->cleaned_data);
     free(l->cleaned);

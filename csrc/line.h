@@ -9,6 +9,7 @@
 
 #include "ear.h"
 #include "engine.h"
+#include "line_clock.h"
 #include "line_echo.h"
 #include "line_link.h"
 #include "line_output.h"
@@ -74,6 +75,7 @@ struct rta_line {
     rta_ring_reader hint_reader;
     rta_resampler *resampler;
     rta_line_echo *echo;
+    rta_line_clock *clock; /* NULL: paced */
     rta_detector detector;
     rta_mic_meter meter;
     rta_mic_window *measured; /* of windows not yet decided: window k in k % measured_size */

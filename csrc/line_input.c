@@ -33,6 +33,16 @@ rta_status rta_line_put_packet(rta_line *l, const rta_jitter_packet *packet) {
     return l->packets ? rta_line_packets_put(l->packets, packet) : RTA_INVALID;
 }
 
+void rta_line_mark_input(rta_line *l, uint64_t position, uint32_t rate, int64_t ns) {
+    if (l->clock) rta_line_clock_mark(l->clock, position, rate, ns);
+}
+
+uint64_t rta_line_pushed(const rta_line *l) { return __atomic_load_n(&l->input_producer.write, __ATOMIC_RELAXED); }
+
+uint64_t rta_line_anchors(const rta_line *l, uint64_t *from, rta_anchor *anchors, uint64_t most) {
+    return l->clock ? rta_line_clock_read(l->clock, from, anchors, most) : 0;
+}
+
 uint64_t rta_line_room(const rta_line *l) {
     /* read first: it only grows towards write, so the difference never wraps */
     const uint64_t read = __atomic_load_n(&l->input_consumer.read, __ATOMIC_ACQUIRE);

@@ -65,6 +65,8 @@ static bool take_packets(rta_line *l, bool first, int64_t tick_ns) {
         case RTA_JITTER_AUDIO:
             rta_count(&l->input_taken, piece.count);
             rta_line_feed(l, piece.count, RTA_FROM_LINE);
+            rta_line_clock_heard(l->clock, l->input_taken + l->input_concealed + l->input_silence, l->config.input_rate,
+                                 piece.at_ns);
             return true;
         case RTA_JITTER_CONCEALED:
             rta_count(&l->input_concealed, piece.count);

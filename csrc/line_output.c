@@ -69,9 +69,11 @@ void rta_line_put_out(rta_line *l, int64_t tick_ns) {
     if (l->config.kind != RTA_LINE_DEVICE) {
         const uint64_t due = due_in_tick(l, l->rate);
         const int64_t device_ns = tick_ns + l->config.device_latency_ns, bound_ns = l->config.device_bound_ns;
+        if (l->clock) rta_line_clock_due(l->clock, samples_at(l->ticks * (uint64_t)l->tick_ns, l->rate), device_ns);
         if (remote(l)) pull_ahead(l, due, device_ns);
         else if (!rta_playout_pull(rta_port_consumer(l->port), l->output.samples, due, device_ns, bound_ns))
             rta_count(&l->output.pulled, due);
     }
+    if (l->clock) rta_line_clock_tick(l->clock, l->port, l->input_taken, l->config.input_rate, tick_ns);
     l->ticks++;
 }

@@ -198,7 +198,7 @@ static void give(rta_line_packets *p, float *out, uint64_t most, rta_line_piece 
     const uint64_t left = p->count - p->at, samples = left < most ? left : most;
     mix(p, out, samples);
     p->at += (uint32_t)samples;
-    *piece = (rta_line_piece){.kind = p->kind, .count = samples};
+    *piece = (rta_line_piece){.kind = p->kind, .count = samples, .at_ns = p->now_ns};
 }
 
 bool rta_line_packets_next(rta_line_packets *p, rta_journal *journal, uint64_t stamp, float *out, uint64_t most,

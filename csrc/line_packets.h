@@ -48,6 +48,7 @@ rta_status rta_line_packets_put(rta_line_packets *packets, const rta_jitter_pack
 typedef struct rta_line_piece {
     uint32_t kind;     /* rta_jitter_kind */
     uint64_t count;    /* samples: 0 for LINK_LOST and LINK_BACK */
+    int64_t at_ns;     /* the buffer's time: of a packet that came in order, its arrival */
     int64_t without_ns; /* LINK_LOST, LINK_BACK: how long no packet had come */
 } rta_line_piece;
 

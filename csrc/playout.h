@@ -298,6 +298,11 @@ bool rta_playout_speaking(const rta_playout_engine *engine, uint64_t *segment);
 /* How that segment may be interrupted, and how many sentence ends were played so far (it only grows). AUDIO PATH. */
 rta_barge_policy rta_playout_policy(const rta_playout_engine *engine, uint64_t *sentences);
 
+/* Pulls ever logged, and one of the last RTA_PLAYOUT_PULLS of them. AUDIO PATH, engine side. RTA_LOST: overwritten;
+ * RTA_EMPTY: not yet; RTA_BUSY: the consumer is just publishing, ask again. */
+uint64_t rta_playout_pulls_logged(const rta_playout_engine *engine);
+rta_status rta_playout_pull_logged(const rta_playout_engine *engine, uint64_t index, rta_playout_pull_log *log);
+
 #ifdef __cplusplus
 }
 #endif

@@ -67,3 +67,15 @@ rta_barge_policy rta_playout_policy(const rta_playout_engine *engine, uint64_t *
 bool rta_playout_engine_flush_done(const rta_playout_engine *engine, uint64_t ticket) {
     return RTA_LOAD_ACQ(engine->flush_taken_engine) >= ticket;
 }
+
+uint64_t rta_playout_pulls_logged(const rta_playout_engine *engine) { return RTA_LOAD_ACQ(engine->pull_log_count); }
+
+rta_status rta_playout_pull_logged(const rta_playout_engine *engine, uint64_t index, rta_playout_pull_log *log) {
+    const uint32_t before = RTA_LOAD_ACQ(engine->seq);
+    if (before & 1) return RTA_BUSY;
+    const uint64_t logged = RTA_LOAD(engine->pull_log_count);
+    rta_words_load(log, &engine->pull_log[index % RTA_PLAYOUT_PULLS], sizeof *log);
+    if (!rta_seq_same(&engine->seq, before)) return RTA_BUSY;
+    if (index >= logged) return RTA_EMPTY;
+    return logged - index > RTA_PLAYOUT_PULLS ? RTA_LOST : RTA_OK;
+}

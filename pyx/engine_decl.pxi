@@ -346,6 +346,12 @@ cdef extern from "engine.h" nogil:
     void rta_engine_stop(rta_engine *engine)
     rta_status rta_engine_step(rta_engine *engine, int64_t now_ns)
     void rta_engine_figures_read(const rta_engine *engine, rta_engine_figures *figures)
+    ctypedef struct rta_anchor:
+        uint64_t out
+        double mic
+    void rta_line_mark_input(rta_line *line, uint64_t position, uint32_t rate, int64_t ns)
+    uint64_t rta_line_pushed(const rta_line *line)
+    uint64_t rta_line_anchors(const rta_line *line, uint64_t *first, rta_anchor *anchors, uint64_t most)
     rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
     rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const float *cleaned, uint64_t count,
                                      uint64_t *taken)

@@ -52,9 +52,10 @@ cdef class Line:
         self.wake = None
         driven.pop(id(self.port), None)
 
-    def push(self, samples, cleaned=None):
+    def push(self, samples, cleaned=None, *, arrival_ns=None):
         """Input at the line's rate; returns how many were taken (the rest dropped, counted)."""
         cdef uint64_t taken = 0, count
+        cdef int64_t arrival = 0
         cdef const float *data
         cdef cnp.ndarray array, beside
         self._need_engine("push")
@@ -70,8 +71,14 @@ cdef class Line:
         array = samples
         data = <const float *>cnp.PyArray_DATA(array)
         count = <uint64_t>array.shape[0]
+        if arrival_ns is not None:
+            if isinstance(arrival_ns, bool) or not hasattr(arrival_ns, "__index__") or not abs(arrival_ns) < 1 << 61:
+                raise ValueError(f"push: arrival_ns={arrival_ns!r}: expected whole nanoseconds, within 73 years of 0")
+            arrival = arrival_ns
         if cleaned is None:
             rta_line_push(self.line, data, count, &taken)
+            if arrival_ns is not None:
+                rta_line_mark_input(self.line, rta_line_pushed(self.line), self.input_rate, arrival)
             return taken
         if not self.cleaned:
             raise ValueError("push: this line takes nothing beside its input; add the port with cleaned=True")
@@ -83,7 +90,16 @@ cdef class Line:
             raise ValueError(f"push: {beside.shape[0]} cleaned samples beside {count} of the microphone; they must be "
                              f"as many, of the same moments")
         rta_line_push_cleaned(self.line, data, <const float *>cnp.PyArray_DATA(beside), count, &taken)
+        if arrival_ns is not None:
+            rta_line_mark_input(self.line, rta_line_pushed(self.line), self.input_rate, arrival)
         return taken
+
+    def anchors(self, first=0):
+        """Which mic sample belongs beside which out sample, from anchor number `first` on."""
+        cdef rta_anchor found[1024]
+        cdef uint64_t number = first, count, k
+        count = rta_line_anchors(self.line, &number, found, 1024)
+        return number, [(found[k].out, found[k].mic) for k in range(count)]
 
     def put_packet(self, seq, timestamp, payload, *, payload_type=0, ssrc=0, arrival_ns=None):
         """One packet; False: dropped or refused, and counted."""

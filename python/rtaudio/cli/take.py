@@ -35,6 +35,7 @@ class Take:
             port,
             [self._file if stereo else AgentOnly(self._file), self._envelope],
             input_delay_samples=line.figures()["input_delay_samples"],
+            anchors=None if line.kind == "paced" else line.anchors,
         )
         self._reader = port.probabilities(0)
         self._probabilities: list[NDArray[np.float32]] = []

@@ -328,11 +328,19 @@ class Wake:
 @final
 class Line:
     """A port under an engine; made by `Engine.add`. It keeps its port alive."""
-    def push(self, samples: NDArray[np.float32] | NDArray[np.int16], cleaned: NDArray[np.float32] | None = None) -> int:
+    def push(
+        self,
+        samples: NDArray[np.float32] | NDArray[np.int16],
+        cleaned: NDArray[np.float32] | None = None,
+        *,
+        arrival_ns: int | None = None,
+    ) -> int:
         """Input at the line's rate, mono, shape (n,), any n; returns how many were taken (the rest dropped, counted).
         `cleaned`, on a line added with ``cleaned=True``: as many samples of the same moments, without the agent's
         voice.
         They go to the mic ring; VAD, echo guard and barge-in of the engine hear `samples`.
+        `arrival_ns`, on the engine's clock: by when they had all come; what places them in a recording (`anchors`).
+        Give it always or never; without, the engine's tick serves, up to a tick late. It decides nothing else.
         Any thread, one at a time. What is no number, or beyond +-64, becomes silence and is counted (`input_bad`).
         Raises TypeError, ValueError; PortClosed after the port was closed or the line removed."""
     def put_packet(
@@ -389,6 +397,11 @@ class Line:
         in ``figures()["reports_refused"]``: what a remote sends may be handed on as it is. False: no number, or 64 wait
         already and it was dropped and counted. One thread at a time. Raises ValueError on a line whose remote
         does not clear, PortClosed as push does."""
+    def anchors(self, first: int = 0) -> tuple[int, list[tuple[int, float]]]:
+        """Which mic sample belongs beside which out sample, where the two directions have clocks of their own
+        (csrc/media_map.h): (out, mic) one a second, some 4 s behind, from number `first` on; with the number of the
+        first that is given (later where the oldest are gone: 1024 are kept). None on a paced line, where it is known:
+        (mic - input delay) / 16000 = out / rate. Any thread."""
     @property
     def answered(self) -> int:
         """Outside VAD: mic position of the last probability posted, taken or dropped: where to go on. Else 0."""
