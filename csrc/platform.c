@@ -7,9 +7,12 @@
 #endif
 #include "platform.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -310,6 +314,106 @@ int64_t rta_thread_id(void) {
 #else
     return (int64_t)(intptr_t)pthread_self();
 #endif
+}
+
+/* ---- UDP sockets */
+
+_Static_assert(sizeof(struct sockaddr_in6) <= sizeof((rta_socket_address){0}.bytes), "an address fits");
+
+rta_status rta_socket_address_parse(rta_socket_address *address, const char *host, uint16_t port) {
+    char service[8];
+    snprintf(service, sizeof service, "%u", (unsigned)port);
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    memset(address, 0, sizeof *address);
+    if (getaddrinfo(host, service, &hints, &found) != 0 || found == NULL) return RTA_INVALID;
+    const bool fits = found->ai_addrlen <= sizeof address->bytes;
+    if (fits) {
+        memcpy(address->bytes, found->ai_addr, found->ai_addrlen);
+        address->length = (uint8_t)found->ai_addrlen;
+    }
+    freeaddrinfo(found);
+    return fits ? RTA_OK : RTA_INVALID;
+}
+
+static void to_system(struct sockaddr_storage *out, const rta_socket_address *address) {
+    memset(out, 0, sizeof *out);
+    memcpy(out, address->bytes, address->length <= sizeof address->bytes ? address->length : 0);
+}
+
+rta_status rta_socket_address_text(const rta_socket_address *address, char *text, uint16_t *port) {
+    struct sockaddr_storage system;
+    char service[8];
+    to_system(&system, address);
+    if (getnameinfo((const struct sockaddr *)&system, address->length, text, 64, service, sizeof service,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return RTA_INVALID;
+    *port = (uint16_t)atoi(service);
+    return RTA_OK;
+}
+
+rta_status rta_socket_open(int *fd, const rta_socket_address *bind_to, uint32_t buffer_bytes,
+                           rta_socket_address *bound) {
+    struct sockaddr_storage system;
+    to_system(&system, bind_to);
+    *fd = socket(system.ss_family, SOCK_DGRAM, 0);
+    if (*fd < 0) return RTA_SYSTEM;
+    const int buffer = buffer_bytes > INT32_MAX ? INT32_MAX : (int)buffer_bytes;
+    socklen_t length = sizeof system;
+    if (fcntl(*fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(*fd, F_SETFL, O_NONBLOCK) < 0 ||
+        setsockopt(*fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) < 0 ||
+        setsockopt(*fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) < 0 ||
+        bind(*fd, (const struct sockaddr *)&system, bind_to->length) < 0 ||
+        getsockname(*fd, (struct sockaddr *)&system, &length) < 0) {
+        const int error = errno;
+        close(*fd);
+        *fd = -1;
+        errno = error;
+        return RTA_SYSTEM;
+    }
+    memset(bound, 0, sizeof *bound);
+    memcpy(bound->bytes, &system, length);
+    bound->length = (uint8_t)length;
+    return RTA_OK;
+}
+
+void rta_socket_close(int fd) {
+    if (fd >= 0) close(fd);
+}
+
+rta_status rta_socket_send(int fd, const rta_socket_address *to, const void *data, size_t bytes) {
+    struct sockaddr_storage system;
+    to_system(&system, to);
+    ssize_t sent;
+    do sent = sendto(fd, data, bytes, MSG_DONTWAIT, (const struct sockaddr *)&system, to->length);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0) return RTA_OK;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? RTA_FULL : RTA_SYSTEM;
+}
+
+rta_status rta_socket_receive(int fd, void *data, size_t room, size_t *bytes, rta_socket_address *from) {
+    struct sockaddr_storage system;
+    struct iovec block = {.iov_base = data, .iov_len = room};
+    struct msghdr message = {.msg_name = &system, .msg_namelen = sizeof system, .msg_iov = &block, .msg_iovlen = 1};
+    int flags = MSG_DONTWAIT;
+#ifdef __linux__
+    flags |= MSG_TRUNC; /* the whole length is told */
+#endif
+    ssize_t got;
+    do got = recvmsg(fd, &message, flags);
+    while (got < 0 && errno == EINTR);
+    *bytes = 0;
+    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? RTA_EMPTY : RTA_SYSTEM;
+    *bytes = (size_t)got;
+    if ((message.msg_flags & MSG_TRUNC) && *bytes <= room)
+        *bytes = room + 1; /* elsewhere: longer, nobody says by how much */
+    memset(from, 0, sizeof *from);
+    if (message.msg_namelen <= sizeof from->bytes) {
+        memcpy(from->bytes, &system, message.msg_namelen);
+        from->length = (uint8_t)message.msg_namelen;
+    }
+    return RTA_OK;
 }
 
 /* ---- Shared libraries */

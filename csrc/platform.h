@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * platform.h: all that differs between operating systems: monotonic clock, sleeping until a deadline, memory that two
- * processes share, a wake-up descriptor for a select loop, thread start and priority, shared libraries. No other file of the core
- * includes an operating-system header.
+ * processes share, a wake-up descriptor for a select loop, thread start and priority, sockets,
+ * shared libraries. No other file of the core includes an operating-system header.
  */
 #ifndef RTA_PLATFORM_H
 #define RTA_PLATFORM_H
@@ -59,6 +59,27 @@ bool rta_thread_pin(unsigned nth);
 void rta_thread_yield(void);
 /* Kernel id of the calling thread (Linux tid), for tracing tests. */
 int64_t rta_thread_id(void);
+
+/* ---- UDP sockets that never block. udp.h is their face; nothing else calls these. */
+typedef struct rta_socket_address {
+    uint8_t bytes[28]; /* a sockaddr_in or sockaddr_in6 */
+    uint8_t length;    /* 0: none */
+} rta_socket_address;
+
+/* A numeric IPv4 or IPv6 address (with %scope) and a port. RTA_INVALID: it is none. Not on the audio path. */
+rta_status rta_socket_address_parse(rta_socket_address *address, const char *host, uint16_t port);
+/* The other way; text: at least 64 bytes. */
+rta_status rta_socket_address_text(const rta_socket_address *address, char *text, uint16_t *port);
+/* Opened and bound; its own address (the port that the system chose) in `bound`. RTA_SYSTEM: errno says why. */
+rta_status rta_socket_open(int *fd, const rta_socket_address *bind_to, uint32_t buffer_bytes,
+                           rta_socket_address *bound);
+void rta_socket_close(int fd);
+/* AUDIO PATH, one system call that does not wait. RTA_OK: given to the system; RTA_FULL: its buffer is full; RTA_SYSTEM:
+ * refused (an error of an earlier packet's way, too). */
+rta_status rta_socket_send(int fd, const rta_socket_address *to, const void *data, size_t bytes);
+/* AUDIO PATH, one system call that does not wait. *bytes is the whole length of the datagram: beyond `room` it was cut.
+ * RTA_EMPTY: nothing there; RTA_SYSTEM: an error, as above. */
+rta_status rta_socket_receive(int fd, void *data, size_t room, size_t *bytes, rta_socket_address *from);
 
 /* ---- Shared libraries, found when things are set up. All of the library's names are bound as it is opened: a first call
  * on the audio path must not go through the dynamic linker. NULL: not opened; `why` (ends in 0) says why. */
