@@ -6,7 +6,7 @@
 
 /* Neighbouring bins of a frame share energy, so that 40 bins are worth about 20 independent ones. */
 static const float SPREAD_OF_CHANCE = 0.22f; /* 1 / sqrt(20) */
-static const float LEAST_WEIGHT = 8.0f, LEAST_SCORE = 0.01f;
+static const float LEAST_WEIGHT = 8.0f, LEAST_SCORE = 0.004f;
 
 void rta_echo_phases_of(rta_echo_phases *p, const rta_echo_spectrum *y, float silent_power) {
     float total = 0.0f;

@@ -37,7 +37,7 @@ enum {
 };
 static const float LOUDEST = 256.0f;      /* +48 dB of full scale; beyond it there is no audio */
 static const float SILENT = 1e-9f;        /* mean square of a frame that counts as silence: -90 dBFS */
-static const float SEEK_KEEPS = 0.985f, HOLD_KEEPS = 0.96f; /* forgetting of the delay's averages, per look */
+static const float SEEK_KEEPS = 0.997f, HOLD_KEEPS = 0.96f; /* forgetting of the delay's averages, per look */
 static const float SEEK_SIGMAS = 6.0f, HOLD_SIGMAS = 4.0f;
 static const float BETTER = 1.5f;         /* by which another lag's score must be better */
 static const float TAIL_KEEPS = 0.96f; /* decay of the modelled echo per hop: a room of 2.7 s */
@@ -46,6 +46,8 @@ static const float MISS_UP = 0.006f, MISS_DOWN = 0.002f, MISS_PLUNGE = 0.02f;
 static const float MISS_MARGIN = 3.5f;
 static const float NOISE_UP = 1.0020f, NOISE_DOWN = 0.3f, NOISE_FIRST = 1e-3f, NOISE_MARGIN = 4.0f;
 static const float UNSURE = 1.0f;
+static const float FIT_KEEPS = 0.998f; /* in each hop that is explained: 4 s */
+static const float FIT_LEAST = 0.005f;
 
 struct rta_echo_guard {
     rta_resampler *ref_down, *mic_down, *rest_up;
@@ -65,6 +67,7 @@ struct rta_echo_guard {
     bool locked;
     uint32_t start, better_lag, better_for, nothing_for;
     float score;
+    float fit; /* how much quieter the rest is than the mic, lately: (mic - rest) / (mic + rest), a mean over bands */
     float error[RTA_ECHO_FRAME]; /* of the last two hops */
     float hann[RTA_ECHO_FRAME];
     float tail[BANDS], miss[BANDS], noise[BANDS];
@@ -219,6 +222,7 @@ static void lock(rta_echo_guard *g, uint32_t lag) {
             g->learnt[b] = 0;
             g->tail[b] = 0.0f;
         }
+        g->fit = 0.0f;
     }
     g->locked = true;
     g->start = start;
@@ -246,7 +250,8 @@ static void seek(rta_echo_guard *g, uint64_t hop, const rta_echo_spectrum *mic) 
         here = g->delay.score[lag] > here ? g->delay.score[lag] : here;
     g->score = here;
     g->nothing_for = best == RTA_ECHO_NO_LAG ? g->nothing_for + 1 : 0;
-    if (g->nothing_for >= LOSE_AFTER) {
+    /* Phases that agree are hard to see in noise; that the model goes on taking something out of the mic is not. */
+    if (g->nothing_for >= LOSE_AFTER && g->fit < FIT_LEAST) {
         g->locked = false;
         g->start = 0;
         rta_echo_delay_reset(&g->delay);
@@ -276,6 +281,13 @@ static void learn_miss(rta_echo_guard *g, int b, float rest, float echo) {
     g->learnt[b]++;
 }
 
+/* A model of an echo that is not there makes the rest louder, never quieter: it has not seen the hop it is tried on. */
+static void follow_fit(rta_echo_guard *g, const float *mic, const float *rest) {
+    float sum = 0.0f;
+    for (int b = 0; b < BANDS; b++) sum += (mic[b] - rest[b]) / (mic[b] + rest[b] + 1e-12f);
+    g->fit += (1.0f - FIT_KEEPS) * (sum * (1.0f / (float)BANDS) - g->fit);
+}
+
 static void measure(rta_echo_guard *g, uint64_t hop, const float *frame, const rta_echo_spectrum *mic) {
     const rta_echo_spectrum *x[RTA_ECHO_PARTS];
     rta_echo_spectrum rest, echo;
@@ -297,6 +309,7 @@ static void measure(rta_echo_guard *g, uint64_t hop, const float *frame, const r
     bands_of(&rest, rest_bands);
     bands_of(&echo, echo_bands);
     follow_noise(g, mic_bands);
+    follow_fit(g, mic_bands, rest_bands);
     for (int b = 0; b < BANDS; b++) {
         const float floor = NOISE_MARGIN * g->noise[b];
         g->tail[b] = echo_bands[b] > TAIL_KEEPS * g->tail[b] ? echo_bands[b] : TAIL_KEEPS * g->tail[b];

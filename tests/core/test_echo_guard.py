@@ -159,6 +159,31 @@ def test_a_guard_whose_maker_forgot_to_make_it_is_a_guard() -> None:
     assert Bare().share() == 0.0
 
 
+def test_an_echo_in_loud_noise_is_found_and_not_lost() -> None:
+    """9 dB below the noise for 40 s, longer than it takes to give up an echo whose phases cannot be seen."""
+    ref = voice(40, seed=21)
+    echo = 0.3 * delayed(ref, 800)
+    noise = np.random.default_rng(22).normal(size=len(ref)).astype(np.float32)
+    mic = echo + noise * np.float32(2.8 * np.sqrt(np.square(echo).mean()))
+    guard = EchoGuard(RATE)
+    shares(mic[: 6 * RATE], ref[: 6 * RATE], lead=1, guard=guard)
+    assert guard.figures()["found"] == 1
+    shares(mic[6 * RATE :], ref[6 * RATE :], lead=1, guard=guard)
+    assert guard.figures()["found"] == 1
+    assert guard.figures()["moved"] == 1
+
+
+def test_an_echo_that_is_gone_is_given_up() -> None:
+    ref = voice(40, seed=23)
+    mic = 0.3 * delayed(ref, 800) + 10 * hiss(len(ref))
+    mic[5 * RATE :] = 10 * hiss(len(ref))[5 * RATE :]  # headphones
+    guard = EchoGuard(RATE)
+    shares(mic[: 5 * RATE], ref[: 5 * RATE], lead=1, guard=guard)
+    assert guard.figures()["found"] == 1
+    shares(mic[5 * RATE :], ref[5 * RATE :], lead=1, guard=guard)
+    assert guard.figures()["found"] == 0
+
+
 def test_an_echo_that_moves_is_followed() -> None:
     ref = voice(16, seed=12)
     mic = 0.5 * delayed(ref, 600)
