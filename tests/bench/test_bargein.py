@@ -90,6 +90,27 @@ def test_a_scene_that_cannot_be_is_named(tmp_path: Path, capsys: pytest.CaptureF
     assert run(["bargein", "--scenes", str(tmp_path / "nothing"), "--json"]) == 2
 
 
+def test_a_folder_without_recordings_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["scenes", "--out", str(tmp_path / "out"), "--data", str(tmp_path), "--minutes", "1"]) == 2
+    assert f"{tmp_path}: no recordings in it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_no_sound_and_events_that_lie_outside_are_named(tmp_path: Path) -> None:
+    (tmp_path / "truth.json").write_text('{"user_speech": [[9, 10, "barge_in"]]}')
+    for name in ("mic", "ref"):
+        (tmp_path / f"{name}.wav").write_bytes(b"no sound")
+    with pytest.raises(ValueError, match=r"mic\.wav: not to be read"):
+        read_scene(tmp_path)
+    for name in ("mic", "ref"):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(16000, np.float32), 16000)
+    with pytest.raises(ValueError, match="ends at 1 s"):
+        read_scene(tmp_path)
+    (tmp_path / "truth.json").write_text('{"user_speech": [], "echo_db": "loud"}')
+    with pytest.raises(ValueError, match="a number or null"):
+        read_scene(tmp_path)
+
+
 def test_an_agent_alone_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str], shared_data: Path) -> None:
     """The whole way: files, engine, real VAD, echo guard, JSON."""
     from rtaudio.bench.vad import read_16k

@@ -28,7 +28,7 @@ TICK_S: Final = 0.01
 TICK: Final = 160
 AFTER_S: Final = 0.5  # of an event: what comes so soon after it still belongs to it
 RESET_S: Final = 1.0
-SUSPECTED, LIKELY, CONFIRMED, STOPPING = 1, 2, 3, 6
+SUSPECTED, LIKELY, CONFIRMED, BACKCHANNEL = 1, 2, 3, 5
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,10 @@ def read_scene(folder: Path) -> Scene:
             raise ValueError(f"{folder}: there is no {name}; a scene has mic.wav, ref.wav and truth.json")
     sound = {}
     for name in ("mic", "ref"):
-        samples, rate = soundfile.read(folder / f"{name}.wav", dtype="float32", always_2d=True)
+        try:
+            samples, rate = soundfile.read(folder / f"{name}.wav", dtype="float32", always_2d=True)
+        except RuntimeError as error:  # what libsndfile makes of a file that is no sound
+            raise ValueError(f"{folder}/{name}.wav: not to be read ({error})") from None
         sound[name] = (np.ascontiguousarray(samples.mean(axis=1, dtype=np.float32)), rate)
     (mic, rate), (ref, ref_rate) = sound["mic"], sound["ref"]
     if rate != ref_rate:
@@ -114,15 +117,20 @@ def read_scene(folder: Path) -> Scene:
     try:
         truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
         events = sorted((float(begin), float(end), str(kind)) for begin, end, kind in truth["user_speech"])
-    except (ValueError, KeyError, TypeError) as error:
+        told_db = truth.get("echo_db")
+        echo_db = None if told_db is None else float(told_db)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f'{folder}/truth.json: expected {{"user_speech": [[start_s, end_s, kind], ...]}} ({error})'
+            f'{folder}/truth.json: expected {{"user_speech": [[start_s, end_s, kind], ...]}}, and "echo_db" a number or null ({error})'
         ) from None
     for begin, end, kind in events:
         if not 0 <= begin < end or kind not in ("barge_in", "backchannel"):
             raise ValueError(f"{folder}/truth.json: [{begin}, {end}, {kind!r}] is no event (barge_in or backchannel)")
+        if begin >= len(mic) / rate:
+            raise ValueError(f"{folder}/truth.json: an event at {begin} s; mic.wav ends at {len(mic) / rate:g} s")
     ref = np.resize(np.concatenate([ref, np.zeros(max(0, len(mic) - len(ref)), np.float32)]), len(mic))
-    echo_db = truth["echo_db"] if "echo_db" in truth else _measured_echo(mic, ref, rate, events)
+    if "echo_db" not in truth:
+        echo_db = _measured_echo(mic, ref, rate, events)
     return Scene(folder.name, mic, ref, rate, events, echo_db)
 
 
@@ -216,6 +224,7 @@ def run_scene(scene: Scene, vad: Any, *, aec: str = "none", detector: Any = None
                 resets = [reset for reset in resets if reset > at_s]
                 segment.end()
                 segment = port.playout.open_segment()
+    port.close()
     return told
 
 
@@ -239,7 +248,7 @@ def judge(scene: Scene, told: list[Told]) -> Figures:
         if kind == "backchannel":
             figures.backchannels += 1
             figures.backchannels_flushed += bool(np.isfinite(flushed))
-            figures.backchannels_known += any(t.state == 5 for t in told if begin <= t.at_s <= end + 1.0)
+            figures.backchannels_known += any(t.state == BACKCHANNEL for t in told if begin <= t.at_s <= end + 1.0)
             continue
         figures.barge_ins += 1
         figures.duck.append(first((SUSPECTED, LIKELY, CONFIRMED), state in (SUSPECTED, LIKELY)))

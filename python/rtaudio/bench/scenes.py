@@ -26,6 +26,7 @@ SCENE_S: Final = 48.0
 ECHO_LEVELS: Final = (None, -20.0, -15.0, -10.0, -5.0, 0.0)
 _ALONE_EVERY: Final = 5  # every so many-th scene has no caller
 _BACKCHANNELS: Final = 0.35
+_PARTS: Final = ("speech/ljspeech", "speech/pocketsphinx/librivox", "vad/phone2spk", "turns", "noise", "noise/rir")
 _IN_A_ROOM: Final = ("telephone",)  # recordings that hold a room and its noise already
 
 
@@ -177,6 +178,12 @@ def write_scenes(
 
     if not data.is_dir():
         raise FileNotFoundError(f"{data}: no folder with recordings (give one with --data)")
+    parts = {name: (data / name).is_dir() for name in _PARTS}
+    absent = [name for name, there in parts.items() if not there]
+    if len(absent) == len(parts):
+        raise FileNotFoundError(f"{data}: no recordings in it; wanted are folders {', '.join(parts)} (any of them)")
+    if absent:
+        progress(f"{data}: without {', '.join(absent)}: scenes do without what is there")
     sounds = collect(data, np.random.default_rng(seed), progress=progress)
     missing = [name for name in ("agents", "callers", "backchannels") if not getattr(sounds, name)]
     if missing:

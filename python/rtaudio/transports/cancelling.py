@@ -38,7 +38,8 @@ FRAME: Final = 160
 LEAD: Final = 176
 """Samples of silence before the reference of a paced line: a tick of 10 ms, and what a resampler holds back."""
 AHEAD: Final = 4000
-"""More reference than this waiting (250 ms): two clocks have come apart; all but `KEPT` is passed over."""
+"""More reference than this waiting (250 ms): two clocks have come apart, or the microphone stood still; all but `KEPT`
+(a paced line: `LEAD`) is passed over."""
 KEPT: Final = 960
 
 
@@ -146,7 +147,10 @@ class Cancelling:
 
     def push(self, samples: Audio) -> int:
         """As `Line.push`: mono float32 at `input_rate`, shape (n,), any n; gives n. What is no number, or beyond ±64,
-        becomes silence and is counted."""
+        becomes silence and is counted. Raises TypeError for anything else."""
+        if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
+            got = f"{samples.dtype} of shape {samples.shape}" if isinstance(samples, np.ndarray) else type(samples).__name__
+            raise TypeError(f"Cancelling.push: mono float32 samples of shape (n,) are wanted, not {got}")
         good = np.abs(samples) <= 64
         if not good.all():  # NaN compares false, too
             self._bad += int(np.count_nonzero(~good))
@@ -187,9 +191,10 @@ class Cancelling:
             down = np.asarray(self._reference_down.process(put_out), np.float32)
             self._reference = np.concatenate([self._reference, down])
         waiting = len(self._reference) - len(self._mic)
-        if self._own_clocks and waiting > AHEAD:
-            self._passed_over += waiting - KEPT
-            self._reference = self._reference[waiting - KEPT :]
+        if waiting > AHEAD:
+            kept = KEPT if self._own_clocks else LEAD
+            self._passed_over += waiting - kept
+            self._reference = self._reference[waiting - kept :]
 
     def _clean(self, mic: Audio) -> tuple[Audio, Audio]:
         """A frame as it was, as late as the processor is, and what the processor gave."""
