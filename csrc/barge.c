@@ -17,6 +17,11 @@ static const float AUDIBLE = 4.0f;      /* times what is there when nobody speak
 static const float USUAL_SHARE = 0.9f;  /* of the usual power, at which level changes nothing */
 static const float USUAL_STEP = 0.2f;   /* of the usual power, with each claim */
 static const float LEVEL_MOST = 2.0f;   /* times the usual power; what is louder counts as that */
+static const float CLEAR = 10.0f;       /* what stands 10 dB out of noise and echo is somebody */
+static const float ECHO_MISSED = 0.01f; /* of the echo's power: what the guard may miss without telling */
+static const float STRAY_SHARE = 0.5f;  /* of what stood out for nothing; what is softer does not stand out again */
+static const float STRAY_KEEPS = 0.998f; /* in each window: -0.3 dB in 1 s */
+static const float MIC_SAYS = 0.5f;     /* the mic's own probability, with which loudness alone suspects */
 static const float QUIET_RISES = 1.01f; /* at most, in each window: 1.3 dB in 1 s */
 static const float QUIET_LEAST = 1e-7f; /* -70 dB: digital silence is no measure */
 static const float QUIET_FIRST = 1e-5f; /* at most, at first: the user may speak already */
@@ -26,6 +31,7 @@ static const float LOUDEST_KEEPS = 0.95f; /* in each window: -0.2 dB, so that on
 /* ---- What is heard */
 
 static void remember(rta_barge *b, float p, uint64_t end) {
+    b->was_clear = b->clear > CLEAR;
     memmove(b->past + 1, b->past, (RTA_BARGE_PAST - 1) * sizeof *b->past);
     b->past[0] = p;
     b->past_end = end;
@@ -34,6 +40,7 @@ static void remember(rta_barge *b, float p, uint64_t end) {
 /* Of looks that follow each other; where some were left out, the last that there was. */
 static bool early_onset(const rta_barge *b, const rta_barge_config *c, float p, uint64_t end) {
     if (p > c->onset_sure || (p > c->onset_loud && b->stands > c->onset_above)) return true;
+    if (b->was_clear && b->clear > CLEAR && b->mic_p > MIC_SAYS) return true;
     const bool gap = end - b->past_end > HOP;
     const float before = gap ? b->past[0] : b->past[RTA_BARGE_PAST - 1];
     return p > c->onset_from && p - before > c->onset_rise;
@@ -45,7 +52,7 @@ static void begin(rta_barge *b, uint64_t onset) {
 }
 
 static void forget(rta_barge *b) {
-    b->speech = b->voiced = 0;
+    b->speech = b->voiced = b->sound = 0;
     b->loudest = b->colour = b->colour2 = b->colours = b->power = 0.0f;
     b->took_floor = false;
 }
@@ -88,19 +95,35 @@ static void learn_level(rta_barge *b) {
     b->usual = b->usual > 0.0f ? b->usual + USUAL_STEP * (power - b->usual) : power;
 }
 
+/* Follows the quietest: down soon, up slowly. */
+static void follow_quiet(float *quiet, float power) {
+    const float most = *quiet * QUIET_RISES;
+    if (power < *quiet) *quiet += QUIET_FALLS * (power - *quiet);
+    else *quiet = power < most ? power : most;
+}
+
 void rta_barge_foreign(rta_barge *b, float mean_square, float echo, bool window) {
     const bool measured = mean_square > 0.0f;
+    const float whole = (measured ? mean_square : 0.0f) + QUIET_LEAST;
     const float part = (measured ? mean_square * (1.0f - (echo >= 0.0f ? echo : 0.0f)) : 0.0f) + QUIET_LEAST;
     if (!(b->quiet > 0.0f)) b->quiet = part < QUIET_FIRST ? part : QUIET_FIRST;
+    if (!(b->noise > 0.0f)) b->noise = whole < QUIET_FIRST ? whole : QUIET_FIRST;
+    const float missed = ECHO_MISSED * b->echo_level, hidden = b->noise > missed ? b->noise : missed;
     b->stands = measured ? part / b->quiet : AUDIBLE; /* not measured: neither soft nor loud */
+    b->clear = measured && part >= STRAY_SHARE * b->stray ? part / hidden : 0.0f;
+    if (b->state == RTA_BARGE_QUIET || part > b->stood) b->stood = part;
     if (!window) return;
-    const float most = b->quiet * QUIET_RISES;
-    if (part < b->quiet) b->quiet += QUIET_FALLS * (part - b->quiet);
-    else b->quiet = part < most ? part : most;
+    b->stray *= STRAY_KEEPS;
+    follow_quiet(&b->quiet, part);
+    follow_quiet(&b->noise, whole);
 }
+
+static bool suspected(rta_barge_state state) { return state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY; }
 
 static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
                   rta_gate_state gate) {
+    const bool sounds = c->early_onset && w->p > c->onset_loud && b->clear > CLEAR;
+    b->sound += sounds ? w->samples : 0;
     switch (gate) {
     case RTA_GATE_SPEECH: b->silence = 0; /* fall through */
     case RTA_GATE_RISING:
@@ -109,7 +132,11 @@ static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, co
         b->speech += w->samples;
         break;
     case RTA_GATE_SILENCE:
-    case RTA_GATE_FALLING: b->silence += w->samples; break;
+    case RTA_GATE_FALLING:
+        /* Neither speech nor silence yet; but not for ever. */
+        if (sounds && suspected((rta_barge_state)b->state) && b->sound < c->confirm_by) hear_shape(b, c, window);
+        else b->silence += w->samples;
+        break;
     }
 }
 
@@ -123,8 +150,6 @@ static bool takes_floor(const rta_barge *b, const rta_barge_config *c, uint64_t 
     if (loud && b->voiced >= c->confirm_after && (float)b->voiced + early + level_worth(b, c) >= by) return true;
     return 2 * (end - b->onset - b->unheard) >= 3 * c->confirm_by && 4 * b->speech >= 3 * c->confirm_by;
 }
-
-static bool suspected(rta_barge_state state) { return state == RTA_BARGE_SUSPECTED || state == RTA_BARGE_LIKELY; }
 
 static rta_barge_state given_up(const rta_barge *b, const rta_barge_config *c) {
     if (b->took_floor) return RTA_BARGE_KEPT;
@@ -150,7 +175,8 @@ static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const
         if (window->policy == RTA_POLICY_AFTER_SENTENCE) return RTA_BARGE_STOPPING;
         b->took_floor = true;
     }
-    if (state == RTA_BARGE_SUSPECTED && b->speech >= c->pause_after) return RTA_BARGE_LIKELY;
+    if (state == RTA_BARGE_SUSPECTED && (b->speech >= c->pause_after || b->sound >= 2 * c->pause_after))
+        return RTA_BARGE_LIKELY;
     return state;
 }
 
@@ -204,6 +230,7 @@ rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const r
     if (confirmed) learn_level(b);
     b->state = now;
     if (passed_through(now)) {
+        if (now == RTA_BARGE_FALSE && b->stood > b->stray) b->stray = b->stood;
         forget(b);
         b->state = RTA_BARGE_QUIET;
     }

@@ -7,11 +7,12 @@
  *   Speech is windows at whose end the gate was RISING or SPEECH (a window below `off` is never one). Silence is windows at
  *   SILENCE or FALLING; SPEECH sets it to 0, RISING leaves it as it is, so that clicks shorter than min_speech cannot
  *   keep the agent ducked or paused for ever. Onset is where speech began. The gate hears what is left without the agent's
- *   echo (rta_window.near), and nothing where the guard explains more than echo_most of it.
+ *   echo (rta_window.near), and nothing where the guard explains more than echo_most of it; beside it, where there is echo,
+ *   what a canceller left (rta_window.cleaned), which begins speech only above 0.8.
  *
  *   state       condition                                              next          wishes
  *   QUIET       agent speaking and a window p > on, or an early onset  SUSPECTED     DUCK
- *   SUSPECTED   speech >= pause_after                                  LIKELY        PAUSE
+ *   SUSPECTED   speech >= pause_after, or sound >= 2 * pause_after     LIKELY        PAUSE
  *   SUSPECTED,  it is a floor-taking (below) and gate SPEECH           CONFIRMED     FLUSH, then RESUME if paused, UNDUCK
  *   LIKELY        the same under AFTER_SENTENCE                        STOPPING      none
  *                 the same under PAUSE, DUCK_ONLY                      (stays, and is remembered)
@@ -33,7 +34,14 @@
  *
  *   Early onset (peeks, and windows): p has risen by onset_rise within 24 ms and is above onset_from, or is above
  *   onset_sure (rule and figures: docs/vad.md); or it is above onset_loud, and what is no echo stands onset_above over
- *   what it is when nobody speaks: many a voice begins with 100 ms that the model takes for noise. Peeks only suspect.
+ *   what it is when nobody speaks: many a voice begins with 100 ms that the model takes for noise. Or at two looks in a
+ *   row it stands clear (10 dB) of the noise and of what the guard may miss of the echo, and the mic holds speech: the
+ *   model needs up to 200 ms of a voice that comes out of a long silence. What stood out and turned out FALSE raises
+ *   that bar to half its power, and is forgotten by 0.3 dB in 1 s. Peeks only suspect.
+ *
+ *   Sound (only with early_onset) is windows that stand clear in this way with p above onset_loud: a drawn vowel, a voice in
+ *   a reverberant room may be that for half a second. While suspected it is no silence, up to confirm_by of it, and
+ *   counts for the floor as speech does; but only gate SPEECH takes it.
  *
  *   Floor-taking: so much loud speech, and still loud: confirm_after at least, and confirm_by less up to (confirm_by -
  *   confirm_after) for how varied it was, less (more) by how much it is above (below) 0.9 of the power with which this user took the floor before
@@ -132,6 +140,10 @@ typedef struct rta_barge { /* plain data: copy it to checkpoint it */
     float power, latest; /* of those hops: sum; of the loudest in the latest window */
     float usual;         /* power with which this user takes the floor; 0: not known */
     float quiet, stands; /* power of what is no echo while nobody speaks; how many times that it is now */
+    float noise, clear;  /* power of the mic where it is quietest; how many times what is no echo stands over that */
+    float stray, stood;  /* the most that stood out for nothing, slowly forgotten; the most since the suspicion */
+    bool was_clear;      /* at the look before: more than what somebody's voice must be */
+    uint64_t sound;      /* samples since the onset that stand out and may be speech */
 } rta_barge;
 
 typedef struct rta_barge_change {

@@ -8,6 +8,7 @@ static const float ECHO_STEP = 0.8f;    /* of the share of echo lately, in each 
 static const float ECHO_MOSTLY = 0.5f;  /* share from which a window shows how loud the echo is */
 static const float ECHO_KEEPS = 0.997f; /* of that level, in each window: -4 dB in 10 s */
 static const float ECHO_ABOVE = 2.0f;   /* 3 dB */
+static const float CLEANED_BEGINS = 0.8f, CLEANED_ON = 0.5f; /* what a canceller left begins speech only when sure */
 
 void rta_detector_defaults(rta_detector_config *config) {
     *config = (rta_detector_config){
@@ -115,6 +116,8 @@ static void tell_turn(const rta_turn_output *turn, rta_detector_output *out) {
 /* What the machines take for the probability that the user speaks. NaN: 0. */
 static float heard(rta_barge *b, const rta_barge_config *c, const rta_window *w) {
     const float p = w->probability >= 0.0f ? w->probability : 0.0f;
+    const bool goes_on = b->past[0] >= CLEANED_ON;
+    const float cleaned = w->cleaned > (goes_on ? 0.0f : CLEANED_BEGINS) ? w->cleaned : 0.0f; /* NaN: 0 */
     const float echo = w->echo >= 0.0f ? w->echo : 0.0f;
     b->mic_p = p;
     rta_barge_foreign(b, w->mean_square, echo, true);
@@ -122,12 +125,14 @@ static float heard(rta_barge *b, const rta_barge_config *c, const rta_window *w)
     if (!w->speaking) return p;
     if (echo > ECHO_MOSTLY && w->mean_square > b->echo_level) b->echo_level = w->mean_square;
     else b->echo_level *= ECHO_KEEPS;
-    if (echo > c->echo_most) return 0.0f;
+    if (echo > c->echo_most) return cleaned;
     if (!(w->near >= 0.0f)) return p;
     /* What is left after the echo was taken out may be spoilt. The mic's own p counts as well where there is hardly any echo, and
-     * what is heard is louder than the echo was: the guard misses some of an echo that is as weak as the noise. */
+     * what is heard is louder than the echo was: the guard misses some of an echo that is as weak as the noise. Where
+     * there is echo, what a canceller makes of it counts instead: it takes more of the echo out, and some of the user. */
     const bool clear = b->echo_lately < c->echo_clear && w->mean_square >= ECHO_ABOVE * b->echo_level;
-    return clear && p > w->near ? p : w->near;
+    const float near = clear && p > w->near ? p : w->near;
+    return b->echo_lately >= c->echo_clear && cleaned > near ? cleaned : near;
 }
 
 /* The same between two windows: as soon as hardly anything is echo, and it is louder than the echo was, what the mic's VAD took for

@@ -90,8 +90,10 @@ bool rta_ear_looked(rta_ear *e, uint64_t window_end, float probability, uint64_t
     return false;
 }
 
+float rta_ear_near(const rta_ear *e) { return e->has_near ? e->near : NAN; }
+
 void rta_ear_tell(const rta_ear *e, uint64_t position, rta_window *window) {
-    window->near = e->has_near ? e->near : NAN;
+    window->near = rta_ear_near(e);
     const float *samples = before(e, position, RTA_VAD_WINDOW + 1);
     for (int hop = 0; hop < RTA_WINDOW_HOPS; hop++) {
         float power = 0.0f, edge = 0.0f;

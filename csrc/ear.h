@@ -46,6 +46,8 @@ void rta_ear_listen(rta_ear *ear, bool speaking, const float *mic_state, uint64_
 bool rta_ear_look(rta_ear *ear, uint64_t window_end, bool peeks, float **state, const float **window);
 /* What that look gave: true if it was a peek, at *position; else it is kept as the near window. */
 bool rta_ear_looked(rta_ear *ear, uint64_t window_end, float probability, uint64_t *position);
+/* What its window that ends where the next one is decided gave; NaN: nobody listened. */
+float rta_ear_near(const rta_ear *ear);
 /* Fills in near, power and edge of the window that ends at `position`. */
 void rta_ear_tell(const rta_ear *ear, uint64_t position, rta_window *window);
 

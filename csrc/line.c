@@ -123,6 +123,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     if ((l->hears || l->answers) && l->skip) rta_port_probability_write(port, 0.0f);
     l->news = rta_port_news(port);
     if (l->hears) status = rta_ear_init(&l->ear, vad, written, mic_samples);
+    if (!status && l->hears && l->cleaned) status = rta_ear_init(&l->cleaned_ear, vad, written, mic_samples);
     if (status) {
         rta_line_free(l);
         return status;
@@ -151,6 +152,7 @@ void rta_line_free(rta_line *l) {
     rta_line_output_free(l);
     free(l->state);
     rta_ear_free(&l->ear);
+    rta_ear_free(&l->cleaned_ear);
     free(l);
 }
 

@@ -82,13 +82,14 @@ struct rta_line {
     uint64_t measured_size, measured_count; /* power of two; windows measured, as a count of the mic clock */
     uint8_t *concealed; /* samples of each RTA_PEEK_SAMPLES of the same windows */
     rta_ear ear; /* without memory where no kernel hears */
+    rta_ear cleaned_ear; /* the same for what was cleaned; without memory where nothing is */
     float *state;   /* of the VAD */
     float *chunk;   /* input of one tick */
     float *cleaned; /* of the same moments */
     float *fresh;   /* the same at 16 kHz */
     float *pending; /* 16 kHz samples not yet heard: [heard, count) */
     uint64_t chunk_samples, pending_heard, pending_count;
-    bool near_look; /* the look under way is the ear's */
+    rta_ear *looking; /* whose the look under way is; NULL: the mic's */
     uint64_t skip; /* samples up to the first whole window of the mic clock */
     uint64_t ticks;
     uint64_t heard_to; /* mic position of the end of the last window */
@@ -112,7 +113,7 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
 /* AUDIO PATH, the step. Takes what is due (paced), or a part of what is there: true if there may be more. first: of this
  * tick. */
 bool rta_line_take(rta_line *line, bool first, int64_t tick_ns);
-/* The next look to be taken at what was heard: a peek, the near window (ear.h) or the mic's window, in this order; the
+/* The next look to be taken at what was heard: a peek or the near window (ear.h), the cleaned one's, or the mic's, in this order; the
  * samples stay in place until the next take, the state is to be run on. False: none. */
 bool rta_line_look(rta_line *line, float **state, const float **window);
 /* What that look gave: a window steps the detector, whose wishes are carried out, and the session is told. */

@@ -7,8 +7,12 @@ bool rta_line_look(rta_line *l, float **state, const float **window) {
     if (!l->hears) return false;
     const bool peeks = rta_barge_wants_peeks(&l->detector.barge, &l->config.detector.barge) &&
                        rta_playout_speaking(rta_port_playout_state(l->port), NULL);
-    l->near_look = rta_ear_look(&l->ear, l->heard_to + RTA_VAD_WINDOW, peeks, state, window);
-    if (l->near_look) return true;
+    const uint64_t end = l->heard_to + RTA_VAD_WINDOW;
+    l->looking = &l->ear;
+    if (rta_ear_look(l->looking, end, peeks, state, window)) return true;
+    l->looking = &l->cleaned_ear;
+    if (l->cleaned && rta_ear_look(l->looking, end, false, state, window)) return true;
+    l->looking = NULL;
     if (l->pending_count - l->pending_heard < RTA_VAD_WINDOW) return false;
     *state = l->state;
     *window = l->pending + l->pending_heard;
@@ -81,8 +85,9 @@ void rta_line_decide(rta_line *l, float probability) {
     if (l->answers) told.window.decided = told.mic;
     told.window.speaking = rta_playout_speaking(playout, &told.window.segment);
     told.window.policy = rta_playout_policy(playout, &told.window.sentences);
-    told.window.near = NAN;
+    told.window.near = told.window.cleaned = NAN;
     if (l->hears) rta_ear_tell(&l->ear, l->heard_to, &told.window);
+    if (l->hears && l->cleaned) told.window.cleaned = rta_ear_near(&l->cleaned_ear);
     rta_detector_step(&l->detector, &told.window, &output);
     told.actions = output.actions;
     rta_journal_write(rta_port_journal_of_engine(l->port), RTA_J_WINDOW, l->heard_to, &told, sizeof told, NULL, 0);
@@ -91,6 +96,7 @@ void rta_line_decide(rta_line *l, float probability) {
     rta_line_tell(l, &output);
     rta_count(&l->windows, 1);
     if (l->hears) rta_ear_listen(&l->ear, told.window.speaking, l->state, l->heard_to);
+    if (l->hears && l->cleaned) rta_ear_listen(&l->cleaned_ear, told.window.speaking, l->state, l->heard_to);
 }
 
 static float mean_square(const float *samples, uint64_t count) {
@@ -122,10 +128,10 @@ static void peek(rta_line *l, uint64_t position, float probability) {
 
 void rta_line_looked(rta_line *l, float probability) {
     uint64_t position;
-    if (!l->near_look) {
+    if (!l->looking) {
         l->pending_heard += RTA_VAD_WINDOW;
         rta_line_decide(l, probability);
-    } else if (rta_ear_looked(&l->ear, l->heard_to + RTA_VAD_WINDOW, probability, &position)) {
+    } else if (rta_ear_looked(l->looking, l->heard_to + RTA_VAD_WINDOW, probability, &position)) {
         peek(l, position, probability);
     }
 }

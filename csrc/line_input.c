@@ -132,6 +132,7 @@ void rta_line_feed(rta_line *l, uint64_t count, rta_line_origin origin) {
     if (!l->hears) return;
     memcpy(l->pending + l->pending_count, fresh, fresh_count * sizeof(float));
     rta_ear_feed(&l->ear, rta_line_echo_rest(l->echo, fresh, fresh_count), fresh_count);
+    if (l->cleaned) rta_ear_feed(&l->cleaned_ear, kept, fresh_count);
     l->pending_count += fresh_count;
     const uint64_t skipped = l->skip < l->pending_count ? l->skip : l->pending_count;
     l->pending_heard += skipped;

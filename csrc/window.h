@@ -46,7 +46,7 @@ typedef struct rta_window {
     /* Of each 8 ms of what was heard there (else of the mic): mean square, and that of the difference from sample to sample. */
     float power[RTA_WINDOW_HOPS], edge[RTA_WINDOW_HOPS];
     uint32_t concealed; /* samples in place of packets that never came (jitter.h) */
-    uint32_t pad;
+    float cleaned; /* as near, in what a canceller before the line made of it; NaN: there is none, or nobody listened */
 } rta_window;
 
 /* A look at the window under way, 8, 16 or 24 ms into it: the same model on the last 512 samples, from the state of the

@@ -241,7 +241,7 @@ cdef class Detector:
 
     def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0,
              float echo=0.0, uint64_t decided=0, *, mic=None, float near=NAN, int policy=0, uint64_t sentences=0,
-             power=(0.0,) * 4, edge=(0.0,) * 4, uint32_t concealed=0):
+             power=(0.0,) * 4, edge=(0.0,) * 4, uint32_t concealed=0, float cleaned=NAN):
         """One window that ends at `position_end`: (wishes as a sum of the class's bits, events)."""
         cdef rta_window window
         cdef rta_detector_output output
@@ -254,7 +254,7 @@ cdef class Detector:
         for i in range(4):
             window.power[i], window.edge[i] = power[i], edge[i]
         window.mean_square, window.clipped, window.starved = mic if mic is not None else (0.0, 0, RTA_VAD_WINDOW)
-        window.decided, window.concealed = decided, concealed
+        window.decided, window.concealed, window.cleaned = decided, concealed, cleaned
         rta_detector_step(&self.detector, &window, &output)
         return output.actions, self._told(&output)
 

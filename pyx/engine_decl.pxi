@@ -56,6 +56,7 @@ cdef extern from "window.h" nogil:
         float power[4]
         float edge[4]
         uint32_t concealed
+        float cleaned
     ctypedef struct rta_peek:
         uint64_t position_end
         uint64_t segment

@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from rtaudio import AudioPort, DeviceCallbacks, Engine, Journal, Line, Resampler, SileroVad, check_replay, read_journal
-from rtaudio.core.replay import replay_hearing
+from rtaudio.core.replay import replay_hearing, windows_of
 from rtaudio.transports import cancelling
-from rtaudio.transports.cancelling import FRAME, CancellerUnavailable, Cancelling, WebrtcProcessor
+from rtaudio.transports.cancelling import FRAME, LEAD, CancellerUnavailable, Cancelling, WebrtcProcessor
 from rtaudio.transports.feeder import Feeder
 from tests.core.test_echo_guard import hiss, voice
 
@@ -177,6 +177,42 @@ def test_a_line_that_takes_both_listens_to_the_microphone_and_keeps_what_was_cle
         probabilities[cleaned] = replay_hearing(read_journal(path)).probabilities
     assert probabilities[True].max() > 0.1  # of a synthetic voice
     assert np.array_equal(probabilities[True], probabilities[False])
+
+
+@needs_package
+def test_law5_barge_in_listens_to_what_was_cleaned_while_the_agent_speaks(tmp_path: Path) -> None:
+    call = Call(WebrtcProcessor(), cleaned=True)
+    journal = Journal(tmp_path / "call.rtaj", call.port, input_rate=RATE)
+    call.port.playout.open_segment().write(voice(2, seed=33, level=0.3), RATE)
+    call.run(hiss(3 * RATE) + voice(3, seed=34, level=0.05))
+    journal.close()
+    call.close()
+    recorded = read_journal(tmp_path / "call.rtaj")
+    windows = windows_of(recorded.engine)
+    assert [np.isnan(w.cleaned) for w in windows] == [np.isnan(w.near) for w in windows]
+    assert len({bool(np.isnan(w.cleaned)) for w in windows}) == 2
+    assert not check_replay(recorded).found
+
+
+def test_pushes_of_anything_but_float32_are_refused() -> None:
+    call = Call(Passing(0))
+    cleaner = Cancelling(call.line, Passing(0))
+    for wrong in (np.zeros(160, np.int16), np.zeros((160, 2), np.float32), [0.0]):
+        with pytest.raises(TypeError, match="mono float32"):
+            cleaner.push(wrong)  # type: ignore[arg-type]
+    call.close()
+
+
+def test_law8_the_reference_of_a_paced_line_has_a_bound_too() -> None:
+    """The microphone stands still for a second; after it, both are together again."""
+    call = Call(Passing(0))
+    call.port.playout.open_segment().write(voice(2, seed=41), RATE)
+    for tick in range(1, 101):
+        call.engine.step(tick * 10_000_000)
+    call.cancelling.push(np.zeros(160, np.float32))
+    assert call.cancelling.figures()["reference_passed_over"] > RATE // 2
+    assert len(call.cancelling._reference) <= LEAD
+    call.close()
 
 
 def test_samples_beside_must_be_as_many_and_the_line_must_want_them() -> None:

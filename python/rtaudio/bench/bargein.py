@@ -121,7 +121,8 @@ def read_scene(folder: Path) -> Scene:
         echo_db = None if told_db is None else float(told_db)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f'{folder}/truth.json: expected {{"user_speech": [[start_s, end_s, kind], ...]}}, and "echo_db" a number or null ({error})'
+            f'{folder}/truth.json: expected {{"user_speech": [[start_s, end_s, kind], ...]}}, '
+            f'"echo_db" a number or null ({error})'
         ) from None
     for begin, end, kind in events:
         if not 0 <= begin < end or kind not in ("barge_in", "backchannel"):

@@ -241,14 +241,15 @@ class Detector:
         power: Sequence[float] = ...,
         edge: Sequence[float] = ...,
         concealed: int = 0,
+        cleaned: float = ...,
     ) -> tuple[int, list[Event]]:
         """One window of 512 samples at 16 kHz that ends at mic sample `position_end`, which must grow (ValueError).
         `speaking`: the agent speaks or is about to, `segment` is what; `echo`: how much of the window is the agent's
         own voice, 0..1. `decided`: mic position by which the probability was there, for what is stamped; 0:
         `position_end`. `mic`: its level as a MicMeter gave it; None: not measured, and nothing is said about the
         microphone. `concealed`: samples in place of packets that never came; if they are more than half, the window is
-        neither speech nor silence. The rest as in csrc/window.h; `near` is NaN where nobody listened without the
-        echo. Gives wishes and events of this window."""
+        neither speech nor silence. The rest as in csrc/window.h; `near` and `cleaned` are NaN where nobody
+        listened without the echo. Gives wishes and events of this window."""
     def evidence(self, question: int, evidence: Sequence[float], at: int | None = None) -> list[Event]:
         """What a model says to question `question` (``a`` of the event "turn_asked"): the numbers of
         `rtaudio.TurnEvidence` in its order, NaN or missing: unknown. It takes effect at mic sample `at` (None: the last
@@ -338,7 +339,8 @@ class Line:
         """Input at the line's rate, mono, shape (n,), any n; returns how many were taken (the rest dropped, counted).
         `cleaned`, on a line added with ``cleaned=True``: as many samples of the same moments, without the agent's
         voice.
-        They go to the mic ring; VAD, echo guard and barge-in of the engine hear `samples`.
+        They go to the mic ring; VAD, echo guard and barge-in of the engine hear `samples`, and barge-in those, too,
+        where there is echo while the agent speaks.
         `arrival_ns`, on the engine's clock: by when they had all come; what places them in a recording (`anchors`).
         Give it always or never; without, the engine's tick serves, up to a tick late. It decides nothing else.
         Any thread, one at a time. What is no number, or beyond +-64, becomes silence and is counted (`input_bad`).

@@ -42,7 +42,7 @@ _CONSUMER: Final[dict[int, Literal["pull", "pull_ahead", "settle"]]] = {
 }
 STAGED: Final = 17  # what a stage gave, where a line has one
 CLEANED: Final = 18  # what a canceller before the line gave beside its input
-_WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIxxxxIxxxxQ")  # rta_journal_window
+_WINDOW: Final = struct.Struct("<QQIfffIIQIfQ4f4fIfIxxxxQ")  # rta_journal_window
 PEEK: Final = 16
 _PEEK: Final = struct.Struct("<QQIIfffIIxxxxQ")  # rta_journal_peek
 _EVIDENCE: Final = struct.Struct("<Q16f")
@@ -69,6 +69,7 @@ class Window(NamedTuple):
     power: tuple[float, ...]
     edge: tuple[float, ...]
     concealed: int
+    cleaned: float
     actions: int
     mic: int
 
@@ -212,6 +213,7 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
                 power=window.power,
                 edge=window.edge,
                 concealed=window.concealed,
+                cleaned=window.cleaned,
             )
             actions.append(done)
             events += told

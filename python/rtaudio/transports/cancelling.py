@@ -8,8 +8,8 @@
 
 What was put out is read from the port's reference tap, so it is what really was heard: after gains, fades and flushes.
 A canceller presses the caller down with the echo. So a line that takes both (``cleaned=True``) gets the mic as it was,
-too, just as late: its VAD, echo guard and barge-in hear that, recognition and the turn model what was cleaned. Any
-other line gets what was cleaned and nothing else.
+too, just as late: its VAD, echo guard and barge-in hear that, recognition and the turn model what was cleaned; where
+there is echo while the agent speaks, barge-in hears both. Any other line gets what was cleaned and nothing else.
 
 Driven by hand (`push` in the order of the ticks) it is a function of what goes in: simulations and `--fast` runs are
 the same every time, and since its result is the line's input, a journal of the call replays without it. Live it runs on
@@ -149,7 +149,11 @@ class Cancelling:
         """As `Line.push`: mono float32 at `input_rate`, shape (n,), any n; gives n. What is no number, or beyond ±64,
         becomes silence and is counted. Raises TypeError for anything else."""
         if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
-            got = f"{samples.dtype} of shape {samples.shape}" if isinstance(samples, np.ndarray) else type(samples).__name__
+            got = (
+                f"{samples.dtype} of shape {samples.shape}"
+                if isinstance(samples, np.ndarray)
+                else type(samples).__name__
+            )
             raise TypeError(f"Cancelling.push: mono float32 samples of shape (n,) are wanted, not {got}")
         good = np.abs(samples) <= 64
         if not good.all():  # NaN compares false, too
