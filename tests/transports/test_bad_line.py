@@ -20,7 +20,7 @@ pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install 'rt
 from rtaudio.bench import traces
 from rtaudio.core import SileroVad
 from rtaudio.server import CallInfo, CallSetup
-from rtaudio.testing import FakeTTS
+from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS
 from rtaudio.testing.remote import RemoteCaller
 from rtaudio.transports.websocket import messages as say
 from rtaudio.transports.websocket.client import WebSocketClient
@@ -112,6 +112,45 @@ def test_conversations_come_through_bad_lines(voice: Voice, shared_data: Path) -
             check(caller, sessions[line.trace].history)
 
     run(main(), 200)
+
+
+def test_a_line_that_breaks_leaves_a_true_history_and_nothing_else() -> None:
+    """In the middle of the agent's speech: no more is kept than was sent, and what was acknowledged is kept."""
+    greeting = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen."
+    sessions: list[Any] = []
+    app = CallSetup(
+        agent=Agent(greeting=greeting),
+        stt=FakeSTT([]),
+        llm=FakeLLM([""]),
+        tts=FakeTTS(words=True),
+        on_start=sessions.append,
+    )
+
+    async def main() -> None:
+        async with served(app) as there, BadLine(there.port) as bad:
+            client = await WebSocketClient.connect(f"ws://127.0.0.1:{bad.port}/ws")
+            async with RemoteCaller(client) as caller:
+                await caller.until(lambda it: it.player.played > 48000)
+                await caller.until(lambda it: any(message.offset > 10 for message in progress(it)))
+                told = progress(caller)[-1].offset
+                bad.reset()
+                with pytest.raises(ConnectionResetError, match="the call ended"):
+                    await caller.until(lambda it: False)
+                async with asyncio.timeout(20):
+                    while there.calls.active:  # noqa: ASYNC110 - what is waited for has no event
+                        await asyncio.sleep(0.01)
+            await client.aclose()
+            (message,) = sessions[0].history.messages
+            assert message.interrupted
+            assert greeting.startswith(message.text.strip())
+            assert told <= len(message.text) <= caller.player.received / (0.06 * 24000) + len("fourteen.")
+            assert there.calls.figures() == {"active": 0, "served": 1, "refused": 0, "failed": 0}
+
+    run(main())
+
+
+def progress(caller: RemoteCaller) -> list[say.Progress]:
+    return [message for message in caller.messages if isinstance(message, say.Progress)]
 
 
 def pending(caller: RemoteCaller, word: str) -> bool:

@@ -156,3 +156,25 @@ def test_what_the_server_refuses_stands_on_the_page(
     first.get_by_role("button", name="Call").click()
     first.get_by_role("alert").filter(has_text="cannot be reached").wait_for()
     assert not first.problems
+
+
+def test_who_hangs_up_while_it_connects_leaves_no_microphone_open(opened: Opened, tmp_path: Path) -> None:
+    with serving(fakes) as site:
+        page = opened(site.url, microphone(tmp_path / "mic.wav", [], 1))
+        page.evaluate(
+            """() => {
+              const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+              navigator.mediaDevices.getUserMedia = async (wanted) => {
+                await new Promise((resolve) => (globalThis.allow = resolve));
+                return (globalThis.stream = await ask(wanted));
+              };
+            }"""
+        )
+        page.get_by_role("button", name="Call").click()
+        page.get_by_role("button", name="Hang up").click()
+        page.evaluate("allow()")
+        ended = "globalThis.stream?.getTracks().every((track) => track.readyState === 'ended') ?? false"
+        until(lambda: page.evaluate(ended))
+        assert page.get_by_role("status").inner_text() == "not connected"
+        assert site.calls.figures() == {"active": 0, "served": 0, "refused": 0, "failed": 0}
+        assert not page.problems

@@ -62,15 +62,17 @@ export class RtAudioClient extends EventTarget {
   async connect() {
     try {
       this.#stream = await microphone();
+      this.#stillWanted();
       this.#context = new AudioContext({ latencyHint: "interactive" });
       await Promise.all([loaded(this.#context, "player-worklet.js"), loaded(this.#context, "capture-worklet.js")]);
       await this.#context.resume();
+      this.#stillWanted();
       this.welcome = await this.#call();
+      this.#stillWanted();
     } catch (error) {
       this.#end();
       throw error instanceof CallError ? error : new CallError(`The call could not begin: ${error.message}`, { cause: error });
     }
-    if (this.#over) throw new CallError("The call ended before it began.");
     this.#wire();
   }
 
@@ -94,6 +96,11 @@ export class RtAudioClient extends EventTarget {
   get latencyMs() {
     const { baseLatency = 0, outputLatency = 0 } = this.#context ?? {};
     return 1000 * (baseLatency + outputLatency);
+  }
+
+  /** `close` may have been called meanwhile: what was opened since is closed, too. */
+  #stillWanted() {
+    if (this.#over) throw new CallError("The call ended before it began.");
   }
 
   #call() {
