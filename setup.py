@@ -97,6 +97,8 @@ ENGINE = [
     "line",
     "line_input",
     "line_network",
+    "line_datagrams",
+    "rtp",
     "line_packets",
     "jitter",
     "jitter_window",

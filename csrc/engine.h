@@ -52,6 +52,7 @@
 #include "jitter.h"
 #include "media_map.h"
 #include "port.h"
+#include "rtp_latch.h"
 #include "stage.h"
 #include "vad.h"
 
@@ -100,6 +101,7 @@ typedef struct rta_packets_figures {
     rta_jitter_figures jitter; /* both sums of jitter_window.h hold */
     uint64_t stamps_bad; /* packets whose arrival was no time of the engine's clock */
     uint64_t dropped, refused; /* before the jitter buffer: RTA_FULL, RTA_INVALID of rta_line_put_packet() */
+    uint64_t rtcp, malformed, strangers, moves; /* datagrams: rtp.h, rtp_latch.h */
 } rta_packets_figures;
 
 typedef struct rta_line_config {
@@ -182,6 +184,18 @@ rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const flo
  * its payload is longer than any the config allows, counted; or the line takes no packets. rta_line_push() on such a
  * line is RTA_INVALID. */
 rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet);
+typedef enum rta_datagram {
+    RTA_DATAGRAM_TAKEN = 0,
+    RTA_DATAGRAM_DROPPED, /* as rta_line_put_packet() says, counted there */
+    RTA_DATAGRAM_RTCP, /* ignored, counted, like these */
+    RTA_DATAGRAM_MALFORMED, /* no RTP packet */
+    RTA_DATAGRAM_STRANGER, /* not from whom the line listens to (rtp_latch.h) */
+} rta_datagram;
+
+/* The same for a datagram as it came from a socket: RTP, or anything else. `from` NULL: everybody is listened to. arrival_ns
+ * is a time: RTA_ARRIVES_NOW only without `from`. RTA_INVALID: the line takes no packets. */
+rta_status rta_line_put_datagram(rta_line *line, const uint8_t *data, size_t bytes, const rta_source *from,
+                                 int64_t arrival_ns, rta_datagram *what);
 /* All 0 for a line without. Any thread. */
 void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures);
 uint64_t rta_line_room(const rta_line *line); /* any thread */

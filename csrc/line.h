@@ -29,6 +29,11 @@ typedef struct rta_line_evidence {
     rta_turn_evidence evidence;
 } rta_line_evidence;
 
+typedef struct rta_line_datagrams {
+    rta_rtp_latch latch;
+    uint64_t rtcp, malformed, strangers; /* stored atomically, for those who read figures */
+} rta_line_datagrams;
+
 struct rta_line {
     /* Set at creation. */
     rta_port_engine *port;
@@ -50,6 +55,7 @@ struct rta_line {
     rta_ring_writer cleaned_writer;
     rta_ring_producer cleaned_producer;
     uint64_t input_dropped;
+    rta_line_datagrams datagrams;
     /* The outside VAD's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer answer_writer;
     rta_ring_producer answer_producer;

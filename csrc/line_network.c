@@ -96,5 +96,7 @@ bool rta_line_take_network(rta_line *l, bool first, int64_t tick_ns) {
 
 void rta_line_packets_read(const rta_line *l, rta_packets_figures *figures) {
     memset(figures, 0, sizeof *figures);
-    if (l->packets) rta_line_packets_figures_read(l->packets, figures);
+    if (!l->packets) return;
+    rta_line_packets_figures_read(l->packets, figures);
+    rta_line_datagrams_read(l, figures);
 }

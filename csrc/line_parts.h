@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * line_parts.h: what the files of a line share; private to them. line.c makes it and reads its figures, line_input.c is
- * the way from its input ring to the mic ring, line_network.c an input that comes as it likes, line_hearing.c are looks, windows and what is decided on them, line_told.c
+ * the way from its input ring to the mic ring, line_network.c an input that comes as it likes, line_datagrams.c what a socket has brought, line_hearing.c are looks, windows and what is decided on them, line_told.c
  * is what an outside VAD, a turn model and the session tell, line_output.c what is put out, and what a remote says of it.
  */
 #ifndef RTA_LINE_PARTS_H
@@ -35,6 +35,8 @@ void rta_line_feed(rta_line *line, uint64_t count, rta_line_origin origin);
 bool rta_line_take_network(rta_line *line, bool first, int64_t tick_ns);
 /* AUDIO PATH, the step. Takes `taken` samples off the input ring, fills up with silence to `count`, and feeds them. */
 void rta_line_take_ring(rta_line *line, uint64_t count, uint64_t taken);
+/* Fills in what is counted of datagrams. */
+void rta_line_datagrams_read(const rta_line *line, rta_packets_figures *figures);
 /* AUDIO PATH, the step. The next window's probability is known. */
 void rta_line_decide(rta_line *line, float probability);
 /* AUDIO PATH, the step. What the detector has to say goes to the session. */

@@ -356,6 +356,14 @@ cdef extern from "engine.h" nogil:
     rta_status rta_line_push(rta_line *line, const float *samples, uint64_t count, uint64_t *taken)
     rta_status rta_line_push_cleaned(rta_line *line, const float *samples, const float *cleaned, uint64_t count,
                                      uint64_t *taken)
+    ctypedef struct rta_source:
+        uint8_t address[16]
+        uint16_t port
+        uint16_t pad[3]
+    ctypedef enum rta_datagram:
+        RTA_DATAGRAM_TAKEN
+    rta_status rta_line_put_datagram(rta_line *line, const uint8_t *data, size_t bytes, const rta_source *source,
+                                     int64_t arrival_ns, rta_datagram *what)
     uint64_t rta_line_room(const rta_line *line)
     rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet)
     void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures)

@@ -2,6 +2,23 @@
 #
 # line.pxi: a line for Python (csrc/engine.h); part of _engine.pyx, which declares the core.
 
+cdef tuple DATAGRAMS = ("taken", "dropped", "rtcp", "malformed", "stranger")
+
+
+cdef int source_of(object source, rta_source *out) except -1:
+    """(host, port, ...) as sockets give it; the host is an address."""
+    import ipaddress
+
+    host, port = source[0], source[1]
+    address = ipaddress.ip_address(host)
+    packed = address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
+    memset(out, 0, sizeof(rta_source))
+    for i in range(16):
+        out.address[i] = packed[i]
+    out.port = whole(port, "port", 0xFFFF)
+    return 0
+
+
 cdef uint32_t whole(object value, str what, uint32_t most) except? 0xFFFFFFFF:
     if not 0 <= value <= most:
         raise ValueError(f"{what}={value!r}: expected 0 .. {most}")
@@ -34,6 +51,8 @@ cdef class Line:
     cdef readonly bint outside_vad
     cdef readonly bint cleaned
     cdef readonly object packets
+    cdef object source_name  # of the last datagram, as it was given
+    cdef rta_source source
     cdef object wake, journal, stage
     cdef object device  # weak reference to the callbacks that push into it
     cdef object __weakref__
@@ -127,6 +146,27 @@ cdef class Line:
         finally:
             PyBuffer_Release(&view)
         return status == RTA_OK
+
+    def put_datagram(self, data, arrival_ns, source=None):
+        """A datagram as a socket brought it; says what became of it."""
+        cdef Py_buffer view
+        cdef rta_datagram what = RTA_DATAGRAM_TAKEN
+        self._need_engine("put_datagram")
+        if self.packets is None:
+            raise ValueError("put_datagram: this line takes samples (push); add the port with packets=PacketConfig(...)")
+        if not -(1 << 63) < arrival_ns < 1 << 63:
+            raise ValueError(f"arrival_ns={arrival_ns!r}: expected nanoseconds in 64 bits")
+        if source is not None and source != self.source_name:
+            source_of(source, &self.source)
+            self.source_name = source
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            # With the GIL: two threads that put into one line all the same cannot break it.
+            rta_line_put_datagram(self.line, <const uint8_t *>view.buf, view.len, NULL if source is None else &self.source,
+                                  arrival_ns, &what)
+        finally:
+            PyBuffer_Release(&view)
+        return DATAGRAMS[what]
 
     def link_figures(self):
         """Of a line that takes packets: counters of its jitter buffer, and what came before it."""

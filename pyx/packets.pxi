@@ -11,7 +11,7 @@ cdef extern from "engine.h" nogil:
         uint32_t waiting
     ctypedef struct rta_packets_figures:
         rta_jitter_figures jitter
-        uint64_t stamps_bad, dropped, refused
+        uint64_t stamps_bad, dropped, refused, rtcp, malformed, strangers, moves
     enum:
         RTA_PACKETS_WAITING
 
@@ -78,4 +78,7 @@ def packet_figures(capsule):
     cdef rta_packets_figures *f = <rta_packets_figures *>PyCapsule_GetPointer(capsule, "rtaudio.packets_figures")
     figures = figures_of(&f.jitter)
     figures["refused"] += f.refused
-    return {**figures, "dropped": f.dropped, "stamps_bad": f.stamps_bad}
+    return {
+        **figures, "dropped": f.dropped, "stamps_bad": f.stamps_bad, "rtcp": f.rtcp, "malformed": f.malformed,
+        "strangers": f.strangers, "moves": f.moves,
+    }

@@ -364,9 +364,18 @@ class Line:
         False: the line is full (`dropped`), or the payload is longer than the config allows (`refused`). Whatever else
         may be wrong with it is counted by the jitter buffer: `link_figures`. ValueError for numbers that no field can
         hold and on a line without packets; PortClosed as push does."""
+    def put_datagram(
+        self, data: Buffer, arrival_ns: int, source: tuple[Any, ...] | None = None
+    ) -> Literal["taken", "dropped", "rtcp", "malformed", "stranger"]:
+        """A datagram as a socket brought it, into a line added with `packets`: RTP, or whatever else came. Any thread,
+        one at a time; arrival_ns as in `put_packet`. `source`: (address, port) as sockets give it; the line then
+        listens to the first that sends sound, and moves to another only when that one has sent nothing for a second
+        (csrc/rtp_latch.h). None: to everybody. Everything but "taken" is counted in `link_figures`. ValueError for a
+        source that is no IP address and on a line without packets; PortClosed as push does."""
     def link_figures(self) -> dict[str, float]:
         """Of a line that takes packets (else ValueError): what `JitterBuffer.figures` has, as of the last tick, and
-        `dropped` (before the buffer, at a full line), `stamps_bad`. Any thread."""
+        `dropped` (before the buffer, at a full line), `stamps_bad`; of datagrams `rtcp`, `malformed`, `strangers`,
+        `moves` (to another source). Any thread."""
     def post_probability(self, position_end: int, probability: float) -> bool:
         """Outside VAD (`Engine.add`): the speech probability, 0..1, of the window of 512 samples that ends just before
         mic sample `position_end`. False: 1024 wait already; this one was dropped and counted. One thread at a time,
