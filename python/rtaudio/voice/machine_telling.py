@@ -1,0 +1,98 @@
+"""What the session's machine knows, what it tells, and its history: the part that the others stand on.
+
+    machine_telling.py   state, history, what is told           this
+    machine_reply.py     the agent's reply, from begin to end   stands on this
+    machine_turns.py     the user's turns, and who has the floor
+    machine.py           every item to its place; the rules in words
+
+One machine in four pieces: each may use those above it, and none of those below.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import events as ev
+from rtaudio.voice import items as it
+from rtaudio.voice.agent import Agent
+from rtaudio.voice.asking import Asked
+from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.presence import Presence
+from rtaudio.voice.reply import Phase, Reply
+from rtaudio.voice.replying import MIC_RATE, metrics
+from rtaudio.voice.turns import Turn, Turns
+
+
+class Telling:
+    """See the module."""
+
+    def __init__(
+        self, agent: Agent, options: SessionOptions, port_rate: int, history: ChatContext | None = None
+    ) -> None:
+        self.options = options
+        self.history = history.copy() if history is not None else ChatContext()
+        self.history.instructions = agent.instructions
+        self.reply: Reply | None = None
+        self.turns = Turns(int(options.pre_roll_s * MIC_RATE))
+        self.says: deque[it.SayAsked] = deque()
+        self.presence = Presence(None if options.away_s is None else round(options.away_s * MIC_RATE))
+        self.state: ev.State = "listening"
+        self.closed = False
+        self._port_rate = port_rate
+        self._replies = 0
+        self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
+        self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
+        self._at = it.Stamp(0, 0)
+        self._reason = ""
+        self._asked = Asked.NOTHING  # as the core was told
+        self._core_turn: int | None = None  # the core's open turn, of which a backchannel was taken here
+        self._suspicion: ev.BargeState = "quiet"  # of the core, now: it may come before the speech does
+
+    @property
+    def now_mic(self) -> int:
+        """Mic position of the last item."""
+        return self._at.mic
+
+    @property
+    def _now_s(self) -> float:
+        return self._at.mic / MIC_RATE
+
+    def _tell_state(self) -> Iterator[do.Effect]:
+        state: ev.State = "listening"
+        if self.reply is not None and self.reply.phase is Phase.SPEAKING:
+            state = "speaking"
+        elif self.reply is not None or (self.turns.open and self.turns.talking is None):
+            state = "thinking"
+        if state != self.state:
+            self.state, before = state, self.state
+            if "thinking" in (state, before):
+                yield do.Hint("thinking", int(state == "thinking"))
+            yield do.Emit(ev.StateChanged(at_s=self._now_s, state=state, before=before))
+
+    def _tell_metrics(self, reply: Reply) -> Iterator[do.Effect]:
+        if not reply.told:
+            reply.told = True
+            yield do.Emit(metrics(reply, self._at))
+
+    def _hint_asked(self, what: Asked) -> Iterator[do.Effect]:
+        if what is not self._asked:
+            self._asked = what
+            yield do.Hint("asked", int(what))
+
+    def _remember_user(self, message: ChatMessage) -> do.Effect:
+        """Joins what the user says to what is still unanswered, where that is the last message."""
+        last = self.history[-1] if len(self.history) else None
+        joins = last is not None and last.role == "user" and not (last.backchannel or message.backchannel)
+        if self._unanswered is not None and last is not None and joins:
+            message = replace(message, text=f"{last.text} {message.text}", began_s=last.began_s)
+            self.history.replace_last(message)
+            return do.Remember(message, instead=True)
+        self.history.append(message)
+        return do.Remember(message)
+
+    def _find(self, number: int) -> Reply | None:
+        return self.reply if self.reply is not None and self.reply.number == number else None
