@@ -116,6 +116,8 @@ NETWORK = [
     "platform",
     "rtp",
     *CODEC,
+    *RESAMPLE,
+    "rtp_sender",
     "conceal",
     "stretch",
     "jitter_payload",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # _network.pyx: what lies between a network and the audio, for Python: csrc/rtp.h (rtp.pxi), csrc/codec.h (codec.pxi),
+# csrc/rtp_sender.h (rtp_sender.pxi),
 # csrc/jitter.h (jitter.pxi) and how a line's packets are read (packets.pxi). Arguments are checked here; what is decided is
 # decided in the core.
 
@@ -23,5 +24,6 @@ include "arrays.pxi"
 include "rtp.pxi"
 include "opus.pxi"
 include "codec.pxi"
+include "rtp_sender.pxi"
 include "jitter.pxi"
 include "packets.pxi"

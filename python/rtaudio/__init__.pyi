@@ -52,6 +52,7 @@ from rtaudio.core import Resampler as Resampler
 from rtaudio.core import Ring as Ring
 from rtaudio.core import RtpMalformed as RtpMalformed
 from rtaudio.core import RtpPacket as RtpPacket
+from rtaudio.core import RtpSender as RtpSender
 from rtaudio.core import SecondConsumer as SecondConsumer
 from rtaudio.core import Segment as Segment
 from rtaudio.core import SegmentCut as SegmentCut

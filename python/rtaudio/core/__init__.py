@@ -34,6 +34,7 @@ _HOME = {
     "PacketConfig": "_network",
     "RtpMalformed": "_network",
     "RtpPacket": "_network",
+    "RtpSender": "_network",
     "is_rtcp": "_network",
     "Resampler": "resampler",
     "resample": "resampler",

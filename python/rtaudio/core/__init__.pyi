@@ -34,6 +34,7 @@ from rtaudio.core._network import JitterFrame as JitterFrame
 from rtaudio.core._network import PacketConfig as PacketConfig
 from rtaudio.core._network import RtpMalformed as RtpMalformed
 from rtaudio.core._network import RtpPacket as RtpPacket
+from rtaudio.core._network import RtpSender as RtpSender
 from rtaudio.core._network import is_rtcp as is_rtcp
 from rtaudio.core._network import opus_version as opus_version
 from rtaudio.core._port import MIC_RATE as MIC_RATE

@@ -131,6 +131,54 @@ class Encoder:
     def reset(self) -> None:
         """As newly made: nothing of what was before is in what comes after."""
 
+class RtpSender:
+    """From what is put out, sample by sample, to the RTP packets of one stream: resampled, framed, encoded. The rules
+    are in csrc/rtp_sender.h. Sans-IO: whoever has a socket sends them.
+
+    Sequence numbers have no gap; a timestamp says how many samples were written before, through silence, flushes and
+    stalls. The marker is on the first packet, and on the first with sound after a silence that was announced.
+    """
+
+    codec: str
+    input_rate: int
+    rate: int
+    clock_rate: int
+    """Of the timestamps: 48000 for Opus, else the rate."""
+    delay_samples: int
+    """Declared, at the codec's rate: the resampler's and the encoder's."""
+    ssrc: int
+    def __init__(
+        self,
+        input_rate: int,
+        codec: str,
+        rate: int,
+        *,
+        payload_type: int,
+        ssrc: int | None = None,
+        seq: int | None = None,
+        timestamp: int | None = None,
+        frame_s: float = 0.02,
+        bitrate: int | None = None,
+        complexity: int | None = None,
+        dtx: bool = False,
+        fec: bool = False,
+        expected_loss: float = 0.1,
+    ) -> None:
+        """input_rate: of what is written; rate: the codec's, 8, 16, 24 or 48 kHz unless they are the same. ssrc, seq,
+        timestamp: of the first packet (None: at random, as RFC 3550 wants). The rest as in `Encoder`. ValueError says
+        what is out of range; `OpusMissing`: there is no libopus."""
+
+    def write(self, samples: NDArray[np.float32]) -> list[bytes]:
+        """Takes samples ([n], contiguous, finite); gives the packets that they complete."""
+
+    def cut(self) -> None:
+        """What is written from now on comes after a flush: the encoder begins anew, before the frame in which this
+        lies."""
+
+    def figures(self) -> dict[str, int]:
+        """Counters: samples, packetsSent and bytesSent (of payloads; names as in W3C webrtc-stats), frames,
+        silent_frames (of which no packet was made), cuts."""
+
 class JitterFrame:
     """What a `JitterBuffer` gives."""
 
