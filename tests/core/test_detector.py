@@ -461,7 +461,7 @@ class Model:
                 self.questions += 1
                 events.append(("turn_asked", self.fell, self.questions, self.started))
             if self.gate == "silence" and silence >= delay:
-                pending = self.outcome == QUIET and self.barge in (SUSPECTED, LIKELY)
+                pending = self.outcome in (QUIET, FALSE) and self.barge in (SUSPECTED, LIKELY)
                 events.append(("turn_ended", self.fell, silence, self.barge if pending else self.outcome))
                 self.turn, self.over, self.over_segment = "grace", end, segment if speaking else 0
         elif self.turn == "grace" and self.gate == "silence":
