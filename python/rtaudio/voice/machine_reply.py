@@ -45,6 +45,7 @@ class ReplyLife(Telling):
         asked = said.interruption if said is not None else None
         self.reply.interruption = asked if asked is not None else self.options.interruption
         self.reply.began_mic = self._at.mic
+        self.reply.start_buffer = self._start_buffer
         return self.reply
 
     def _tell_begin(self, reply: Reply) -> Iterator[do.Effect]:

@@ -24,6 +24,7 @@ from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
 from rtaudio.voice.reply import Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, metrics
+from rtaudio.voice.start_buffer import StartBuffer
 from rtaudio.voice.turns import Turn, Turns
 
 
@@ -43,6 +44,7 @@ class Telling:
         self.state: ev.State = "listening"
         self.closed = False
         self._port_rate = port_rate
+        self._start_buffer = StartBuffer(options.start_buffer_s)
         self._replies = 0
         self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
         self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message

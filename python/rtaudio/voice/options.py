@@ -39,6 +39,9 @@ class SessionOptions:
     """Clauses ready but not yet begun, beyond which the model's stream is not read further (back-pressure)."""
     ahead_s: float = 10.0
     """Audio held per clause beyond what the playout has room for; then its TTS stream is not read further."""
+    start_buffer_s: float = 1.0
+    """How much of a clause's audio may at most be waited for before its first sample, where the voice has shown that it
+    is slower than speech or gives it in bursts; a voice that is faster is never waited for. 0: nothing is."""
     interruption: Interruption = "immediate"
     """What the user's speech does to the agent's; `Session.say` and `Agent.greeting_interruption` say otherwise for one
     utterance. See rtaudio.voice.policies."""
@@ -71,6 +74,7 @@ class SessionOptions:
             "tts_next_timeout_s",
             "close_timeout_s",
             "ahead_s",
+            "start_buffer_s",
             "away_s",
         ):
             value = getattr(self, name)

@@ -24,9 +24,11 @@ from rtaudio.voice.items import AudioCame
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import Word
+from rtaudio.voice.start_buffer import PIECES, StartBuffer
 from rtaudio.voice.transforms import Speakable, SpokenText, speakable
 from rtaudio.voice.turns import Turn
 
+MIC_RATE = 16000
 CHARS_PER_S = 15.0
 """English speech, roughly: places the words of a first clause that is heard before its end was synthesised."""
 
@@ -54,6 +56,8 @@ class ClauseAudio:
     found: tuple[Word, ...] = ()  # by their sound
     found_until_s: float = 0.0
     words_refused: bool = False  # its TTS's times made no sense
+    arrivals: list[tuple[float, float]] = field(default_factory=list)  # of its pieces: when, and how long, in seconds
+    begun: bool = False  # enough of it is there to go on without a gap, as far as is known
 
     @property
     def known(self) -> list[Word]:
@@ -105,6 +109,7 @@ class Reply:
     current: int = 0  # clause whose audio goes to the segment now
     written: int = 0  # samples handed to the playout, at the TTS's rate
     segment_ended: bool = False
+    start_buffer: StartBuffer = field(default_factory=lambda: StartBuffer(0.0))  # its voice's
     splitter: ClauseSplitter = field(init=False)
     speakable: Speakable = field(init=False)
 
@@ -164,7 +169,9 @@ class Reply:
         clause = self.clauses[item.clause]
         clause.samples += item.samples
         clause.pieces += 1
-        return self._play()
+        if len(clause.arrivals) < PIECES:
+            clause.arrivals.append((item.at.mic / MIC_RATE, item.samples / item.rate))
+        return self.play()
 
     def add_words(self, item: AudioCame) -> None:
         """Raises ValueError, once, for times that make no sense; the clause's words are then placed in proportion."""
@@ -181,14 +188,20 @@ class Reply:
 
     def end_clause(self, number: int) -> Iterator[do.Effect]:
         self.clauses[number].done = True
-        return self._play()
+        self.start_buffer.learn(self.clauses[number].arrivals)
+        return self.play()
 
-    def _play(self) -> Iterator[do.Effect]:
-        """Hands over what is next, in order, and the words that belong to it."""
+    def play(self) -> Iterator[do.Effect]:
+        """Hands over what is next, in order, and the words that belong to it. A clause is begun once so much of it is
+        there as its voice needs to go on without a gap."""
         while self.current < len(self.clauses):
             clause = self.clauses[self.current]
             if clause.played == 0:
                 clause.begin = self.written
+            held_s = clause.samples / self.rate if self.rate else 0.0
+            clause.begun |= clause.done or self.broken or held_s >= self.start_buffer.learned_s
+            if not clause.begun:
+                return
             while clause.played < clause.pieces:
                 yield do.PlayAudio(self.number, self.current, clause.played)
                 clause.played += 1

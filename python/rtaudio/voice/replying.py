@@ -14,9 +14,8 @@ from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.clauses import Clause
 from rtaudio.voice.protocols import ProviderKind
+from rtaudio.voice.reply import MIC_RATE as MIC_RATE
 from rtaudio.voice.reply import Reply
-
-MIC_RATE = 16000
 
 
 def take_tokens(reply: Reply, item: it.TokenCame | it.TokensEnded | it.TokensFailed) -> Iterator[do.Effect]:
@@ -103,6 +102,7 @@ def _break(reply: Reply, item: it.Item, provider: str, what: str) -> Iterator[do
     """No audio after what came: the reply ends there."""
     reply.broken = reply.text_ended = True
     yield _failed(item, "tts", provider, what)
+    yield from reply.play()
     yield do.StopProviders(reply.number)
 
 
