@@ -273,10 +273,11 @@ void rta_clock_bridge_figures_read(const rta_clock_bridge *b, rta_clock_bridge_f
     __atomic_load(&t->read_position, &f->read_position, __ATOMIC_RELAXED);
     f->used = __atomic_load_n(&t->used, __ATOMIC_RELAXED);
     f->skipped = __atomic_load_n(&t->skipped, __ATOMIC_RELAXED);
-    f->taken = __atomic_load_n(&b->producer.write, __ATOMIC_RELAXED);
+    /* read first: it only grows towards write, so the difference never wraps */
+    const uint64_t read = __atomic_load_n(&b->consumer.read, __ATOMIC_ACQUIRE);
+    f->taken = __atomic_load_n(&b->producer.write, __ATOMIC_ACQUIRE);
     f->dropped = __atomic_load_n(&b->dropped, __ATOMIC_RELAXED);
-    f->queued =
-        f->taken - __atomic_load_n(&b->consumer.read, __ATOMIC_RELAXED) + __atomic_load_n(&b->held, __ATOMIC_RELAXED);
+    f->queued = f->taken - read + __atomic_load_n(&b->held, __ATOMIC_RELAXED);
     f->pulled = __atomic_load_n(&t->pulled, __ATOMIC_RELAXED);
     f->played = __atomic_load_n(&t->played, __ATOMIC_RELAXED);
     f->waited = __atomic_load_n(&t->waited, __ATOMIC_RELAXED);

@@ -64,6 +64,7 @@ typedef struct remote {
     struct {         /* the last of them */
         bool open;   /* its answer is awaited */
         uint64_t out, due_out, position_end, segment, waited;
+        uint64_t guess; /* it was never answered: by how many samples where it stopped may be wrong */
         uint64_t back; /* samples before position_end that the remote threw away; what a resume has to go back */
     } clear;
     struct { /* CUT that waits for that answer */

@@ -24,22 +24,24 @@ static uint64_t first_run(const remote *r) {
 
 static void add_run(remote *r, uint64_t out, uint64_t position, uint64_t count) {
     run *last = r->run_count ? run_at(r, r->run_count - 1) : NULL;
-    if (last && last->out + last->count == out && last->position + last->count == position) {
+    const bool after_clear = out == r->clear.out; /* an answer cuts off what was before it, and that alone */
+    if (last && !after_clear && last->out + last->count == out && last->position + last->count == position) {
         last->count += count;
         return;
     }
     *run_at(r, r->run_count++) = (run){out, position, count};
 }
 
-/* The position behind the speech that had been put out, and not thrown away, before `out`; false: too long ago, or none. */
-static bool position_before(remote *r, uint64_t out, uint64_t *position) {
+/* The position behind the speech that had been put out, and not thrown away, before `out`, and the run it is of; NULL: too
+ * long ago, or none. */
+static const run *run_before(remote *r, uint64_t out, uint64_t *position) {
     for (uint64_t i = r->run_count; i > first_run(r); i--) {
         const run *one = run_at(r, i - 1);
         if (one->out >= out) continue;
         *position = one->position + (out - one->out < one->count ? out - one->out : one->count);
-        return true;
+        return one;
     }
-    return false;
+    return NULL;
 }
 
 /* Speech in [from, to) was thrown away: gives how much, and in *first the position of the first such sample. */
@@ -119,10 +121,12 @@ static void resolve(rta_playout_consumer *c, uint64_t stopped, uint64_t bound) {
     uint64_t position = r->clear.position_end;
     const uint64_t gone = cut_off(r, stopped, r->clear.out, &position);
     r->clear.open = false;
+    r->clear.guess = bound;
     r->clear.back = r->clear.position_end > position ? r->clear.position_end - position : 0;
     c->recalled += gone;
     if (known) {
-        s->account.recalled += gone < s->account.played ? gone : s->account.played;
+        const uint64_t most = s->account.played - s->account.recalled; /* some of it may be of the segment before */
+        s->account.recalled += gone < most ? gone : most;
         if (r->clear.back > s->account.received) r->clear.back = s->account.received;
         acknowledge(c, s, position);
         s->account.bound = bound;
@@ -154,7 +158,7 @@ static void clear(rta_playout_consumer *c) {
     r->clear.due_out = c->out - r->ahead;
     r->clear.position_end = c->read;
     r->clear.segment = s && s->account.state == RTA_SEGMENT_PLAYING ? s->account.id : 0;
-    r->clear.waited = r->clear.back = 0;
+    r->clear.waited = r->clear.back = r->clear.guess = 0;
     r->ahead = 0;
     rta_consumer_emit(c, RTA_EV_CLEAR, r->clear.segment, 0, r->clears, r->clear.due_out, 0, 0, 0);
 }
@@ -227,7 +231,8 @@ rta_status rta_playout_remote_report(rta_playout_consumer *c, const rta_remote_r
     r->acknowledged = report->played;
     if (answers) resolve(c, report->played, 0);
     uint64_t position;
-    if (position_before(r, report->played, &position) && position > r->acknowledged_position) {
+    const run *one = run_before(r, report->played, &position);
+    if (one && position > r->acknowledged_position) {
         r->acknowledged_position = position;
         segment *s = head_of(c);
         if (s && s->account.state == RTA_SEGMENT_PLAYING) {
@@ -235,7 +240,9 @@ rta_status rta_playout_remote_report(rta_playout_consumer *c, const rta_remote_r
             /* What was thrown away is no longer on its way. */
             const uint64_t back = r->clear.segment == s->account.id ? r->clear.back : 0;
             const uint64_t sent = s->consumed > back ? s->consumed - back : 0;
-            s->account.bound = sent > s->account.high ? sent - s->account.high : 0;
+            /* That it plays what came after a clear does not say where that had stopped it. */
+            const uint64_t guess = r->clear.segment == s->account.id && one->out < r->clear.out ? r->clear.guess : 0;
+            s->account.bound = sent > s->account.high + guess ? sent - s->account.high : guess;
         }
     }
     RTA_RT_LEAVE();

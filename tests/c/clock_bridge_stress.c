@@ -30,16 +30,27 @@ static void source(void *argument) {
     __atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 }
 
+/* Anybody may look: no figure is ever impossible. */
+static void watcher(void *argument) {
+    shared *s = argument;
+    rta_clock_bridge_figures f;
+    while (!__atomic_load_n(&s->done, __ATOMIC_ACQUIRE)) {
+        rta_clock_bridge_figures_read(s->bridge, &f);
+        CHECK(f.queued < (uint64_t)1 << 62); /* it does not wrap */
+    }
+}
+
 int main(void) {
     const rta_clock_bridge_config config = {
         .source_rate = 16000, .sink_rate = 16000, .target_s = 0.03, .most_ppm = 1000.0, .capacity = 4096};
     shared s = {0};
-    rta_thread *thread;
+    rta_thread *thread, *watching;
     rta_clock_bridge_figures f;
     float out[BLOCK];
     uint64_t sound = 0, seed = 3;
     CHECK(rta_clock_bridge_create(&s.bridge, &config) == RTA_OK);
     CHECK(rta_thread_start(&thread, source, &s, "source", false) == RTA_OK);
+    CHECK(rta_thread_start(&watching, watcher, &s, "watcher", false) == RTA_OK);
     while (!__atomic_load_n(&s.done, __ATOMIC_ACQUIRE)) {
         const uint64_t count = random_between(&seed, 1, BLOCK);
         rta_clock_bridge_pull(s.bridge, out, count, __atomic_add_fetch(&s.clock_ns, 5000000, __ATOMIC_RELAXED));
@@ -52,6 +63,7 @@ int main(void) {
         sched_yield();
     }
     rta_thread_join(thread);
+    rta_thread_join(watching);
     rta_clock_bridge_figures_read(s.bridge, &f);
     CHECK(f.taken == f.used + f.skipped + f.queued);
     CHECK(f.taken + f.dropped > 0 && f.queued <= config.capacity + 4096 && sound <= f.played);

@@ -211,6 +211,25 @@ def test_interrupted_in_the_last_words_already_sent(call: Call) -> None:
     balanced(call, segment)
 
 
+def test_a_reply_right_behind_a_flush_of_the_last_words_has_an_account_of_its_own(call: Call) -> None:
+    """Laws 1 and 9: nothing was left to drop between the two, so they lie side by side in all that was put out."""
+    first = call.speak(1.0)
+    call.run(90)
+    assert first.ledger().queued == 0
+    call.port.playout.flush()
+    second = call.speak(0.5)
+    call.run(20)
+    assert second.heard(call.now_ns).now > 0
+    call.run(80)
+    for segment in (first, second):
+        heard, truth = segment.heard(call.now_ns), call.truth(segment)
+        assert abs(heard.final - truth) <= heard.bound
+        balanced(call, segment)
+    assert first.ledger().recalled > 0 == second.ledger().recalled
+    port = call.port.playout.ledger()
+    assert port.played - port.recalled == int((call.numbers()[call.remote.heard_outs()] > 0).sum())
+
+
 # ---- Pause
 
 
@@ -235,6 +254,23 @@ def test_pause_loses_nothing(call: Call, pause_ticks: int) -> None:
     # Resumed before the answer came: by what was due, which does not know of the remote's fade.
     assert 0 <= len(heard) - (ledger.played - ledger.recalled) <= (0 if pause_ticks == 30 else RATE * 5 // 1000)
     balanced(call, segment)
+
+
+def test_that_a_remote_plays_on_behind_a_clear_does_not_say_where_it_stopped() -> None:
+    """Law 9: it never answers; its reports are of the silence that came after."""
+    call = Call(there_ms=0, back_ms=0, jitter_ms=(0, 23), answers=False, report_every_ms=20, lead_s=0.0)
+    segment = call.speak(0.77)
+    call.run(53)
+    call.port.playout.pause()
+    for _ in range(60):
+        call.run(1)
+        heard, truth = segment.heard(call.now_ns), call.truth(segment)
+        assert abs(heard.now - truth) <= heard.bound
+    call.port.playout.resume()
+    call.run(60)
+    assert segment.ledger().state == "done"
+    balanced(call, segment)
+    call.close()
 
 
 def test_resume_from_the_word_is_from_the_word_that_was_heard(call: Call) -> None:
@@ -402,6 +438,25 @@ def test_reports_that_cannot_be_are_refused_and_counted(call: Call) -> None:
     for _ in range(100):
         call.line.report_remote(0)
     assert call.line.figures()["reports_dropped"] == 100 - 64
+
+
+def test_an_answer_that_lies_recalls_no_more_than_was_played() -> None:
+    """Laws 1 and 11: the clear before had gone unanswered, and this answer goes back behind it, into another segment."""
+    call = Call(answers=False, report_every_ms=0)
+    segments = [call.speak(0.5), call.speak(2.0)]
+    call.run(80)
+    for _ in range(2):
+        call.port.playout.pause()
+        call.run(1)
+        call.port.playout.resume()
+        call.run(20)
+    call.port.playout.pause()
+    call.run(1)
+    assert call.line.report_remote(1, 3)
+    call.run(3)
+    balanced(call, *segments)
+    assert call.port.playout.ledger().recalled > RATE
+    call.close()
 
 
 # ---- Law 5
