@@ -208,7 +208,9 @@ static void settle(rta_jitter *j, const rta_jitter_slot *slot) {
     if (jump || gap < 0) j->figures.timestamp_jumps++;
     else {
         concealed = lost < (uint64_t)gap ? lost : (uint64_t)gap;
-        j->owed_silence = (uint64_t)gap - concealed;
+        const uint64_t silent = (uint64_t)gap - concealed, most = RTA_JITTER_SILENT_S * rate;
+        j->owed_silence = silent < most ? silent : most;
+        j->figures.skipped_samples += silent - j->owed_silence;
     }
     j->owed_concealed = concealed < j->config.conceal_most ? concealed : j->config.conceal_most;
     j->figures.skipped_samples += concealed - j->owed_concealed;
@@ -337,7 +339,7 @@ static rta_status next(rta_jitter *j, rta_jitter_frame *frame, int16_t *out) {
         rta_jitter_window_skip_to(w, behind->seq);
     }
     const uint32_t silence = silence_due(j);
-    if (silence > 0 && w->count.queued == 0) {
+    if (silence > 0 && !rta_jitter_window_ordered(w)) {
         j->announced_samples += silence;
         j->next_timestamp += silence;
         give_silence(j, frame, out, silence);
@@ -373,7 +375,7 @@ int64_t rta_jitter_due_ns(rta_jitter *j) {
         const bool restart = rta_jitter_window_restarts_at(w, behind->seq);
         const int64_t give_up = behind->arrival_ns + (restart ? 0 : rta_jitter_wait_ns(&j->wait));
         due = give_up < due ? give_up : due;
-    } else if (j->announced && w->count.queued == 0) {
+    } else if (j->announced) {
         const uint64_t at = j->announced_samples + chunk(j);
         const int64_t silence =
             j->announced_ns + (int64_t)((at * 1000000 + j->config.rate - 1) / j->config.rate + 1) * 1000;

@@ -27,8 +27,8 @@
  * came too late, plus 5 ms; within wait_least_ns .. wait_most_ns; wait_most_ns until 8 are known. 0 and 0: never
  * (a TCP way in, where nothing is overtaken).
  *
- * Bounds (law 8): jitter_window.h for packets. CONCEALED: at most conceal_most for one gap; what is beyond is skipped
- * and counted. A gap of media time that is longer than what passed between the arrivals by more than JUMP_S is a jump.
+ * Bounds (law 8): jitter_window.h for packets. CONCEALED: at most conceal_most for one gap, SILENCE: at most SILENT_S; what
+ * is beyond is skipped and counted: who was muted for an hour is not to be heard an hour's silence later. A gap of media time that is longer than what passed between the arrivals by more than JUMP_S is a jump.
  *
  * What packets hold: codec.h and jitter_payload.h. Where Opus is among the codecs, timestamps count at 48 kHz, and others may
  * be beside it only at that rate. Comfort noise (payload type 13, RFC 3389) is RTA_CODEC_CN; other payload types that no codec is given for
@@ -54,6 +54,7 @@ extern "C" {
 enum {
     RTA_JITTER_CHANNELS = 2,
     RTA_JITTER_JUMP_S = 5,
+    RTA_JITTER_SILENT_S = 10,
     RTA_JITTER_GAPS = 64,
     RTA_JITTER_GAPS_KNOWN = 8,
     RTA_JITTER_QUIET = 12

@@ -398,7 +398,7 @@ void rta_play_get(rta_play *j, int64_t now_ns, rta_jitter_frame *frame, int16_t 
     now_ns = rta_jitter_bounded_ns(now_ns);
     if (now_ns > j->now_ns) j->now_ns = now_ns;
     const uint64_t concealed_before = j->figures.concealed_samples, silence_before = j->figures.silence_samples;
-    if (j->playing && j->window.count.queued == 0 &&
+    if (j->playing && !rta_jitter_window_ordered(&j->window) &&
         j->now_ns - j->last_put_ns >= c->link_lost_ns * (j->announced ? RTA_JITTER_QUIET : 1)) {
         j->playing = j->announced = false;
         j->figures.link_losses++;

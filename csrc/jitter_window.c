@@ -218,6 +218,8 @@ bool rta_jitter_window_restarts_at(const rta_jitter_window *w, uint64_t seq) {
     return w->front < w->begin && seq >= w->begin;
 }
 
+bool rta_jitter_window_ordered(const rta_jitter_window *w) { return w->count.queued > held(w)->present; }
+
 void rta_jitter_window_pop(rta_jitter_window *w, bool used) {
     rta_jitter_slot *slot = slot_of(w, w->front);
     slot->present = false;

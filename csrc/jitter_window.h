@@ -108,6 +108,8 @@ rta_jitter_slot *rta_jitter_window_front(rta_jitter_window *window);
 rta_jitter_slot *rta_jitter_window_behind_gap(rta_jitter_window *window);
 /* Whether that gap is where one sequence ends and the next begins: nothing is missing in it. */
 bool rta_jitter_window_restarts_at(const rta_jitter_window *window, uint64_t seq);
+/* Whether packets are in order, in front or behind a gap: all that are queued but a held one. */
+bool rta_jitter_window_ordered(const rta_jitter_window *window);
 /* Takes the packet in front out: used, or discarded as late. */
 void rta_jitter_window_pop(rta_jitter_window *window, bool used);
 /* Gives up on the numbers of the gap in front: front moves to `seq`, that of the packet behind it. */

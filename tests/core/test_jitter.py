@@ -180,6 +180,19 @@ def test_a_gap_in_the_timestamps_alone_is_the_sender_s_silence() -> None:
     assert frames[-1].position == 50 * FRAME
 
 
+def test_law8_silence_that_nobody_announced_is_made_up_for_to_a_bound_and_the_rest_counted() -> None:
+    """Who was muted for ten minutes is heard when he speaks again, not after ten minutes of silence."""
+    line = Line()
+    line.put(0, 0)
+    line.get(0)
+    line.put(1, 600_000, ts=30_000 * FRAME)
+    frames = line.get(600_000)
+    assert [frame.kind for frame in frames] == ["silence"] * 500 + ["audio"]
+    assert line.buffer.figures()["skippedSamples"] == (30_000 - 1 - 500) * FRAME
+    line.put(2, 600_020, ts=30_001 * FRAME)
+    assert line.kinds(600_020) == ["audio"]
+
+
 def test_announced_silence_runs_on_with_time() -> None:
     line = Line()
     line.put(0, 0)
@@ -192,6 +205,19 @@ def test_announced_silence_runs_on_with_time() -> None:
     assert line.kinds(1040)[-1] == "audio"
     assert line.out[-1].position in (51 * FRAME, 52 * FRAME)
     assert line.buffer.figures()["concealedSamples"] == 0
+
+
+def test_a_stray_packet_does_not_hold_up_announced_silence() -> None:
+    """It waits for its like, which never comes; the sender's silence goes on (law 11)."""
+    line = Line()
+    line.put(0, 0)
+    line.get(0)
+    line.buffer.put(1, FRAME, 20 * MS, b"\x4e", payload_type=13)
+    assert line.put(7, 30, seq=9000, ssrc=99) == "held"
+    given = sum(len(line.get(at)) for at in range(30, 1021, 10))
+    assert given == 50
+    line.get(70_000)
+    assert line.out[-1].kind == "link_lost"
 
 
 def test_speech_that_comes_before_announced_silence_was_over_is_not_delayed() -> None:

@@ -219,6 +219,13 @@ def test_a_link_that_is_lost_gives_silence_that_is_nobody_s_concealment() -> Non
     assert call.kinds[-1] == "silence"
 
 
+def test_a_stray_packet_does_not_hide_that_the_link_is_lost() -> None:
+    call = Call(even(50), link_lost_s=2.0).run(1000)
+    assert call.buffer.put(9000, 77, 1000 * MS, bytes(2 * FRAME), ssrc=99) == "held"
+    call.run(20_000)
+    assert call.figures()["linkLosses"] == 1
+
+
 steps = st.lists(
     st.tuples(
         st.integers(-20, 20),

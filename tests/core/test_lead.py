@@ -441,7 +441,7 @@ def test_reports_that_cannot_be_are_refused_and_counted(call: Call) -> None:
 
 
 def test_an_answer_that_lies_recalls_no_more_than_was_played() -> None:
-    """Laws 1 and 11: the clear before had gone unanswered, and this answer goes back behind it, into another segment."""
+    """Laws 1 and 11: the clears before went unanswered; this answer goes back behind them, into another segment."""
     call = Call(answers=False, report_every_ms=0)
     segments = [call.speak(0.5), call.speak(2.0)]
     call.run(80)

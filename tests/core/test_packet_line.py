@@ -173,6 +173,17 @@ def test_silence_that_is_announced_runs_on_and_ends_the_turn() -> None:
     assert rig.events("mic_level") == []
 
 
+def test_law10_a_stray_packet_in_announced_silence_keeps_no_turn_open() -> None:
+    rig = PacketRig()
+    packets = packets_of(level((0.2, 0), (0.8, 0.9)))
+    after_ns = packets[-1].arrival_ns
+    packets.append(Packet(len(packets), N * len(packets), b"\x40", after_ns + 20 * MS, payload_type=13))
+    packets.append(Packet(9000, 77, bytes(2 * N), after_ns + 40 * MS, ssrc=99))
+    rig.play(packets, 4.0)
+    assert "turn_ended" in [kind for kind, *_ in rig.decisions()]
+    assert check_sums(rig)["queued"] == 1
+
+
 def test_silence_without_a_word_is_a_stall_until_the_next_packet() -> None:
     rig = PacketRig()
     packets = packets_of(level((0.2, 0), (0.8, 0.9)))
