@@ -101,6 +101,8 @@ def test_a_port_in_use_is_said(app: Path, rtaudio: Command) -> None:
     [
         (["nowhere.py"], 1, "nowhere.py: there is no such file"),
         (["--port", "70000"], 2, "no port"),
+        (["--origin", "example.org"], 2, "no origin: https://example.org"),
+        (["--origin", "http://["], 2, "no origin"),
         (["--calls", "0"], 1, "--calls: most_calls = 0: must lie in 1..64"),
         (["--host", "203.0.113.1"], 1, "cannot listen at 203.0.113.1"),
     ],
@@ -112,3 +114,10 @@ def test_what_cannot_be_is_said_without_a_traceback(
     assert done.returncode == status
     assert part in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_origin_is_taken_as_a_browser_writes_it(app: Path) -> None:
+    with serving(app, "--origin", "https://Example.org/") as (_, url):
+        request = urllib.request.Request(url + "static/client.js", headers={"Origin": "https://example.org"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://example.org"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -53,7 +53,12 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    app: Any = None, *, most_calls: int = 4, greeting: str | None = "Hello.", vad: Any = None
+    app: Any = None,
+    *,
+    most_calls: int = 4,
+    greeting: str | None = "Hello.",
+    vad: Any = None,
+    origins: Sequence[str] = (),
 ) -> AsyncIterator[Served]:
     """A site on a free port. `app`: in the place of one with fakes; `vad`: of one that goes by the level."""
     pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install 'rtaudio[serve]'")
@@ -70,7 +75,7 @@ async def served(
     setup = CallSetup(agent=Agent(greeting=greeting), stt=stt, llm=llm, tts=tts)
     what = App(app if app is not None else setup)
     async with Calls(what, most_calls=most_calls, vad=vad or LevelVad()) as calls:
-        runner = web.AppRunner(site(calls), access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(site(calls, origins=origins), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         listening = web.TCPSite(runner, "127.0.0.1", 0)
         await listening.start()

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rtaudio.cli.errors import CommandError
 
@@ -49,6 +50,18 @@ def _version() -> str:
         return version("rtaudio")
     except PackageNotFoundError:
         return "(not installed: run from its sources)"
+
+
+def _origin(text: str) -> str:
+    """As a browser writes it: what ends in a slash, or has a path, would never be met."""
+    try:
+        parts = urlsplit(text)
+        whole = text == "*" or (parts.scheme in ("http", "https") and bool(parts.hostname))
+    except ValueError:
+        whole = False
+    if not whole:
+        raise argparse.ArgumentTypeError(f"{text!r} is no origin: https://example.org, with :port if it has one")
+    return text if text == "*" else f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _port(text: str) -> int:
@@ -135,10 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--calls", type=int, default=16, metavar="N", help="calls at once; default: 16")
     serve.add_argument(
         "--origin",
+        type=_origin,
         action="append",
         default=[],
         metavar="URL",
-        help="another page that may call, as https://example.org; may be repeated",
+        help="another page that may call, as https://example.org; may be repeated; “*”: any page",
     )
     serve.add_argument("--verbose", action="store_true", help="a line for each call, and its figures")
 

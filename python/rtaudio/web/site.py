@@ -3,12 +3,14 @@
     GET /                the page            GET /static/…   its parts, client.js among them
     GET /ws              the WebSocket       GET /readyz     200 while calls are taken, and how many there are
 
-A browser tells which page a WebSocket was opened by: only this server's own page may, and those of `origins`. On a
-loopback address only loopback names are answered to, so that no name of another site leads here.
+A browser tells which page a WebSocket was opened by: only this server's own page may, and those of `origins`, which
+may import the parts of the client from here, too. On a loopback address only loopback names are answered to, so that no
+name of another site leads here.
 """
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
@@ -37,12 +39,21 @@ def site(calls: Calls, *, host: str = "127.0.0.1", origins: Collection[str] = ()
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if local and not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
+        if local and not is_loopback(_hostname(request.host)):
             raise web.HTTPMisdirectedRequest(text=f"{request.host!r} is no name of this machine's loopback address")
-        return await handler(request)
+        try:
+            return await handler(request)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:  # of a part of the page
+                raise
+            raise web.HTTPNotFound from None
 
     async def harden(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(HEADERS)
+        origin = request.headers.get("Origin", "")
+        if request.path.startswith("/static/") and ("*" in origins or origin in origins):
+            response.headers["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
+            response.headers["Vary"] = "Origin"
 
     async def page(request: web.Request) -> web.StreamResponse:
         return web.FileResponse(STATIC / "index.html")
@@ -59,7 +70,10 @@ def site(calls: Calls, *, host: str = "127.0.0.1", origins: Collection[str] = ()
         )
         if not answer.can_prepare(request).ok:
             raise web.HTTPUpgradeRequired(text="/ws is a WebSocket (docs/websocket.md)")
-        await answer.prepare(request)
+        try:
+            await answer.prepare(request)
+        except ConnectionError:
+            return web.Response(status=400)  # nobody's: it went away meanwhile
         query = {name: request.query[name] for name in request.query}
         await calls.serve(AiohttpConnection(answer), peer=request.remote or "", query=query)
         return answer
@@ -83,5 +97,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _hostname(host: str) -> str:
+    """Of a Host header; "": it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
 def _same(origin: str, host: str) -> bool:
-    return urlsplit(origin).netloc == host
+    return origin in (f"http://{host}", f"https://{host}")
