@@ -46,6 +46,10 @@ def test_the_agent_greets_and_what_arrives_is_what_it_said() -> None:
             (heard,) = caller.said(say.Heard)
             assert isinstance(heard, say.Heard)
             assert heard.text == "Hello."
+            (reply,) = caller.said(say.Reply)  # told when it is about to be spoken, though nobody asked for it
+            assert isinstance(reply, say.Reply)
+            assert (reply.offset, reply.text) == (0, "Hello.")
+            assert caller.messages.index(reply) < caller.messages.index(heard)
             await caller.until(lambda it: it.frames[-1].end and it.player.queued == 0)
             frames = [frame for frame in caller.frames if frame.samples.any()]
             assert frames[0].start

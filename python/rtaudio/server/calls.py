@@ -180,7 +180,7 @@ class Calls:
         self, connection: Connection, incoming: Incoming[say.FromClient], welcome: say.Welcome, setup: CallSetup
     ) -> tuple[int, str]:
         with AudioPort(welcome.output.rate) as port:
-            async with Session(
+            session = Session(
                 port,
                 setup.agent,
                 stt=setup.stt,
@@ -188,9 +188,10 @@ class Calls:
                 tts=setup.tts,
                 options=setup.options,
                 wake=self._wake,
-            ) as session:
+            )
+            events = session.events(bound=1024)  # before it begins: the greeting is told at once
+            async with session:
                 call = WebSocketCall(connection, incoming, welcome, port, progress=lambda: session.progress)
-                events = session.events(bound=1024)
                 if setup.on_start is not None:
                     setup.on_start(session)
                 line = self._add(port, welcome.input.rate, setup.detector)
