@@ -35,7 +35,7 @@ _REST: Final = RATE // 2
 """Of what follows the pause: enough to be heard as speech; what comes then is not asked for."""
 
 
-class BadData(Exception):
+class BadData(ValueError):
     """What the data lack: file, field, what to do."""
 
 
