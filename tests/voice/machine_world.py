@@ -153,12 +153,7 @@ class World:
                 self.recognitions.discard(effect.turn)
                 self.debts.pop(("stt", effect.turn), None)
             case do.StartModel():
-                assert self.machine.reply is not None
-                assert self.machine.reply.answers is not None
-                self.answered[effect.reply] = self.machine.reply.answers.number
-                for word in REPLY.split(" "):
-                    self._owe_model(effect.reply, f" {word}")
-                self._owe_model(effect.reply, None)
+                self._answer(effect)
             case do.StartSpeech():
                 self._owe_speech(effect.reply, effect.clause)
             case do.PlayAudio():
@@ -187,6 +182,14 @@ class World:
         if (known := self.machine.turns.find(turn)) is not None:
             self.numbers[turn] = known.turn
         return it.TranscriptCame(self.at(), turn, text, True)
+
+    def _answer(self, effect: do.StartModel) -> None:
+        assert self.machine.reply is not None
+        assert self.machine.reply.answers is not None
+        self.answered[effect.reply] = self.machine.reply.answers.number
+        for word in REPLY.split(" "):
+            self._owe_model(effect.reply, f" {word}")
+        self._owe_model(effect.reply, None)
 
     def _owe_model(self, reply: int, text: str | None) -> None:
         def token() -> it.Item:

@@ -274,7 +274,7 @@ def test_a_model_that_calls_a_tool_where_there_is_none_is_told() -> None:
     async def main() -> None:
         llm = FakeLLM([["One moment.", ToolCall("c1", "book", "{}")], "An answer."])
         told, texts = await two_turns(Cast(llm=llm))
-        assert told == [("llm", "fake-llm", "called the tool 'book', but this session has no tools")]
+        assert told == [("llm", "fake-llm", "called the tool 'book', but was offered none")]
         assert texts[1::2] == ["I cannot answer.", "An answer."]
 
     run(main())

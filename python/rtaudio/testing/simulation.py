@@ -95,6 +95,7 @@ class Simulation:
         remote: Literal["none", "plays", "clears", "ducks"] = "none",
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
+        data: object = None,
     ) -> None:
         """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private
         one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take
@@ -115,7 +116,15 @@ class Simulation:
             device_bound_s=bound_s,
         )
         self.session = Session(
-            self.port, agent, stt=stt, llm=llm, tts=tts, options=options, history=history, recorder=recorder
+            self.port,
+            agent,
+            stt=stt,
+            llm=llm,
+            tts=tts,
+            options=options,
+            history=history,
+            recorder=recorder,
+            data=data,
         )
         self.transport = SimulatedTransport(
             self.engine,

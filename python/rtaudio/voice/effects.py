@@ -9,6 +9,7 @@ from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import SessionEvent
 from rtaudio.voice.heard import WordAt
 from rtaudio.voice.policies import Interruption
+from rtaudio.voice.protocols import ToolCall
 
 if TYPE_CHECKING:
     from rtaudio.core._engine import HintKind
@@ -52,7 +53,33 @@ class BeginReply(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartModel(Effect):
-    """Have the language model answer the history as it is now."""
+    """Have the language model answer the history as it is now. `tools`: it may call them; else it is told that it may
+    not any more. `may_be_silent`: it need not say anything."""
+
+    reply: int
+    tools: bool = True
+    may_be_silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunTools(Effect):
+    """Run what the model called in `reply`, side by side; answered by ToolsDelivered."""
+
+    reply: int
+    calls: tuple[ToolCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptTools(Effect):
+    """The user interrupted `reply`, whose calls are run: each tool's policy says what becomes of them. ToolsDelivered
+    comes soon."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOnTools(Effect):
+    """The talk does not wait for the calls of `reply`: ToolsDelivered comes soon, results that are not there late."""
 
     reply: int
 

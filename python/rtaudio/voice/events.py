@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 State = Literal["listening", "thinking", "speaking"]
 BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"]
+ToolOutcome = Literal["done", "failed", "cancelled"]
 MicState = Literal["good", "silent", "quiet", "loud"]
 
 
@@ -194,6 +195,48 @@ class TurnMetrics(SessionEvent):
     first_audio_s: float | None = None
     first_sample_s: float | None = None
     heard_s: float | None = None
+    tools_s: float = 0.0
+    """How much of all that was spent in waiting for tools, in the steps of the same answer before this one."""
+    step: int = 0
+    """How many steps with tools this answer had before this reply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted(SessionEvent):
+    """The model has called a tool. `call_id`: as the history will have it."""
+
+    call_id: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolProgress(SessionEvent):
+    """A tool tells how far it is; `spoken`: the agent says so, too."""
+
+    call_id: str
+    tool: str
+    text: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished(SessionEvent):
+    """A call has come to its end, `took_for_s` after it was made: done; failed (the model reads why; so it does of a
+    tool that is not there, or arguments that do not fit); cancelled. Once for every ToolStarted, in no set order."""
+
+    call_id: str
+    tool: str
+    took_for_s: float
+    outcome: ToolOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStepsSpent(SessionEvent):
+    """The model has called tools in `steps` steps of one answer, which is as many as it may
+    (`SessionOptions.tool_steps`): reply `reply` has to do without."""
+
+    reply: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,9 +31,12 @@ from rtaudio.voice.word_finder import Pace, WordFinder
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
     from rtaudio.core._engine import HintKind
+    from rtaudio.voice.tool_desk import ToolDesk
 
 TurnHint = Callable[["HintKind", int, int], object]
 """As Line.post_turn_hint: kind, value, where the turn began. What it gives is of no account; PortClosed is taken."""
+NO_MORE_TOOLS = "You cannot call any more tools now. Answer with what you have found out."
+"""Added to the instructions for a step that may call none."""
 FLUSH_LOOK_S = 0.1
 """How often a flush is looked after whose cut has not come: without a consumer there is none to make it."""
 FLUSH_LOOKS = 10
@@ -65,10 +68,11 @@ class Hands:
         take: Callable[[], None],
         failed: Callable[[BaseException], None],
         hint: TurnHint,
+        tools: ToolDesk | None,
     ) -> None:
         self._port, self._segments, self._machine, self._options = port, segments, machine, options
         self._stt, self._llm, self._tts = stt, llm, tts
-        self._post, self._take, self._hint = post, take, hint
+        self._post, self._take, self._hint, self._tools = post, take, hint, tools
         self._tasks = Tasks(failed)
         self._moved = Signal()
         self._pace = Pace()
@@ -131,6 +135,8 @@ class Hands:
         for future in self._promises.values():
             future.cancel()
         self._promises.clear()
+        if self._tools is not None:
+            await self._tools.aclose()
         if left := await self._tasks.aclose(2 * self._options.close_timeout_s + 1):
             warnings.warn(f"session closed, but a provider keeps running: {', '.join(left)}", ResourceWarning, 2)
 
@@ -147,7 +153,9 @@ class Hands:
             case do.BeginReply():
                 self._of(effect.reply).writer.interruption = effect.interruption
             case do.StartModel():
-                self._start_model(effect.reply)
+                self._start_model(effect)
+            case do.RunTools() | do.InterruptTools() | do.MoveOnTools():
+                self._use_tools(effect)
             case do.StartSpeech():
                 self._start_speech(effect)
             case do.PlayAudio():
@@ -222,17 +230,33 @@ class Hands:
             self._speaking = Speaking(reply, SegmentWriter(self._port, self._moved))
         return self._speaking
 
-    def _start_model(self, reply: int) -> None:
-        speaking = self._of(reply)
+    def _start_model(self, effect: do.StartModel) -> None:
+        speaking, reply = self._of(effect.reply), effect.reply
+        chat = self._machine.history.copy()
+        if not effect.tools:
+            chat.instructions = f"{chat.instructions}\n\n{NO_MORE_TOOLS}".strip()
         work = pump_model(
             self._desk,
             self._llm,
-            self._machine.history.copy(),
+            chat,
+            self._tools.specs if self._tools is not None and effect.tools else (),
             reply,
+            effect.may_be_silent,
             wanted=lambda: speaking.wanted,
             ready=lambda: self._machine.backlog < self._options.clauses_waiting,
         )
         speaking.tasks.append(self._tasks.start(work, f"model for reply {reply}"))
+
+    def _use_tools(self, effect: do.RunTools | do.InterruptTools | do.MoveOnTools) -> None:
+        if self._tools is None:
+            raise TypeError(f"{type(effect).__name__}: this session has no tools")
+        match effect:
+            case do.RunTools():
+                self._tools.run(effect)
+            case do.InterruptTools():
+                self._tools.interrupt(effect.reply)
+            case do.MoveOnTools():
+                self._tools.move_on(effect.reply)
 
     def _start_speech(self, effect: do.StartSpeech) -> None:
         speaking, reply, clause = self._of(effect.reply), effect.reply, effect.clause

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rtaudio.core.turns import TurnReasons
-from rtaudio.voice.events import BargeState, MicState
+from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.events import BargeState, MicState, ToolOutcome
 from rtaudio.voice.policies import Interruption
-from rtaudio.voice.protocols import ProviderKind, Word
+from rtaudio.voice.protocols import ProviderKind, ToolCall, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,14 @@ class TokenCame(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class CallCame(Item):
+    """The model calls a tool; the reply may go on."""
+
+    reply: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
 class TokensEnded(Item):
     """The reply's text is complete."""
 
@@ -263,6 +272,52 @@ class ProviderTroubled(Item):
     what: str
 
 
+# ---- From the tools.
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBegan(Item):
+    """A call was taken; `call_id`: as the history will have it."""
+
+    call_id: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnded(Item):
+    """It has come to its end; once for each that was taken."""
+
+    call_id: str
+    tool: str
+    outcome: ToolOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReported(Item):
+    """A tool told how far it is; `spoken`: it is said as well, by a SayAsked."""
+
+    call_id: str
+    tool: str
+    text: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsDelivered(Item):
+    """Every call of `reply` with a result, in the order of the calls; once for every RunTools, also at the end."""
+
+    reply: int
+    uses: tuple[ToolUse, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LateResultCame(Item):
+    """The result of the call `of`, which had been delivered as still running: a use of its own."""
+
+    of: str
+    use: ToolUse
+
+
 # ---- From the user of the session.
 
 
@@ -317,6 +372,12 @@ def decode(data: dict[str, Any]) -> Item:
     fields["at"] = Stamp(**fields["at"])
     if "words" in fields:
         fields["words"] = tuple(Word(**word) for word in fields["words"])
+    if "call" in fields:
+        fields["call"] = ToolCall(**fields["call"])
+    if "uses" in fields:
+        fields["uses"] = tuple(ToolUse(**use) for use in fields["uses"])
+    if "use" in fields:
+        fields["use"] = ToolUse(**fields["use"])
     if fields.get("reasons") is not None:
         fields["reasons"] = TurnReasons(**{**fields["reasons"], "why": tuple(fields["reasons"]["why"])})
     return kind(**fields)

@@ -1,7 +1,8 @@
 """The session's half of the journal, and running it again.
 
 A session's machine is a function of its items, in order. So the journal keeps the items, and beside them the effects
-that came of them: a replay feeds the items to a new machine and must get the same effects (law 5).
+that came of them: a replay feeds the items to a new machine and must get the same effects (law 5). The machine of its
+tools' calls has items and effects of its own, in the same journal: replayed likewise, and no tool is run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from rtaudio.voice.session import Recorder
 
 if TYPE_CHECKING:
     from rtaudio.core.journal import Journal, JournalFile
+    from rtaudio.voice.tools.call_effects import CallEffect
+    from rtaudio.voice.tools.call_items import CallItem
 
 
 def encode_effect(effect: Effect) -> dict[str, Any]:
@@ -36,43 +39,83 @@ def session_recorder(
 ) -> Recorder:
     """For `Session(..., recorder=...)`; the other arguments are those of that session."""
     start = {
-        "agent": asdict(agent),
+        "agent": {
+            "instructions": agent.instructions,
+            "greeting": agent.greeting,
+            "greeting_interruption": agent.greeting_interruption,
+        },
         "options": asdict(options if options is not None else SessionOptions()),
         "port_rate": port_rate,
         "history": history.to_dict() if history is not None else None,
     }
     journal.session({"session": start})
 
-    def record(what: Item | Effect) -> None:
-        journal.session(encode(what) if isinstance(what, Item) else encode_effect(what))
+    def record(what: Item | Effect | CallItem | CallEffect) -> None:
+        match what:
+            case Item():
+                journal.session(encode(what))
+            case Effect():
+                journal.session(encode_effect(what))
+            case _:
+                journal.session(_encode_call(what))
 
     return record
+
+
+def _encode_call(what: CallItem | CallEffect) -> dict[str, Any]:
+    from rtaudio.voice.tools import call_effects, call_items  # only where there are tools: it loads pydantic
+
+    return call_items.encode(what) if isinstance(what, call_items.CallItem) else call_effects.encode(what)
 
 
 def replay_session(journal: JournalFile) -> tuple[Machine, list[dict[str, Any]]]:
     """Runs the session's machine again on the recorded items. Gives the machine as it was at the end (its `history` is
     the conversation) and every effect as plain data. ValueError: no session was recorded."""
-    records = iter(journal.session)
-    start = next((record["session"] for record in records if "session" in record), None)
-    if start is None:
-        raise ValueError("this journal holds no session: only the core was recorded")
-    history = ChatContext.from_dict(start["history"]) if start["history"] is not None else None
+    start, history = _start(journal)
     agent, options = Agent(**start["agent"]), SessionOptions(**start["options"])
     machine = Machine(agent, options, start["port_rate"], history)
     effects: list[dict[str, Any]] = []
-    for record in records:
+    for record in journal.session:
         if "item" in record:
             effects += (encode_effect(effect) for effect in machine.handle(decode(record)))
     return machine, effects
 
 
+def replay_calls(journal: JournalFile) -> list[dict[str, Any]]:
+    """Runs the machine of tool calls again on its recorded items, without any tool; every effect as plain data, none
+    for a session without tools. ValueError: no session was recorded."""
+    _, history = _start(journal)
+    records = [record for record in journal.session if "call_item" in record]
+    if not records:
+        return []
+    from rtaudio.voice.tools import call_effects, call_items
+    from rtaudio.voice.tools.calls import Calls
+
+    calls = Calls(ids=[use.id for message in history or () for use in message.tools])
+    return [call_effects.encode(effect) for record in records for effect in calls.handle(call_items.decode(record))]
+
+
 def session_differences(journal: JournalFile) -> list[str]:
-    """Where the replayed effects differ from the recorded ones; empty: nowhere."""
-    replayed = [json.loads(json.dumps(effect)) for effect in replay_session(journal)[1]]
-    recorded = [record for record in journal.session if "effect" in record]
+    """Where the replayed effects differ from the recorded ones, of session or tools; empty: nowhere."""
+    return [
+        *_differences("effect", replay_session(journal)[1], journal),
+        *_differences("call_effect", replay_calls(journal), journal),
+    ]
+
+
+def _start(journal: JournalFile) -> tuple[dict[str, Any], ChatContext | None]:
+    start = next((record["session"] for record in journal.session if "session" in record), None)
+    if start is None:
+        raise ValueError("this journal holds no session: only the core was recorded")
+    return start, ChatContext.from_dict(start["history"]) if start["history"] is not None else None
+
+
+def _differences(kind: str, effects: list[dict[str, Any]], journal: JournalFile) -> list[str]:
+    replayed = [json.loads(json.dumps(effect)) for effect in effects]
+    recorded = [record for record in journal.session if kind in record]
     for index, (new, old) in enumerate(zip(replayed, recorded, strict=False)):
         if new != old:
-            return [f"effect {index}: replayed {new}, recorded {old}"]
+            return [f"{kind} {index}: replayed {new}, recorded {old}"]
     if len(replayed) != len(recorded):
-        return [f"{len(replayed)} effects replayed, {len(recorded)} recorded"]
+        return [f"{len(replayed)} of kind {kind} replayed, {len(recorded)} recorded"]
     return []

@@ -29,6 +29,25 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       awaited; they come into the history. A turn that is being spoken is answered like any other.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
+
+Tools. An answer is made of steps, each a reply of its own, until one calls no tools (machine_tools.py):
+
+    tools called      when the text of a reply is complete, its calls are run, while it is spoken: audio never waits for
+                      them. A reply that failed calls nothing. `say` and the user's speech are taken meanwhile.
+    delivered         the reply's message holds what was heard of it and every call with its result, and comes into the
+                      history once the agent is silent: never a call without a result, however little was heard. Then
+                      the model goes on: the next step. What was said in between (`say`) comes before the results.
+    `tool_steps`      so many steps call tools; the next one is offered none, and told so (ToolStepsSpent). What a late
+                      result leads to counts as well, until the user wants an answer again.
+    cut               each tool's policy says what becomes of its call. The model goes on from the results, unless the
+                      user has said something that wants an answer, or the program stopped it (`interrupt`).
+    taken while       the talk does not wait: what is not there yet is delivered as still running, and the turn is
+      tools run       answered, with that in view. "Okay" and the like are a backchannel, unless the agent had asked.
+    went on           as above: what the tools did stays in the history, and is seen by the answer to the whole turn.
+    a late result     comes into the history before the model's next reply. Where there is none to come, and nobody
+                      speaks, one begins for it (kind "late"); it may be silent. Given up like an answer, it is begun
+                      again.
+    close             ends the tools, which gives each call its result; the history is complete when Ended comes.
 """
 
 from __future__ import annotations
@@ -44,6 +63,8 @@ from rtaudio.voice.machine_turns import UserTurns
 from rtaudio.voice.replying import MIC_RATE, take_audio, take_tokens
 from rtaudio.voice.turns import Hearing
 
+AFTER_CLOSE: Final = (it.ProviderTroubled, it.ToolEnded, it.ToolsDelivered, it.Ended)
+"""What a closed machine still takes."""
 SAYS: Final = 16
 """How much may wait to be said; `Session.say` refuses more."""
 
@@ -53,14 +74,16 @@ class Machine(UserTurns):
 
     def handle(self, item: it.Item) -> list[do.Effect]:
         """The effects of one item, to be carried out in order and before the next."""
-        if self.closed and not isinstance(item, it.ProviderTroubled | it.Ended):
+        if self.closed and not isinstance(item, AFTER_CLOSE):
             return []
         self._at = item.at
         effects = list(self._react(item))
+        effects += self._commit()
         if not self.closed:
             effects += self._begin()
         effects += self._tell_state()
-        self.presence.rest(self.reply is not None or self.turns.open, self._at.mic)
+        at_work = self.reply is not None or self.step is not None
+        self.presence.rest(at_work or self.turns.open, self._at.mic)
         return effects
 
     @property
@@ -113,9 +136,12 @@ class Machine(UserTurns):
             case it.TranscriptCame() | it.TranscriptFailed():
                 if (turn := self.turns.find(item.turn)) is not None and turn.state is not Hearing.SETTLED:
                     yield from self._transcript(turn, item)
-            case it.TokenCame() | it.TokensEnded() | it.TokensFailed():
+            case it.TokenCame() | it.CallCame() | it.TokensEnded() | it.TokensFailed():
                 if (reply := self._find(item.reply)) is not None and reply.working:
+                    complete = isinstance(item, it.TokensEnded) and not reply.text_ended
                     yield from take_tokens(reply, item)
+                    if complete and reply.calls:
+                        yield from self._run_tools(reply)
                     yield from self._retire_silent(reply)
             case it.AudioCame() | it.WordsFound() | it.AudioEnded() | it.AudioFailed():
                 if (reply := self._find(item.reply)) is not None and reply.working:
@@ -124,6 +150,8 @@ class Machine(UserTurns):
             case it.ReplySounded() | it.ReplyAudible() | it.ReplyDone() | it.ReplyCut():
                 if (reply := self._find(item.reply)) is not None:
                     yield from self._played(reply, item)
+            case it.ToolBegan() | it.ToolEnded() | it.ToolReported() | it.ToolsDelivered() | it.LateResultCame():
+                yield from self._tools(item)
             case it.ProviderTroubled():
                 yield do.Emit(
                     ev.ProviderFailed(at_s=self._now_s, kind=item.kind, provider=item.provider, what=item.what)
@@ -155,3 +183,5 @@ class Machine(UserTurns):
             if reply.opened:
                 yield do.Flush(reply.number)
             yield from self._retire(reply, item.heard, item.bound)
+        if self.step is None:
+            yield from self._remember_late()

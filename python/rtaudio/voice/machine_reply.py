@@ -5,41 +5,76 @@ rules are in the head of machine.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, assert_never
+from typing import assert_never
 
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.asking import Asked, asked
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.machine_telling import Telling
-from rtaudio.voice.reply import Milestones, Phase, Reply
+from rtaudio.voice.machine_tools import ToolStep, ToolSteps
+from rtaudio.voice.reply import Milestones, Phase, Reply, ReplyKind
 from rtaudio.voice.replying import MIC_RATE, ending, take_all
+from rtaudio.voice.turns import Turn
 
 
-class ReplyLife(Telling):
+class ReplyLife(ToolSteps):
     """See the module."""
 
     def _begin(self) -> Iterator[do.Effect]:
         while self.reply is None and not self.turns.open:
+            yield from self._commit()
             if self.says:
                 said = self.says.popleft()
                 reply = self._new_reply("say", Milestones(self._at.time_ns), said)
                 yield from self._tell_begin(reply)
                 yield from take_all(reply, said.text, self._at)
                 yield from self._retire_silent(reply)
+            elif self.step is not None:
+                if self._unanswered is not None:
+                    yield from self._move_on(self.step)
+                return
             elif (turn := self._unanswered) is not None:
-                self._unanswered = None
-                times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
-                reply = self._new_reply("answer", times)
-                reply.answers = turn
-                yield from self._tell_begin(reply)
-                yield do.StartModel(reply.number)
+                yield from self._ask_model("answer", turn, None)
+            elif (step := self._go_on) is not None:
+                yield from self._ask_model(step.kind, step.answers, step)
+            elif self._late_untold:
+                yield from self._ask_model("late", None, None)
             else:
                 return
 
-    def _new_reply(self, kind: Literal["answer", "say"], times: Milestones, said: it.SayAsked | None = None) -> Reply:
+    def _begin_again(self, reply: Reply) -> None:
+        """It was given up, and nothing of it was heard."""
+        if self._continued is not None:
+            self._go_on = self._continued
+        else:
+            self._unanswered = self._unanswered or reply.answers
+            self._late_untold = self._late_untold or reply.kind == "late"
+
+    def _ask_model(self, kind: ReplyKind, turn: Turn | None, step: ToolStep | None) -> Iterator[do.Effect]:
+        """A reply of the model: the first of an answer, or the one after `step`. It sees all that is there by now."""
+        self._unanswered = self._go_on = None
+        yield from self._remember_late()
+        times = Milestones(self._at.time_ns)
+        if turn is not None:
+            times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
+        reply = self._new_reply(kind, times)
+        reply.answers, reply.may_be_silent = turn, kind == "late"
+        self._continued = step
+        reply.steps = self._steps if kind == "late" else 0
+        if step is not None:
+            reply.steps, reply.heard_before, reply.tools_ns = step.steps, step.heard, step.tools_ns
+            reply.may_be_silent = kind == "late" or step.heard
+        self._steps = reply.steps
+        yield from self._tell_begin(reply)
+        offered = reply.steps < self.options.tool_steps
+        if not offered:
+            yield do.Emit(ev.ToolStepsSpent(at_s=self._now_s, reply=reply.number, steps=reply.steps))
+        yield do.StartModel(reply.number, offered, reply.may_be_silent)
+
+    def _new_reply(self, kind: ReplyKind, times: Milestones, said: it.SayAsked | None = None) -> Reply:
         self._replies += 1
+        self._continued = None
         ticket = said.ticket if said is not None else 0
         self.reply = Reply(self._replies, kind, times, self._port_rate, self.options, ticket)
         asked = said.interruption if said is not None else None
@@ -56,6 +91,7 @@ class ReplyLife(Telling):
 
     def _interrupt(self) -> Iterator[do.Effect]:
         self._unanswered = None
+        yield from self._give_up_tools()
         self.turns.waive()
         while self.says:
             said = self.says.popleft()
@@ -67,6 +103,8 @@ class ReplyLife(Telling):
     def _stop(self, reply: Reply) -> Iterator[do.Effect]:
         if reply.phase is Phase.STOPPING:
             return
+        if reply.phase is Phase.SPEAKING:
+            yield from self._interrupt_tools(reply.number)
         reply.phase = Phase.STOPPING
         yield do.DropReply(reply.number)
         if reply.opened:
@@ -95,6 +133,8 @@ class ReplyLife(Telling):
             case it.ReplyDone():
                 yield from self._retire(reply, reply.audio_end + 1, 0)
             case it.ReplyCut():
+                if reply.phase is Phase.SPEAKING:
+                    yield from self._interrupt_tools(reply.number)
                 yield do.DropReply(reply.number)
                 yield from self._retire(reply, item.heard, item.bound)
             case _:
@@ -122,16 +162,20 @@ class ReplyLife(Telling):
             began_s=reply.began_mic / MIC_RATE,
             ended_s=self._now_s,
         )
+        step = self.step
         if heard:
-            self.history.append(message)
-            yield do.Remember(message)
             yield from self._hint_asked(Asked.NOTHING if rest else asked(heard))
+        if step is not None and step.reply == reply.number:
+            self._step_said(step, message)
+        elif heard:
+            if step is not None:
+                yield from self._said_meanwhile(step)
+            yield self._remember(message)
         elif not reply.abandoned and (reply.phase is Phase.STOPPING or self.turns.open):
-            self._unanswered = self._unanswered or reply.answers
+            self._begin_again(reply)
         yield from self._tell_metrics(reply)
         yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
-        after, self._after = self._after, []
-        for said in after:
-            yield self._remember_user(said)
+        if self.step is None:
+            yield from self._remember_after()
         if reply.ticket:
             yield do.SayDone(reply.ticket, message)

@@ -1,11 +1,12 @@
 """What the session's machine knows, what it tells, and its history: the part that the others stand on.
 
-    machine_telling.py   state, history, what is told           this
-    machine_reply.py     the agent's reply, from begin to end   stands on this
+    machine_telling.py   state, history, what is told
+    machine_tools.py     tools that the model calls in an answer, and what comes of them
+    machine_reply.py     the agent's reply, from begin to end
     machine_turns.py     the user's turns, and who has the floor
     machine.py           every item to its place; the rules in words
 
-One machine in four pieces: each may use those above it, and none of those below.
+One machine in five pieces: each may use those above it, and none of those below.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.asking import Asked
-from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
 from rtaudio.voice.reply import Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, metrics
 from rtaudio.voice.start_buffer import StartBuffer
 from rtaudio.voice.turns import Turn, Turns
+
+if TYPE_CHECKING:
+    from rtaudio.voice.machine_tools import ToolStep
 
 
 class Telling:
@@ -48,6 +53,13 @@ class Telling:
         self._replies = 0
         self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
         self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
+        self.step: ToolStep | None = None  # of a reply whose tools are run
+        self._go_on: ToolStep | None = None  # in the history, and the model has to go on from it
+        self._continued: ToolStep | None = None  # by the reply
+        self._steps = 0  # with tools, since a turn was last begun to be answered
+        self._late: list[ToolUse] = []  # results that came late, not in the history yet
+        self._late_untold = False  # and nobody has told of them
+        self._tools_began: dict[str, int] = {}  # call -> mic position
         self._at = it.Stamp(0, 0)
         self._reason = ""
         self._asked = Asked.NOTHING  # as the core was told
@@ -67,7 +79,7 @@ class Telling:
         state: ev.State = "listening"
         if self.reply is not None and self.reply.phase is Phase.SPEAKING:
             state = "speaking"
-        elif self.reply is not None or (self.turns.open and self.turns.talking is None):
+        elif self.reply is not None or ((self.turns.open or self.step) and self.turns.talking is None):
             state = "thinking"
         if state != self.state:
             self.state, before = state, self.state
@@ -85,6 +97,16 @@ class Telling:
             self._asked = what
             yield do.Hint("asked", int(what))
 
+    def _remember(self, message: ChatMessage) -> do.Effect:
+        self.history.append(message)
+        return do.Remember(message)
+
+    def _remember_after(self) -> Iterator[do.Effect]:
+        """What the user said while the agent spoke, or its tools ran."""
+        after, self._after = self._after, []
+        for said in after:
+            yield self._remember_user(said)
+
     def _remember_user(self, message: ChatMessage) -> do.Effect:
         """Joins what the user says to what is still unanswered, where that is the last message."""
         last = self.history[-1] if len(self.history) else None
@@ -93,8 +115,7 @@ class Telling:
             message = replace(message, text=f"{last.text} {message.text}", began_s=last.began_s)
             self.history.replace_last(message)
             return do.Remember(message, instead=True)
-        self.history.append(message)
-        return do.Remember(message)
+        return self._remember(message)
 
     def _find(self, number: int) -> Reply | None:
         return self.reply if self.reply is not None and self.reply.number == number else None

@@ -40,7 +40,7 @@ class UserTurns(ReplyLife):
         turn.core = self._core_turn if self._core_turn is not None else turn.core
         yield do.OpenRecognition(turn.number, turn.start)
         reply = self.reply
-        if reply is not None and reply.kind == "answer" and reply.phase is Phase.THINKING:
+        if reply is not None and reply.kind != "say" and reply.phase is Phase.THINKING:
             yield from self._stop(reply)
 
     def _judge(self, state: ev.BargeState) -> None:
@@ -57,6 +57,7 @@ class UserTurns(ReplyLife):
         if before is None or (reply is not None and (reply.answers is None or reply.answers.turn != before.turn)):
             reply = None
         heard = reply is not None and ((reply.number == item.reply and item.heard) or reply.times.heard is not None)
+        heard = heard or (reply is not None and reply.heard_before) or self._heard_in_steps(before)
         listened = before is not None and before.barge in LET_GO_ON
         turn = self.turns.resume(item.turn, joins=not heard and not listened)
         if turn is None:
@@ -64,6 +65,13 @@ class UserTurns(ReplyLife):
         yield do.Emit(ev.TurnResumed(at_s=self._now_s, turn=turn.turn, began_s=turn.begin / MIC_RATE))
         if reply is not None:
             yield from self._stop(reply)
+
+    def _heard_in_steps(self, turn: Turn | None) -> bool:
+        """Whether something was heard of an answer to it that called tools."""
+        step = self.step or self._go_on
+        if step is None or turn is None or step.answers is None or step.answers.turn != turn.turn:
+            return False
+        return step.heard
 
     def _listened(self) -> Iterator[do.Effect]:
         """A backchannel is over as soon as the core knows it for one; the core's own turn may wait for more. What is
@@ -150,7 +158,7 @@ class UserTurns(ReplyLife):
         )
         if backchannel:
             yield do.Emit(ev.Backchannel(at_s=self._now_s, turn=turn.turn, text=turn.text))
-        if speaking:
+        if speaking or self.step is not None:
             self._after.append(message)
         else:
             yield self._remember_user(message)
@@ -182,6 +190,8 @@ class UserTurns(ReplyLife):
         if turn.barge == "confirmed" or self._interrupts(turn) or self._says_enough(turn):
             return False
         listens = self._listens(turn)
+        if self.step is not None and self.reply is None:  # the agent is at work, and has perhaps said so: "okay"
+            return listens and self._unanswered is None and not self.step.text.rstrip().endswith("?")
         if speaking:
             return turn.barge == "backchannel" or listens
         last = self.history[-1] if len(self.history) else None

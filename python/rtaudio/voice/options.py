@@ -60,6 +60,9 @@ class SessionOptions:
     """Words and names, and how a voice should be given them; after the transforms."""
     away_s: float | None = 15.0
     """Silence of both sides after which the user counts as away (UserAway); None: never."""
+    tool_steps: int = 8
+    """How often the model may call tools in one answer, and by itself after it (results that come late); the step after
+    that has to do without."""
     stt_failed_text: str | None = "Sorry, I did not catch that."
     llm_failed_text: str | None = "Sorry, I cannot answer right now."
     """Said instead, where the TTS works; None: say nothing and listen."""
@@ -90,6 +93,6 @@ class SessionOptions:
         if unknown := set(self.text_transforms) - set(BY_NAME):
             raise ValueError(f"text_transforms: {sorted(unknown)} unknown; there are {', '.join(BY_NAME)}")
         Pronunciations(self.pronunciations)
-        for name in ("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting"):
+        for name in ("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting", "tool_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")

@@ -5,19 +5,23 @@ A pump ends when its stream does, when it fails, when it is cancelled, or when i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech, ToolCall
+from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech, ToolCall, ToolSpec
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import Stalled, close_stream, describe, next_within
 from rtaudio.voice.tasks import Signal
 from rtaudio.voice.word_finder import WordFinder
+
+MOST_CALLS: Final = 64
+"""Of tools, in one reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +38,37 @@ class Desk:
 
 
 async def pump_model(
-    desk: Desk, llm: LLM, chat: ChatContext, reply: int, wanted: Callable[[], bool], ready: Callable[[], bool]
+    desk: Desk,
+    llm: LLM,
+    chat: ChatContext,
+    tools: Sequence[ToolSpec],
+    reply: int,
+    may_be_silent: bool,
+    wanted: Callable[[], bool],
+    ready: Callable[[], bool],
 ) -> None:
-    """Reads tokens while `ready` (the clauses waiting are few), as long as the reply is `wanted`."""
+    """Reads tokens, and calls of `tools`, while `ready` (few clauses wait), as long as the reply is `wanted`."""
 
     def failed(what: str) -> None:
         desk.post(it.TokensFailed(desk.stamp(), reply, llm.name, what))
 
     try:
-        stream = llm.stream(chat)
+        stream = llm.stream(chat, tools) if tools else llm.stream(chat)
     except Exception as error:
         return failed(describe(error))
     try:
-        source, limit_s, came = aiter(stream), desk.options.llm_first_timeout_s, False
+        source, limit_s, came, calls = aiter(stream), desk.options.llm_first_timeout_s, may_be_silent, 0
         while wanted():
             try:
                 token = await next_within(source, limit_s, "token")
             except StopAsyncIteration:
                 return desk.post(it.TokensEnded(desk.stamp(), reply, llm.name)) if came else failed("sent nothing")
             if isinstance(token, ToolCall):
-                return failed(f"called the tool {token.name!r}, but this session has no tools")
-            if token.text:
+                if (wrong := _wrong_call(token, tools, calls)) is not None:
+                    return failed(wrong)
+                limit_s, came, calls = desk.options.llm_next_timeout_s, True, calls + 1
+                desk.post(it.CallCame(desk.stamp(), reply, token))
+            elif token.text:
                 limit_s, came = desk.options.llm_next_timeout_s, True
                 desk.post(it.TokenCame(desk.stamp(), reply, token.text))
             while wanted() and not ready():
@@ -65,6 +79,15 @@ async def pump_model(
         failed(describe(error))
     finally:
         await close_stream(stream, desk.options.close_timeout_s, desk.troubled("llm", llm.name))
+
+
+def _wrong_call(call: ToolCall, tools: Sequence[ToolSpec], before: int) -> str | None:
+    """What ends the reply; a tool that is not there, or arguments that do not fit, are told to the model instead."""
+    if not all(isinstance(text, str) for text in (call.id, call.name, call.arguments)):
+        return f"sent a tool call that is not made of text: {call!r:.200}"
+    if not tools:
+        return f"called the tool {call.name[:64]!r}, but was offered none"
+    return f"called more than {MOST_CALLS} tools in one reply" if before == MOST_CALLS else None
 
 
 async def pump_speech(

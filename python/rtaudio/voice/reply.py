@@ -23,7 +23,7 @@ from rtaudio.voice.heard import WordAt, heard_until, place_words
 from rtaudio.voice.items import AudioCame
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption
-from rtaudio.voice.protocols import Word
+from rtaudio.voice.protocols import ToolCall, Word
 from rtaudio.voice.start_buffer import PIECES, StartBuffer
 from rtaudio.voice.transforms import Speakable, SpokenText, speakable
 from rtaudio.voice.turns import Turn
@@ -31,6 +31,10 @@ from rtaudio.voice.turns import Turn
 MIC_RATE = 16000
 CHARS_PER_S = 15.0
 """English speech, roughly: places the words of a first clause that is heard before its end was synthesised."""
+
+
+ReplyKind = Literal["answer", "say", "late"]
+"""late: of the model by itself, about results of tools that came late."""
 
 
 class Phase(Enum):
@@ -88,7 +92,7 @@ class Reply:
     """One reply; see the module. `number` counts the session's replies from 1."""
 
     number: int
-    kind: Literal["answer", "say"]
+    kind: ReplyKind
     times: Milestones
     port_rate: int
     options: SessionOptions
@@ -101,6 +105,11 @@ class Reply:
     text_ended: bool = False
     broken: bool = False  # its TTS failed: no audio beyond what came
     answers: Turn | None = None  # the turn, to be answered anew if nothing is heard of this
+    steps: int = 0  # with tools, of the same answer, before this one
+    heard_before: bool = False  # some of those was heard
+    tools_ns: int = 0  # spent in waiting for their tools
+    calls: list[ToolCall] = field(default_factory=list)  # of tools, to be run when the text is complete
+    may_be_silent: bool = False
     abandoned: bool = False  # stopped by `interrupt`, or without any audio: its turn is not answered anew
     model_failed: bool = False
     told: bool = False  # its TurnMetrics are out

@@ -18,7 +18,9 @@ from rtaudio.voice.reply import MIC_RATE as MIC_RATE
 from rtaudio.voice.reply import Reply
 
 
-def take_tokens(reply: Reply, item: it.TokenCame | it.TokensEnded | it.TokensFailed) -> Iterator[do.Effect]:
+def take_tokens(
+    reply: Reply, item: it.TokenCame | it.CallCame | it.TokensEnded | it.TokensFailed
+) -> Iterator[do.Effect]:
     """The model's stream brought something, ended or failed."""
     if reply.text_ended:
         return
@@ -26,13 +28,17 @@ def take_tokens(reply: Reply, item: it.TokenCame | it.TokensEnded | it.TokensFai
         case it.TokenCame():
             reply.times.first_token = reply.times.first_token or item.at.time_ns
             yield from _speak(reply, reply.add_text(item.text), item.at)
+        case it.CallCame():
+            reply.times.first_token = reply.times.first_token or item.at.time_ns
+            reply.calls.append(item.call)
         case it.TokensEnded():
             yield from _speak(reply, reply.end_text(complete=True), item.at)
-            if not reply.speaks:
+            if not (reply.speaks or reply.calls or reply.may_be_silent):
                 reply.model_failed = True
                 yield _failed(item, "llm", item.provider, "sent nothing that can be spoken")
         case it.TokensFailed():
             reply.model_failed = True
+            reply.calls.clear()
             yield _failed(item, "llm", item.provider, item.what)
             yield from _speak(reply, reply.end_text(complete=False), item.at)
         case _:
@@ -151,4 +157,6 @@ def metrics(reply: Reply, at: it.Stamp) -> ev.TurnMetrics:
         first_audio_s=since(times.first_audio),
         first_sample_s=since(times.first_sample),
         heard_s=since(times.heard),
+        tools_s=reply.tools_ns / 1e9,
+        step=reply.steps,
     )

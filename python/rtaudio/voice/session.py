@@ -32,8 +32,12 @@ from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
+    from rtaudio.voice.tool_desk import ToolDesk
+    from rtaudio.voice.tools.call_effects import CallEffect
+    from rtaudio.voice.tools.call_items import CallItem
 
-Recorder = Callable[[it.Item | Effect], None]
+Recorder = Callable[["it.Item | Effect | CallItem | CallEffect"], None]
+"""What a session's machine took and wanted, in order; of its tools' machine as well, where it has tools."""
 
 
 class Session:
@@ -60,12 +64,14 @@ class Session:
         recorder: Recorder | None = None,
         history: ChatContext | None = None,
         turn_hint: TurnHint | None = None,
+        data: object = None,
     ) -> None:
         """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups that shares one among
         sessions; None where somebody else calls `take()` after each step of the engine (simulation). `recorder` sees
         every item and every effect, in order; it must not raise. `history`: a conversation to go on with. `turn_hint`:
         who takes what the session knows of turns to the line's detector, as Line.post_turn_hint does; by default the
-        line that drives the port in this process, if one does."""
+        line that drives the port in this process, if one does. `data`: what the agent's tools get, as
+        `ToolContext.data`. Raises ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
         checked(agent.greeting_interruption, "greeting_interruption")
         self._port, self._agent = port, agent
         self._options = options if options is not None else SessionOptions()
@@ -73,9 +79,11 @@ class Session:
         self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups.of(wake)
         self._recorder = recorder
         self._segments = Segments()
+        self._tools = self._tool_desk(data)
         self._hands = Hands(
             *(port, self._segments, stt, llm, tts, self._machine, self._options, self.post, self.take, self._fail),
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
+            self._tools,
         )
         self._mailbox: deque[it.Item] = deque()
         self._handling = False
@@ -153,6 +161,8 @@ class Session:
         self._started = True
         try:
             await self._warm_up()
+            if self._tools is not None:
+                await self._tools.start()
             if self._wakeups is not None:
                 self._wakeups.add(self.take)
             if self._agent.greeting:
@@ -218,6 +228,20 @@ class Session:
     def _need_running(self) -> None:
         if not self._started or self.closed:
             raise RuntimeError("the session is not running: use it inside `async with`")
+
+    def _tool_desk(self, data: object) -> ToolDesk | None:
+        if not self._agent.tools:
+            return None
+        from rtaudio.voice.tool_desk import ToolDesk  # which loads pydantic
+
+        ids = [use.id for message in self._machine.history for use in message.tools]
+        return ToolDesk(
+            *(self._agent.tools, self.post, lambda: self._stamp()),
+            data=data,
+            session=self,
+            ids=ids,
+            record=self._recorder,
+        )
 
     async def _warm_up(self) -> None:
         def troubled(kind: ProviderKind, name: str) -> Callable[[str], None]:

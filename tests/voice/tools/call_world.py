@@ -45,6 +45,7 @@ class World:
     ids: dict[int, str] = field(default_factory=dict)  # call -> its id
     wanted: dict[int, ToolCall] = field(default_factory=dict)  # call -> as the model wrote it
     delivered: dict[int, tuple[ToolUse, ...]] = field(default_factory=dict)
+    outcomes: dict[str, str | None] = field(default_factory=dict)
     late: dict[str, ToolUse] = field(default_factory=dict)
     runs: Counter[int] = field(default_factory=Counter)
     keys_done: set[tuple[str, str]] = field(default_factory=set)
@@ -136,6 +137,12 @@ class World:
                 self.clocks.add(effect.timer)
             case do.StopClock():
                 self.clocks.remove(effect.timer)
+            case do.Began():
+                assert effect.call_id not in self.outcomes, "once"
+                self.outcomes[effect.call_id] = None
+            case do.Ended():
+                assert self.outcomes[effect.call_id] is None, "once, after it began"
+                self.outcomes[effect.call_id] = effect.outcome
             case do.Deliver():
                 assert effect.batch not in self.delivered, "once for each reply"
                 self.delivered[effect.batch] = effect.uses

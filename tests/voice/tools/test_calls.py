@@ -341,6 +341,6 @@ def test_bad_input_to_the_machine_is_refused() -> None:
 
 def test_ids_of_a_history_that_was_there_before_are_not_used_again() -> None:
     machine = Calls(ids=["c"])
-    (effect,) = machine.handle(it.Called(1, (call(call_id="c"),)))
+    _, effect = machine.handle(it.Called(1, (call(call_id="c"),)))
     assert isinstance(effect, do.Prepare)
     assert effect.call_id == "c_2"

@@ -1,6 +1,6 @@
 """Functions that a model may call. Needs the extra `tools` (pydantic for types, docstring-parser, jsonschema).
 
-A `Session` does not call tools yet; `ToolRunner` stands by itself.
+`Agent(tools=[...])` gives them to a session; `ToolRunner` runs calls without one.
 """
 
 try:

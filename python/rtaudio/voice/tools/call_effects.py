@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.events import ToolOutcome
 from rtaudio.voice.protocols import ToolCall
 
 
@@ -77,6 +79,23 @@ class StopClock(CallEffect):
 
 
 @dataclass(frozen=True, slots=True)
+class Began(CallEffect):
+    """A call was taken. `call_id`: as the history will have it."""
+
+    call_id: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(CallEffect):
+    """It has come to its end: once for each that began, also at the close."""
+
+    call_id: str
+    tool: str
+    outcome: ToolOutcome
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver(CallEffect):
     """All calls of that reply with their results, in the order of the calls. Once for every reply."""
 
@@ -101,3 +120,8 @@ class Tell(CallEffect):
     tool: str
     text: str
     spoken: bool
+
+
+def encode(effect: CallEffect) -> dict[str, Any]:
+    """As plain data; what a replay is compared with."""
+    return {"call_effect": type(effect).__name__, **asdict(effect)}

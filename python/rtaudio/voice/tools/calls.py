@@ -132,8 +132,11 @@ class Calls:
             if self.closed or len(self._calls) == MOST_CALLS:
                 call.state, call.result = CallState.DONE, (say.CLOSED if self.closed else say.TOO_MANY, True)
                 self.refused += not self.closed
+                yield do.Began(call.id, call.name)
+                yield do.Ended(call.id, call.name, "failed")
             else:
                 self._calls[call.number] = call
+                yield do.Began(call.id, call.name)
                 yield do.Prepare(call.number, call.id, asked)
         yield from self._deliver(item.batch)
 
@@ -205,7 +208,8 @@ class Calls:
         if call.state is CallState.DONE or call.batch not in self._batches:
             return
         work = call.work
-        yield from self._settle(call, why + (say.IN_PART if work is not None and work.attempt else ""), failed=True)
+        text = why + (say.IN_PART if work is not None and work.attempt else "")
+        yield from self._settle(call, text, failed=True, cancelled=True)
         if work is not None:
             yield from self._leave(call, work)
 
@@ -223,8 +227,9 @@ class Calls:
                 work.again = False
                 yield from self._stop_clock(work)
 
-    def _settle(self, call: Call, text: str, *, failed: bool) -> Iterator[do.CallEffect]:
+    def _settle(self, call: Call, text: str, *, failed: bool, cancelled: bool = False) -> Iterator[do.CallEffect]:
         """The call has its result."""
+        yield do.Ended(call.id, call.name, "cancelled" if cancelled else "failed" if failed else "done")
         late = call.state is CallState.DETACHED and call.batch not in self._batches
         call.state, call.result = CallState.DONE, (text, failed)
         del self._calls[call.number]
@@ -346,6 +351,7 @@ class Calls:
             if call.batch not in self._batches:  # delivered as still running
                 del self._calls[call.number]
                 call.state = CallState.DONE
+                yield do.Ended(call.id, call.name, "cancelled")
                 if call.work is not None:
                     if call.work.first is not call:
                         yield do.Forget(call.number)

@@ -4,9 +4,9 @@
         uses = await runner.run(calls)           # of one reply
         history.append(ChatMessage("assistant", text, tools=uses))
 
-Where a session will come in (it does not call tools yet): it submits a reply's calls and holds on to the `Batch`; tells
-it of interruptions and of talk that moves on; puts results, late ones too, into its history; and says what tools ask
-it to. What decides is the machine in calls.py, whose items and effects `record` gets, for a journal.
+A session has one (tool_desk.py): it submits a reply's calls and holds on to the `Batch`; tells it of interruptions and
+of talk that moves on; puts results, late ones too, into its history; and says what tools ask it to. What decides is the
+machine in calls.py, whose items and effects `record` gets, for a journal.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class ToolRunner:
     `data`         what tools get as `ToolContext.data`
     `at_once`      how many run side by side, of all tools
     `late`, `progress`   called with each, at once
+    `watch`        called when a call was taken, and when it has come to its end
     `failed`       called with the tool and an exception that the model is not told; by default it is logged
     `record`       gets every item and effect, for a journal
     `ids`          of calls that the history holds already
@@ -96,6 +97,7 @@ class ToolRunner:
         at_once: int = 16,
         late: Callable[[LateResult], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        watch: Callable[[do.Began | do.Ended], None] | None = None,
         failed: Callable[[str, BaseException], None] | None = None,
         record: Callable[[it.CallItem | do.CallEffect], None] | None = None,
         ids: Iterable[str] = (),
@@ -106,6 +108,7 @@ class ToolRunner:
         told = failed if failed is not None else _log_failure
         self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix)
         self._session, self._late, self._progress, self._record = session, late, progress, record
+        self._watch = watch
         self._mailbox: deque[it.CallItem] = deque()
         self._batches: dict[int, Batch] = {}
         self._closing: asyncio.Task[None] | None = None
@@ -195,6 +198,8 @@ class ToolRunner:
                     results.set_result(effect.uses)
             case do.DeliverLate():
                 _call(self._late, LateResult(effect.of, effect.use))
+            case do.Began() | do.Ended():
+                _call(self._watch, effect)
             case do.Tell():
                 if effect.spoken and self._session is not None:
                     _call(self._session.say, effect.text)

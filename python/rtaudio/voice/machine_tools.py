@@ -1,0 +1,134 @@
+"""Tools in the agent's answer: the step whose calls are run, and results that come late. A part of the session's
+machine, whose rules are in the head of machine.py; how calls are run is decided by another (tools/calls.py).
+
+    step       leaves to
+    RUNNING    a reply's text is complete and it called tools; DELIVERED when each call has a result
+    DELIVERED  committed, once the agent says nothing: text as heard and calls with results are one message
+    committed  the model goes on from there, unless a turn wants an answer instead, or `interrupt` gave it up
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import events as ev
+from rtaudio.voice import items as it
+from rtaudio.voice.chat import ChatMessage, ToolUse
+from rtaudio.voice.machine_telling import Telling
+from rtaudio.voice.reply import Reply, ReplyKind
+from rtaudio.voice.replying import MIC_RATE
+from rtaudio.voice.turns import Turn
+
+
+@dataclass(slots=True)
+class ToolStep:
+    """The calls of one reply, and the answer that they are a step of."""
+
+    reply: int
+    kind: ReplyKind
+    answers: Turn | None
+    steps: int  # of this answer so far, this one included
+    began_ns: int
+    tools_ns: int  # of the steps before; of this one, too, once it is DELIVERED
+    heard: bool = False  # something of this answer was
+    text: str = ""  # last heard of it
+    message: ChatMessage | None = None  # once the reply is over
+    uses: tuple[ToolUse, ...] | None = None  # DELIVERED
+    hurried: bool = False  # interrupted, or moved on: results come soon
+    goes_on: bool = True
+
+
+class ToolSteps(Telling):
+    """See the module."""
+
+    def _run_tools(self, reply: Reply) -> Iterator[do.Effect]:
+        """The reply's text is complete, and its calls with it."""
+        self.step = ToolStep(reply.number, reply.kind, reply.answers, reply.steps + 1, self._at.time_ns, reply.tools_ns)
+        self.step.heard = reply.heard_before
+        self._steps = self.step.steps
+        yield do.RunTools(reply.number, tuple(reply.calls))
+
+    def _tools(
+        self, item: it.ToolBegan | it.ToolEnded | it.ToolReported | it.ToolsDelivered | it.LateResultCame
+    ) -> Iterator[do.Effect]:
+        match item:
+            case it.ToolBegan():
+                self._tools_began[item.call_id] = item.at.mic
+                yield do.Emit(ev.ToolStarted(at_s=self._now_s, call_id=item.call_id, tool=item.tool))
+            case it.ToolReported():
+                yield do.Emit(
+                    ev.ToolProgress(
+                        at_s=self._now_s, call_id=item.call_id, tool=item.tool, text=item.text, spoken=item.spoken
+                    )
+                )
+            case it.ToolEnded():
+                took = item.at.mic - self._tools_began.pop(item.call_id, item.at.mic)
+                yield do.Emit(
+                    ev.ToolFinished(
+                        at_s=self._now_s,
+                        call_id=item.call_id,
+                        tool=item.tool,
+                        took_for_s=took / MIC_RATE,
+                        outcome=item.outcome,
+                    )
+                )
+            case it.ToolsDelivered():
+                if (step := self.step) is not None and step.reply == item.reply and step.uses is None:
+                    step.uses = item.uses
+                    step.tools_ns += item.at.time_ns - step.began_ns
+            case it.LateResultCame():
+                self._late.append(item.use)
+                self._late_untold = True
+
+    def _interrupt_tools(self, reply: int) -> Iterator[do.Effect]:
+        """The user spoke into that reply, or the program stopped it."""
+        if (step := self.step) is not None and step.reply == reply and step.uses is None and not step.hurried:
+            step.hurried = True
+            yield do.InterruptTools(reply)
+
+    def _move_on(self, step: ToolStep) -> Iterator[do.Effect]:
+        """Something else wants an answer."""
+        if step.uses is None and not step.hurried:
+            step.hurried = True
+            yield do.MoveOnTools(step.reply)
+
+    def _step_said(self, step: ToolStep, message: ChatMessage) -> None:
+        """Its reply is over, with what was heard of it."""
+        step.message = message
+        step.heard = step.heard or bool(message.text)
+        step.text = message.text
+
+    def _said_meanwhile(self, step: ToolStep) -> Iterator[do.Effect]:
+        """Something else is going to be in the history before the results: what the step said comes before that."""
+        if step.message is not None and step.message.text:
+            yield self._remember(step.message)
+            step.message = ChatMessage("assistant", "", began_s=step.message.ended_s, ended_s=step.message.ended_s)
+
+    def _commit(self) -> Iterator[do.Effect]:
+        """The step comes into the history, if it is complete and the agent silent; then what the user said since."""
+        step = self.step
+        if step is None or step.uses is None or step.message is None or self.reply is not None:
+            return
+        self.step = None
+        yield self._remember(replace(step.message, tools=step.uses))
+        yield from self._remember_after()
+        if self.closed:
+            yield from self._remember_late()
+        elif step.goes_on:
+            self._go_on = step
+
+    def _remember_late(self) -> Iterator[do.Effect]:
+        """What came late, where the model will see it next."""
+        self._late_untold = False
+        if self._late:
+            late, self._late = tuple(self._late), []
+            yield self._remember(ChatMessage("assistant", "", began_s=self._now_s, ended_s=self._now_s, tools=late))
+
+    def _give_up_tools(self) -> Iterator[do.Effect]:
+        """By the program: results come into the history, and the model does not go on from them."""
+        self._go_on, self._late_untold = None, False
+        if self.step is not None:
+            self.step.goes_on = False
+            yield from self._interrupt_tools(self.step.reply)

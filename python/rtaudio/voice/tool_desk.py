@@ -1,0 +1,87 @@
+"""Where a session meets its tools: effects of its machine become calls of a ToolRunner, and what comes of them items.
+
+Decides nothing; what becomes of calls is decided by the runner's own machine (tools/calls.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import items as it
+from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.protocols import ToolSpec
+from rtaudio.voice.tools import Batch, LateResult, Progress, SessionHandle, ToolRunner, Toolset
+from rtaudio.voice.tools.call_effects import Began, CallEffect, Ended
+from rtaudio.voice.tools.call_items import CallItem
+
+
+class ToolDesk:
+    """`record` gets the runner's items and effects. Raises ToolDefinitionError for tools that are none."""
+
+    def __init__(
+        self,
+        tools: Sequence[object],
+        post: Callable[[it.Item], None],
+        stamp: Callable[[], it.Stamp],
+        *,
+        data: Any,
+        session: SessionHandle,
+        ids: Iterable[str],
+        record: Callable[[CallItem | CallEffect], None] | None,
+    ) -> None:
+        self._post, self._stamp = post, stamp
+        self._batches: dict[int, Batch] = {}
+        self._runner = ToolRunner(
+            Toolset(*tools),
+            data=data,
+            session=session,
+            late=self._late,
+            progress=self._told,
+            watch=self._watched,
+            record=record,
+            ids=ids,
+        )
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        return self._runner.tools.specs
+
+    async def start(self) -> None:
+        await self._runner.__aenter__()
+
+    async def aclose(self) -> None:
+        """Each call gets its result first, and the session hears of it."""
+        await self._runner.aclose()
+        await asyncio.sleep(0)  # so do those who wait for it
+
+    def run(self, effect: do.RunTools) -> None:
+        batch = self._batches[effect.reply] = self._runner.submit(effect.calls)
+        batch.results.add_done_callback(partial(self._delivered, effect.reply))
+
+    def interrupt(self, reply: int) -> None:
+        if (batch := self._batches.get(reply)) is not None:
+            batch.interrupt()
+
+    def move_on(self, reply: int) -> None:
+        if (batch := self._batches.get(reply)) is not None:
+            batch.move_on()
+
+    def _delivered(self, reply: int, results: asyncio.Future[tuple[ToolUse, ...]]) -> None:
+        del self._batches[reply]
+        self._post(it.ToolsDelivered(self._stamp(), reply, results.result()))
+
+    def _late(self, late: LateResult) -> None:
+        self._post(it.LateResultCame(self._stamp(), late.of, late.use))
+
+    def _told(self, told: Progress) -> None:
+        self._post(it.ToolReported(self._stamp(), told.call_id, told.tool, told.text, told.spoken))
+
+    def _watched(self, effect: Began | Ended) -> None:
+        if isinstance(effect, Began):
+            self._post(it.ToolBegan(self._stamp(), effect.call_id, effect.tool))
+        else:
+            self._post(it.ToolEnded(self._stamp(), effect.call_id, effect.tool, effect.outcome))

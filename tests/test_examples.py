@@ -1,0 +1,44 @@
+"""Every example runs as a program, offline, and does what it is for; and its types are right."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtaudio.providers.openai_messages import messages_of
+from rtaudio.testing import run
+from tests.voice.message_rules import openai_problems
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def example(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLES / name), run_name="example")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_it_runs_as_a_program(path: Path, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, path], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_mypy_reads_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(EXAMPLES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_restaurant_books_a_table_although_the_caller_speaks_meanwhile() -> None:
+    book, history = run(example("restaurant.py")["main"]())
+    assert book.bookings == ["20:00, 4 guests, 555 0123"]
+    assert openai_problems(messages_of(history)) == []
+    said = [message.text for message in history if message.role == "assistant" and message.text]
+    cut = next(message for message in history if message.interrupted)
+    assert cut.unheard.endswith("I will tell you.")
+    assert said[-2:] == ["Yes, there is. You can park behind the house.", "Your table at eight is booked."]
