@@ -50,10 +50,10 @@ async def talk_live(agent: Agent, providers: Providers, options: argparse.Namesp
             stack.enter_context(card)
             hearing.add(card.line)
             turning.add(card.line)
-            async with Session(
-                card.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=wake
-            ) as session:
-                following = asyncio.create_task(follow(session.events(), CallLog(), screen), name="transcript")
+            session = Session(card.port, agent, stt=providers.stt, llm=providers.llm, tts=providers.tts, wake=wake)
+            events = session.events()  # before it begins: the greeting is told at once
+            async with session:
+                following = asyncio.create_task(follow(events, CallLog(), screen), name="transcript")
                 card.start()
                 hearing.start()
                 turning.start()
