@@ -76,6 +76,10 @@ rta_jitter_refused rta_jitter_look(const rta_jitter_payload *p, rta_jitter_packe
 }
 
 void rta_jitter_took(rta_jitter_payload *p, const rta_jitter_packet *packet, rta_jitter_taken taken) {
+    if (p->clock_known && (taken == RTA_JITTER_TAKEN || taken == RTA_JITTER_RESTARTED)) {
+        p->ticks += (int32_t)(p->asked - p->last_ticks);
+        p->last_ticks = p->asked;
+    }
     const rta_decoder *decoder = p->decoders[p->config->codecs[packet->payload_type]];
     if (decoder == NULL || taken == RTA_JITTER_DUPLICATE) return;
     if (rta_decoder_look(decoder, packet->payload, packet->bytes).fec_samples == 0) return;
@@ -90,9 +94,9 @@ uint32_t rta_jitter_in_samples(rta_jitter_payload *p, uint32_t timestamp) {
     if (divisor == 1) return timestamp;
     if (!p->clock_known) p->first_ticks = p->last_ticks = timestamp;
     p->clock_known = true;
-    p->ticks += (int32_t)(timestamp - p->last_ticks);
-    p->last_ticks = timestamp;
-    const int64_t down = p->ticks / divisor - (p->ticks % divisor < 0);
+    p->asked = timestamp;
+    const int64_t ticks = p->ticks + (int32_t)(timestamp - p->last_ticks);
+    const int64_t down = ticks / divisor - (ticks % divisor < 0);
     return (uint32_t)(uint64_t)down;
 }
 

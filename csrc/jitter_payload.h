@@ -33,8 +33,10 @@ typedef struct rta_jitter_payload {
     uint32_t codec; /* of the last sound */
     uint64_t recovered_by; /* the packet whose FEC was used last */
     bool clock_known;
-    uint32_t first_ticks, last_ticks; /* the sender's timestamps, if its clock is not that of the samples */
-    int64_t ticks;                    /* since the first */
+    /* The sender's timestamps, if its clock is not that of the samples: of what was taken, so that no stray moves them. */
+    uint32_t first_ticks, last_ticks;
+    int64_t ticks;  /* since the first */
+    uint32_t asked; /* what was brought to samples last: the clock goes there once it is taken */
     uint64_t fec_received, fec_discarded, recovered_samples, corrupt; /* figures */
 } rta_jitter_payload;
 
@@ -51,7 +53,7 @@ bool rta_jitter_announces(const rta_jitter_payload *payload, const rta_jitter_sl
 
 /* Before a packet is taken: RTA_JITTER_FINE, or why not. What nobody looks at in a packet without sound is cut off. */
 rta_jitter_refused rta_jitter_look(const rta_jitter_payload *payload, rta_jitter_packet *packet);
-/* Once it was: what it carries is counted. */
+/* Once it was, and its timestamp brought to samples: what it carries is counted, and the sender's clock goes on. */
 void rta_jitter_took(rta_jitter_payload *payload, const rta_jitter_packet *packet, rta_jitter_taken taken);
 
 /* A timestamp in samples; and back, of one that came out of it. The same where the clocks are. */

@@ -23,8 +23,13 @@ static inline void mark(rta_jitter_window *w, uint64_t seq) {
     w->seen[seq % RTA_JITTER_BACK / 64] |= UINT64_C(1) << (seq % 64);
 }
 
-static inline void unmark(rta_jitter_window *w, uint64_t seq) {
-    w->seen[seq % RTA_JITTER_BACK / 64] &= ~(UINT64_C(1) << (seq % 64));
+/* Numbers [first, end), a word at a time: a sender may leap by FORWARD with each packet. */
+static void unmark(rta_jitter_window *w, uint64_t first, uint64_t end) {
+    for (uint64_t run; first < end; first += run) {
+        const uint64_t at = first % 64;
+        run = end - first < 64 - at ? end - first : 64 - at;
+        w->seen[first % RTA_JITTER_BACK / 64] &= ~(~UINT64_C(0) >> (64 - run) << at);
+    }
 }
 
 rta_status rta_jitter_window_init(rta_jitter_window *w, uint32_t capacity, uint32_t slot_bytes) {
@@ -109,7 +114,7 @@ static void begin(rta_jitter_window *w, const rta_jitter_packet *p) {
 static rta_jitter_taken place(rta_jitter_window *w, const rta_jitter_packet *p, int32_t distance) {
     const uint64_t seq = w->highest + (uint64_t)(int64_t)distance;
     if (distance > 0) {
-        for (uint64_t s = w->highest + 1; s <= seq; s++) unmark(w, s);
+        unmark(w, w->highest + 1, seq + 1);
         w->count.expected += (uint64_t)distance;
         w->count.missing += (uint64_t)distance - 1;
         w->highest = seq;

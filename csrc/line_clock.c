@@ -44,7 +44,7 @@ void rta_line_clock_due(rta_line_clock *c, uint64_t position, int64_t ns) {
 
 static void take_marks(rta_line_clock *c, uint64_t taken, uint32_t rate, int64_t tick_ns) {
     rta_line_mark mark;
-    while (rta_ring_pull(&c->mark_reader, &mark, 1) == RTA_OK) {
+    for (unsigned left = RTA_LINE_MARKS; left && rta_ring_pull(&c->mark_reader, &mark, 1) == RTA_OK; left--) {
         c->marked = true;
         rta_media_map_heard(&c->map, mark.position, mark.rate, mark.ns);
     }

@@ -11,7 +11,9 @@
  *                                       that one was not heard for MOVE_NS
  *              another                  else                                      LATCHED     a stranger: not taken, counted
  *
- * So who only guesses the port cannot speak beside the caller, and a caller whose address changes (Wi-Fi to mobile) is deaf
+ * So who only guesses the port cannot speak beside a caller who sends all the time. One whose silences of MOVE_NS and more send
+ * nothing (comfort noise once, then no packet) can be displaced in them, and is a stranger for as long as the other
+ * sends: such a line should be given its source by the signalling. And a caller whose address changes (Wi-Fi to mobile) is deaf
  * and mute for MOVE_NS. Who can read the packets on their way can of course send as the caller does: that is what SRTP
  * is for.
  */

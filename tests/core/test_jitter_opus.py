@@ -277,3 +277,16 @@ def test_timestamps_that_jump_wildly_only_count_as_jumps() -> None:
         total += sum(frame.kind == "audio" for frame in drain(buffer, seq * 20))
     assert total == len(packets)
     assert buffer.figures()["timestampJumps"] > 10
+
+
+def test_a_stray_packet_does_not_move_the_senders_clock() -> None:
+    """Its timestamp lies half of all away, so that the way there and back goes once around."""
+    buffer, packets = JitterBuffer(RATE, codec="opus"), stream(voice(RATE, 1.0))
+    for seq, timestamp, payload, n in packets:
+        assert put(buffer, (seq, timestamp, payload, n), 20 * seq) == "taken"
+        (frame,) = drain(buffer, 20 * seq)
+        assert (frame.kind, frame.timestamp) == ("audio", timestamp)
+        if seq == 20:
+            far = (timestamp + 2**31 + 10) % 2**32
+            assert buffer.put(9000, far, 20 * seq * MS, payload, ssrc=9) == "held"
+    assert buffer.figures()["timestampJumps"] == 0
