@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from rtaudio import Segment
 from tests.core.virtual_remote import MS, Call, balanced
 
+LIFE = ("speak", "write", "flush", "answer", "pause", "resume", "stall", "lead", "wait")
+
 
 @settings(
     max_examples=int(os.environ.get("RTAUDIO_EXAMPLES", "40")),
@@ -35,7 +37,7 @@ def test_any_life_agrees_with_what_the_remote_played(data: st.DataObject) -> Non
     ordered_ns = -(10**9)
     try:
         for _ in range(data.draw(st.integers(3, 14), "steps")):
-            what = data.draw(st.sampled_from(["speak", "write", "flush", "pause", "resume", "stall", "lead", "wait"]))
+            what = data.draw(st.sampled_from(LIFE))
             if what == "speak":
                 segments.append(call.speak(data.draw(st.integers(1, 120)) / 100))
             elif what == "write" and segments:
@@ -44,6 +46,9 @@ def test_any_life_agrees_with_what_the_remote_played(data: st.DataObject) -> Non
                 segments[-1].end()
             elif what == "flush":
                 call.port.playout.flush()
+            elif what == "answer":  # right behind what it cuts
+                call.port.playout.flush()
+                segments.append(call.speak(data.draw(st.integers(1, 120)) / 100))
             elif what == "pause":
                 call.port.playout.pause()
                 paused = True
@@ -55,7 +60,7 @@ def test_any_life_agrees_with_what_the_remote_played(data: st.DataObject) -> Non
                 call.stall(data.draw(st.integers(1, 30)))
             elif what == "lead":
                 call.line.set_lead(data.draw(st.integers(0, 80)) / 100)
-            if what in ("flush", "pause", "resume"):  # so soon that the order before may be unanswered
+            if what in ("flush", "answer", "pause", "resume"):  # so soon that the order before may be unanswered
                 hasty |= call.now_ns - ordered_ns < 600 * MS
                 ordered_ns = call.now_ns
             call.run(data.draw(st.integers(1, 60), "ticks"))
