@@ -73,14 +73,16 @@ class World:
 
     def resume_turn(self, heard: bool) -> None:
         """The user goes on with the turn that was over last; `heard`: some of an answer had left the loudspeaker."""
-        core, reply = self.core, self.machine.reply
-        sounded = reply is not None and reply.number in self.played and reply.times.heard is not None
+        core, reply, over = self.core, self.machine.reply, self.machine.turns.over
         written = reply is not None and reply.number in self.played
+        answers_it = reply is not None and reply.answers is not None and over is not None
+        answers_it = answers_it and reply.answers.turn == over.turn
         self.begin_speech()
         self.core = core
-        self.resumed.append((self.opened_turns - 1, self.opened_turns))
-        if reply is not None and not sounded and not (heard and written):
-            self.unheard.add(reply.number)
+        if not (answers_it and heard and written):  # else it is an interruption, and a turn of its own
+            self.resumed.append((self.opened_turns - 1, self.opened_turns))
+            if reply is not None and answers_it:
+                self.unheard.add(reply.number)
         samples = 480 if heard and written else 0
         self.give(it.TurnWentOn(self.at(), core, reply.number if reply is not None and written else 0, samples))
 

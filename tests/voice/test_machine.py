@@ -334,3 +334,22 @@ def test_a_pre_roll_does_not_reach_into_the_turn_before() -> None:
 def test_an_item_of_no_known_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="no kind of item"):
         it.decode({"item": "Nonsense", "at": {"mic": 0, "time_ns": 0}})
+
+
+def test_a_cut_that_is_told_after_a_turn_without_words_has_its_question_answered_anew() -> None:
+    """Law 10: a cough stopped the agent before its first word, and a remote took its time to say so."""
+    world = World()
+    world.begin_speech()
+    world.end_turn()
+    while world.machine.reply is None or world.machine.reply.phase is not Phase.SPEAKING:
+        world.pay(next(reversed(world.debts)))
+    world.words[2] = ""
+    world.begin_speech()
+    world.give(it.BargeChanged(world.at(), "confirmed", "likely"))
+    world.debts.pop("out", None)
+    world.end_turn()
+    world.pay(("stt", 2))
+    world.give(it.ReplyCut(world.at(), 1, 0, 10))
+    world.settle()
+    assert world.answered == {1: 1, 2: 1}
+    assert [message.text for message in world.machine.history] == ["turn1.", REPLY]

