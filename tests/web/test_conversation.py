@@ -70,7 +70,8 @@ def test_a_spoken_conversation_with_an_interruption(
     with serving(library) as site:
         page = opened(site.url, microphone(tmp_path / "mic.wav", said, 34))
         page.get_by_role("button", name="Call").click()
-        page.locator("li.agent", has_text="this is the town library").wait_for()
+        page.locator("li.agent[aria-busy=true] .pending", has_text="town library").wait_for()  # before it is heard
+        page.locator("li.agent[aria-busy=false]", has_text="this is the town library").wait_for()
         page.evaluate(FOLLOW)
         page.locator("#transcript s.cut").first.wait_for()
         page.locator("li.agent", has_text="On Sunday").wait_for()
@@ -108,6 +109,7 @@ def test_a_spoken_conversation_with_an_interruption(
         heard, _, not_heard = shown.inner_text().removeprefix("Agent").partition("not heard:")
         assert " ".join(heard.split()) == kept.text.strip() == cut["heard"].strip()
         assert not_heard.strip()
+        assert not page.locator("li[aria-busy=true]").count()  # all of it may be read out
         assert not page.problems
 
 

@@ -90,6 +90,7 @@ export class Transcript {
     if (reply.cut.trim()) parts.push(" ", part("s", "cut", "not heard:", reply.cut.trim()));
     else if (pending) parts.push(part("span", "pending", "", pending));
     reply.words.replaceChildren(...parts);
+    reply.item.setAttribute("aria-busy", String(reply.heardUntil !== Infinity)); // read out once, when it is over
   }
 
   #append(kind, who) {
