@@ -151,3 +151,20 @@ def test_models_of_an_app_that_is_the_same_for_all_are_loaded_at_the_start() -> 
     given = setup()
     asyncio.run(App(given).warm_up())
     assert given.llm.warm  # type: ignore[attr-defined]
+
+
+def test_the_line_is_said_however_the_file_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("x = 1\nraise RuntimeError('no key')\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AppError, match=r"broken\.py cannot be loaded: RuntimeError: no key \(line 2\)"):
+        load_app("broken.py")
+
+
+def test_models_that_cannot_be_loaded_are_said_in_words() -> None:
+    class Unready(FakeLLM):
+        async def warm_up(self) -> None:
+            raise RuntimeError("no key")
+
+    app = App(setup(Unready([""])), "app.py:app")
+    with pytest.raises(AppError, match=r"app\.py:app: .* cannot be made ready: RuntimeError: no key"):
+        asyncio.run(app.warm_up())

@@ -97,11 +97,15 @@ class App:
         self._shared: dict[int, STT | LLM | TTS] = {}
 
     async def warm_up(self) -> None:
-        """Loads the models of an app that is the same for every call."""
+        """Loads the models of an app that is the same for every call. AppError: one cannot be."""
         if isinstance(self._what, CallSetup):
             self._share(self._what)
             for provider in self._what.providers():
-                await provider.warm_up()
+                try:
+                    await provider.warm_up()
+                except Exception as error:
+                    what = f"{type(error).__name__}: {error}"
+                    raise AppError(f"{self._name}: {provider.name} cannot be made ready: {what}") from error
 
     @asynccontextmanager
     async def answering(self, call: CallInfo) -> AsyncIterator[CallSetup]:
@@ -176,7 +180,9 @@ def _from_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise AppError(f"{path} cannot be loaded: {type(error).__name__}: {error}{_where(error, path)}") from error
+        raise AppError(
+            f"{path} cannot be loaded: {type(error).__name__}: {error}{_where(error, spec.origin)}"
+        ) from error
     return module
 
 
@@ -191,11 +197,11 @@ def _from_import(place: str) -> ModuleType:
         raise AppError(f"{place} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
-def _where(error: BaseException, path: Path) -> str:
+def _where(error: BaseException, file: str | None) -> str:
     """The line of the file that failed, if it was in the file."""
     trace, line = error.__traceback__, 0
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if trace.tb_frame.f_code.co_filename == file:
             line = trace.tb_lineno
         trace = trace.tb_next
     return f" (line {line})" if line else ""
