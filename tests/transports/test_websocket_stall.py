@@ -48,6 +48,7 @@ def test_a_stalled_loop_loses_nothing_either_way() -> None:
                 await caller.until(lambda it: it.frames[-1].end)
                 figures = site.call().figures()
                 assert figures["gap_samples"] == figures["out_lost"] == 0
+                assert site.calls.lead_s == 0.6, "the next stall may be as long as this, within bounds"
                 spoken = sum(np.count_nonzero(frame.samples) for frame in caller.frames)
                 text = "A rather long answer to that."
                 assert spoken == round(len(text) * 0.06 * 24000) - 64  # the first 64 are below half a step of 16 bits

@@ -28,6 +28,7 @@ from rtaudio.core import (
     Wake,
 )
 from rtaudio.server.app import App, CallInfo, CallSetup
+from rtaudio.transports.lead import LeadByStalls
 from rtaudio.transports.websocket import messages as say
 from rtaudio.transports.websocket.call import WebSocketCall, greeted
 from rtaudio.transports.websocket.connection import Connection
@@ -39,7 +40,9 @@ LOG: Final = logging.getLogger("rtaudio.server")
 TICK_S: Final = 0.01
 SEND_EVERY_S: Final = 0.02
 LEAD_S: Final = 0.2
-"""How far ahead of its time speech is sent: a stall of the event loop or the network so long is not heard."""
+LEAD_MOST_S: Final = 0.6
+"""How far ahead of its time speech is sent: a stall of the event loop or the network so long is not heard. It follows
+the loop's stalls between these."""
 MOST_CALLS: Final = 64
 STOP_WITHIN_S: Final = 5.0
 
@@ -63,6 +66,8 @@ class Calls:
         self._app, self._most, self._server, self._note = app, most_calls, server, note
         self._vad = vad
         self._running: dict[asyncio.Task[None], WebSocketCall | None] = {}
+        self._lead = LeadByStalls(LEAD_S, LEAD_MOST_S)
+        self._lines: set[Line] = set()
         self._served = self._refused = self._failed = 0
         self._turns: TurnModel | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -96,6 +101,11 @@ class Calls:
     def active(self) -> int:
         """Calls under way."""
         return len(self._running)
+
+    @property
+    def lead_s(self) -> float:
+        """How far ahead of its time speech is sent at present."""
+        return self._lead.lead_s
 
     def figures(self) -> dict[str, int]:
         """active, served (came to their end), refused (1013), failed (4005)."""
@@ -146,9 +156,14 @@ class Calls:
     # ---- Inside.
 
     async def _tick(self) -> None:
-        """One timer for all calls: each sends what was put out since."""
+        """One timer for all calls: each sends what was put out since. How late it comes is how long the loop stood."""
+        loop = asyncio.get_running_loop()
         while True:
+            due_s = loop.time() + SEND_EVERY_S
             await asyncio.sleep(SEND_EVERY_S)
+            if self._lead.looked(now_s := loop.time(), now_s - due_s):
+                for line in self._lines:
+                    line.set_lead(self._lead.lead_s)
             for call in tuple(self._running.values()):
                 if call is not None:
                     call.look()
@@ -157,7 +172,7 @@ class Calls:
         name = secrets.token_hex(6)
         code, reason = 4005, "the call failed on the server"
         try:
-            lead_ms = round(LEAD_S * 1000)
+            lead_ms = round(LEAD_MOST_S * 1000)
             incoming, hello, welcome = await greeted(connection, call=name, lead_ms=lead_ms, server=self._server)
             async with self._app.answering(CallInfo(name, hello.client, peer, query)) as setup:
                 code, reason = await self._talk(connection, incoming, welcome, setup)
@@ -202,6 +217,7 @@ class Calls:
                     return await call.run(line, events)
                 finally:
                     LOG.info("call %s: %s", welcome.call, call.figures() | line.figures())
+                    self._lines.discard(line)
                     self._engine.remove(line)
 
     def _add(self, port: AudioPort, input_rate: int, detector: DetectorConfig | None) -> Line:
@@ -212,8 +228,9 @@ class Calls:
             detector=detector or DetectorConfig(),
             wake=self._wake,
             remote="ducks",
-            lead_s=LEAD_S,
+            lead_s=self._lead.lead_s,
         )
+        self._lines.add(line)
         if self._turns is not None:
             self._turns.add(line)
         return line
