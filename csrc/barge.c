@@ -16,6 +16,7 @@ static const float STILL_LOUD = 0.5f;   /* of the loudest: -3 dB */
 static const float AUDIBLE = 4.0f;      /* times what is there when nobody speaks: 6 dB */
 static const float USUAL_SHARE = 0.9f;  /* of the usual power, at which level changes nothing */
 static const float USUAL_STEP = 0.2f;   /* of the usual power, with each claim */
+static const float STRANGER = -0.5f;    /* of level_counts, until it is known; as of one at 0.4 of the usual power */
 static const float LEVEL_MOST = 2.0f;   /* times the usual power; what is louder counts as that */
 static const float CLEAR = 10.0f;       /* what stands 10 dB out of noise and echo is somebody */
 static const float ECHO_MISSED = 0.01f; /* of the echo's power: what the guard may miss without telling */
@@ -82,9 +83,10 @@ static float variety(const rta_barge *b, const rta_barge_config *c) {
     return spread < c->variety_full ? (spread > 0.0f ? spread / c->variety_full : 0.0f) : 1.0f;
 }
 
-/* Samples of speech that its level stands for: what is as soft as a backchannel needs more. */
+/* Samples of speech that its level stands for: what is as soft as a backchannel needs more, and so does what may be. */
 static float level_worth(const rta_barge *b, const rta_barge_config *c) {
-    if (!(b->usual > 0.0f) || !(b->colours > 0.0f)) return 0.0f;
+    if (!(b->colours > 0.0f)) return 0.0f;
+    if (!(b->usual > 0.0f)) return STRANGER * (float)c->level_counts;
     const float ratio = b->power / b->colours / b->usual;
     return (float)c->level_counts * ((ratio < LEVEL_MOST ? ratio : LEVEL_MOST) - USUAL_SHARE);
 }

@@ -44,10 +44,12 @@
  *   counts for the floor as speech does; but only gate SPEECH takes it.
  *
  *   Floor-taking: so much loud speech, and still loud: confirm_after at least, and confirm_by less up to (confirm_by -
- *   confirm_after) for how varied it was, less (more) by how much it is above (below) 0.9 of the power with which this user took the floor before
- *   (barge.c). Or 1.5 * confirm_by since the onset, half of it speech, whatever its shape. Where min_words > 0 and an STT counts words: when it has counted that many, and not before,
- *   except that confirm_by * 3 of speech is enough without words. That much it also takes while the session says that the
- *   words so far are a backchannel's (RTA_HINT_BACKCHANNEL).
+ *   confirm_after) for how varied it was, less (more) by how much it is above (below) 0.9 of the power with which this
+ *   user took the floor before (barge.c). Until he has, level_counts / 2 more: he may be as loud as that in a
+ *   backchannel. Or 1.5 * confirm_by since the onset, half of it speech, whatever its shape. Where min_words > 0 and an
+ *   STT counts words: when it has counted that many, and not before, except that confirm_by * 3 of speech is enough
+ *   without words. That much it also takes while the session says that the words so far are a backchannel's
+ *   (RTA_HINT_BACKCHANNEL).
  *
  *   policy (of the segment being spoken)   SUSPECTED ducks   LIKELY pauses   a floor-taking
  *   IMMEDIATE                              yes               yes             flushes

@@ -129,6 +129,32 @@ def test_an_agent_alone_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixt
     assert figures["duck_ms_p50"] is None
 
 
+def test_a_scene_judged_again_from_its_journal_is_the_same_and_a_longer_confirmation_flushes_later(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    """Law 5 is what the curve of flush delay and backchannels rests on."""
+    from rtaudio import SileroVad
+    from rtaudio.bench.bargein_trade import CONFIRM_AFTER_S, settings, told_again
+    from rtaudio.bench.vad import read_16k
+
+    ref, user = (read_16k(shared_data / "speech" / "ljspeech" / f"LJ001-000{k}.wav")[:96000] for k in (1, 3))
+    mic = 0.1 * np.roll(ref, 800) + 1e-4 * np.random.default_rng(1).normal(size=96000)
+    mic[32000:80000] += user[:48000]
+    talk = Scene("talk", mic.astype(np.float32), ref, 16000, [(2.0, 5.0, "barge_in")], -20.0)
+    journal = tmp_path / "talk.rtaj"
+    told = bargein.run_scene(talk, SileroVad(), journal=journal)
+    late_s = bargein.late_s("none", 16000)
+    again = told_again(journal, settings(0.256), late_s=late_s)
+    assert [(round(t.at_s, 3), t.state) for t in again] == [(round(t.at_s, 3), t.state) for t in told]
+    flushes = [
+        judge(talk, told_again(journal, settings(after), late_s=late_s)).told()["flush_ms_p50"]
+        for after in CONFIRM_AFTER_S
+    ]
+    assert None not in flushes
+    assert flushes == sorted(flushes)
+    assert flushes[0] < flushes[-1]
+
+
 def test_the_echo_of_a_scene_that_does_not_say_is_measured() -> None:
     random = np.random.default_rng(2)
     ref = random.normal(size=16000 * 8).astype(np.float32)

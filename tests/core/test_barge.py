@@ -150,6 +150,17 @@ def test_who_is_softer_than_he_was_needs_more_speech() -> None:
     assert twice(0.02, level_counts_s=0) == twice(0.2, level_counts_s=0)
 
 
+@pytest.mark.parametrize(("level_counts_s", "more"), [(0.0, 0), (0.128, 2), (0.256, 4)])
+def test_who_has_not_taken_the_floor_yet_needs_more_speech(level_counts_s: float, more: int) -> None:
+    """How loud he is when he does is not known: level_counts / 2 more, and what he says is as even as a hum."""
+    talk = Talk(BargeConfig(level_counts_s=level_counts_s, confirm_by_s=0.448))
+    spoken = 0
+    while CONFIRMED not in talk.states:
+        talk.hear(*SPEECH)
+        spoken += 1
+    assert spoken == 14 + more
+
+
 def test_peeks_say_nothing_where_the_echo_explains_them() -> None:
     talk = Talk(BargeConfig(echo_most=0.75))
     talk.hear(0.05)
@@ -221,7 +232,7 @@ def test_a_short_sound_followed_by_silence_is_a_backchannel() -> None:
 
 def test_a_decay_does_not_make_it_longer() -> None:
     """The VAD holds on for some windows after a sound; they are not loud."""
-    config = BargeConfig(confirm_after_s=0.32, confirm_by_s=0.4)
+    config = BargeConfig(confirm_after_s=0.32, confirm_by_s=0.4, level_counts_s=0.0)
     talk = Talk(config)
     talk.hear(*SPEECH * 9)
     talk.hear(*SPEECH * 5, power=SOFT)

@@ -14,6 +14,8 @@ there when the user began counts as 0 ms: it was false, and is counted there.
 from __future__ import annotations
 
 import json
+import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,32 +181,42 @@ class Told:
     state: int
 
 
-def run_scene(scene: Scene, vad: Any, *, aec: str = "none", detector: Any = None) -> list[Told]:
-    """Plays a scene through an engine and gives what its barge-in machine told."""
-    from rtaudio import AudioPort, Engine
+def late_s(aec: str, rate: int) -> float:
+    """By how much the line's mic is behind the scene's."""
     from rtaudio.transports import cancelling
 
-    mic, late_s = scene.mic, TICK_S
+    return TICK_S + (cancelling.Cancelling.delay_s(cancelling.WebrtcProcessor(), rate) if aec == "webrtc" else 0.0)
+
+
+def run_scene(
+    scene: Scene, vad: Any, *, aec: str = "none", detector: Any = None, journal: Path | None = None
+) -> list[Told]:
+    """Plays a scene through an engine and gives what its barge-in machine told; `journal`: a file to write."""
+    from rtaudio import AudioPort, Engine, Journal
+    from rtaudio.transports import cancelling
+
+    mic, late = scene.mic, late_s(aec, scene.rate)
     tick = scene.rate // 100
     if tick * 100 != scene.rate:
         raise ValueError(f"{scene.name}: {scene.rate} Hz has no whole ticks of 10 ms")
     port = AudioPort(scene.rate)
+    written: Journal | None = None
     told: list[Told] = []
     ends = [end + RESET_S for _, end, _ in scene.events]
     resets = sorted(ends)
     with Engine(vad=vad, tick_s=TICK_S) as engine:
         processor = cancelling.WebrtcProcessor() if aec == "webrtc" else None
-        upstream_s = cancelling.Cancelling.delay_s(processor, scene.rate) if processor else 0.0
         rate = scene.rate if processor is None else RATE
+        written = Journal(journal, port, input_rate=rate) if journal is not None else None
         line = engine.add(
             port,
             input_rate=rate,
             detector=detector,
             observe=True,
-            upstream_delay_s=upstream_s,
+            upstream_delay_s=late - TICK_S,
             cleaned=processor is not None,
+            journal=written,
         )
-        late_s += upstream_s
         push = line.push if processor is None else cancelling.Cancelling(line, processor, input_rate=scene.rate).push
         engine.step(0)
         segment = port.playout.open_segment()
@@ -214,7 +226,9 @@ def run_scene(scene: Scene, vad: Any, *, aec: str = "none", detector: Any = None
             segment.write(scene.ref[(index + 1) * tick : (index + 2) * tick])
             engine.step(index * 10_000_000)
             push(mic[(index - 1) * tick : index * tick])
-            at_s = index * TICK_S - late_s
+            at_s = index * TICK_S - late
+            if written is not None and index % 50 == 0:
+                time.sleep(0.0003)  # the journal's thread has to follow time that runs faster than ours
             for event in port.events():
                 if event.kind == "barge_in":
                     told.append(Told(at_s, event.a))
@@ -225,6 +239,8 @@ def run_scene(scene: Scene, vad: Any, *, aec: str = "none", detector: Any = None
                 resets = [reset for reset in resets if reset > at_s]
                 segment.end()
                 segment = port.playout.open_segment()
+    if written is not None:
+        written.close()
     port.close()
     return told
 
@@ -296,8 +312,10 @@ def draw(by_level: dict[float | None, Figures], aec: str, folder: Path) -> None:
 def measure(
     scenes: Path, *, aec: str = "none", plots: Path | None = None, progress: Callable[[str], None]
 ) -> dict[str, Any]:
-    """All scenes below a folder. The whole set's figures, and those by level of echo (`by_echo_db`)."""
+    """All scenes below a folder. The whole set's figures, those by level of echo (`by_echo_db`), and with `plots` those
+    by `confirm_after_s` (`trade`)."""
     from rtaudio import SileroVad
+    from rtaudio.bench.bargein_trade import Trade
 
     folders = sorted(path.parent for path in scenes.rglob("truth.json"))
     if not folders:
@@ -305,23 +323,32 @@ def measure(
     vad = SileroVad()
     whole = Figures()
     by_level: dict[float | None, Figures] = {}
+    trade = Trade() if plots is not None else None
     for folder in folders:
         scene = read_scene(folder)
-        figures = judge(scene, run_scene(scene, vad, aec=aec))
+        if trade is None:
+            told = run_scene(scene, vad, aec=aec)
+        else:
+            with tempfile.TemporaryDirectory() as place:
+                journal = Path(place) / "scene.rtaj"
+                told = run_scene(scene, vad, aec=aec, journal=journal)
+                trade.add(scene, journal, late_s=late_s(aec, scene.rate))
+        figures = judge(scene, told)
         whole.add(figures)
         by_level.setdefault(scene.echo_db, Figures()).add(figures)
         progress(
             f"{scene.name}: echo {scene.echo_db} dB, {figures.barge_ins} barge-ins, {figures.missed} missed, "
             f"{figures.false_flushes} false flushes"
         )
-    if plots is not None:
+    if plots is not None and trade is not None:
         draw(by_level, aec, plots)
-        progress(f"drawn: {plots}/bargein-{aec}.png")
+        progress(f"drawn: {plots}/bargein-{aec}.png and {trade.draw(aec, plots)}")
     levels = sorted(by_level, key=lambda level: -100.0 if level is None else level)
     return {
         "aec": aec,
         "scenes": len(folders),
         "events": whole.barge_ins + whole.backchannels,
         **whole.told(),
+        **({} if trade is None else {"trade": trade.told()}),
         "by_echo_db": {"none" if level is None else f"{level:g}": by_level[level].told() for level in levels},
     }

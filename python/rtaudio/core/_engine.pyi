@@ -126,7 +126,8 @@ class BargeConfig:
     rewind_on_false             the agent goes on from the start of the word
     early_onset, onset_rise, onset_from, onset_sure   looks each 8 ms: p rose so much in 24 ms and is above; or is above
     onset_loud, onset_above_db  or p is above the one, and what is no echo so far above what it is when nobody speaks
-    level_counts_s              speech that being once as loud again as when this user took the floor before counts for
+    level_counts_s              speech that being once as loud again as when this user took the floor before counts for;
+                                half of it more until he has
     echo_most                   share of what is heard that may be the agent's echo; 1: the echo guard never holds back
     echo_clear                  share of echo, lately, below which the mic's own VAD counts beside the one without echo
     loud_db                     what lies so far below the loudest so far is a decay
