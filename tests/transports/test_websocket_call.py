@@ -35,6 +35,37 @@ async def until(holds: Callable[[], bool], within_s: float = 20.0) -> None:
             await asyncio.sleep(0.01)
 
 
+def test_the_tools_of_a_call_get_the_data_of_its_setup() -> None:
+    pytest.importorskip("pydantic", reason="pydantic is not installed: pip install 'rtaudio[tools]'")
+    from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS
+    from rtaudio.voice import Agent, ToolCall
+    from rtaudio.voice.tools import ToolContext, tool
+
+    asked: list[str] = []
+
+    @tool
+    async def look(context: ToolContext[str]) -> str:
+        """Looks."""
+        asked.append(context.data)
+        return "It is there."
+
+    def app(call: CallInfo) -> CallSetup:
+        llm = FakeLLM([[ToolCall("c1", "look", "{}")], "It is there."])
+        return CallSetup(agent=Agent(tools=[look]), stt=FakeSTT(["one"]), llm=llm, tts=FakeTTS(), data="Ann")
+
+    async def main() -> None:
+        async with (
+            served(app) as there,
+            await WebSocketClient.connect(there.url) as client,
+            RemoteCaller(client) as caller,
+        ):
+            caller.speak(voice(1.0))
+            await caller.until(lambda it: bool(it.said(say.Heard)))
+            assert asked == ["Ann"]
+
+    run(main())
+
+
 def test_the_agent_greets_and_what_arrives_is_what_it_said() -> None:
     async def main() -> None:
         async with (

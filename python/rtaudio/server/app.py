@@ -61,6 +61,8 @@ class CallSetup:
     tts: TTS
     options: SessionOptions | None = None
     detector: DetectorConfig | None = None
+    data: object = None
+    """What the agent's tools get (`ToolContext.data`)."""
     on_start: Callable[[Session], None] | None = None
     """Told of the call's session when it runs, before the agent is heard; to keep it, to say things. Must not block."""
 

@@ -203,6 +203,7 @@ class Calls:
                 tts=setup.tts,
                 options=setup.options,
                 wake=self._wake,
+                data=setup.data,
             )
             events = session.events(bound=1024)  # before it begins: the greeting is told at once
             async with session:
