@@ -9,7 +9,7 @@
  * however late or in however large a jump it is called: so when steps happen never changes what comes out (law 6).
  *
  * One tick at time t, for every line (a port and what drives it):
- *   1. input: a paced line takes exactly the samples that are due at t from its input ring (what is missing is silence,
+ *   1. input: what has come at a line's socket goes into its packets (line_socket.h). A paced line takes exactly the samples that are due at t from its input ring (what is missing is silence,
  *      counted, told by RTA_EV_INPUT_STARVED at once, then each second and at its end); a device line takes whatever
  *      the device callback has put there, a network line what the network has brought (line_link.h): what is not there
  *      is not heard. What is no number, or beyond +-RTA_INPUT_LIMIT, becomes 0 and is counted;
@@ -43,7 +43,8 @@
  * other thread, serialised by the caller; add and remove return when no step uses the table as it was before: a removed
  * line is in no step's hands. line_push: one producer per line. line_probability: one producer per line, which may be
  * another thread. line_turn_evidence, line_turn_hint: one producer each. Figures: any thread.
- * AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up).
+ * AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up); of lines with a
+ * socket recvmsg, sendto.
  */
 #ifndef RTA_ENGINE_H
 #define RTA_ENGINE_H
@@ -53,7 +54,9 @@
 #include "media_map.h"
 #include "port.h"
 #include "rtp_latch.h"
+#include "rtp_sender.h"
 #include "stage.h"
+#include "udp.h"
 #include "vad.h"
 
 #ifdef __cplusplus
@@ -104,6 +107,23 @@ typedef struct rta_packets_figures {
     uint64_t rtcp, malformed, strangers, moves; /* datagrams: rtp.h, rtp_latch.h */
 } rta_packets_figures;
 
+/* A socket under a line, which the engine serves (line_socket.h). */
+typedef struct rta_socket_config {
+    rta_udp *udp; /* NULL: none; outlives the line, and no other line has it */
+    rta_socket_address send_to; /* length 0: to whom the line listens to */
+    rta_rtp_sender_config rtp; /* input_rate: the port's counts */
+    bool sends; /* what is put out, as `rtp` says */
+    bool receives; /* into config.packets */
+} rta_socket_config;
+
+typedef struct rta_socket_figures {
+    uint64_t samples; /* put out, port rate */
+    uint64_t packets, payload_bytes, frames, silent_frames, cuts; /* rtp_sender.h */
+    uint64_t unaddressed, dropped; /* of these packets: nobody to send to; the system took them not (udp.h) */
+    uint32_t delay_samples; /* declared, at the codec's rate */
+    uint32_t pad;
+} rta_socket_figures;
+
 typedef struct rta_line_config {
     rta_line_kind kind;
     uint32_t input_rate; /* any the resampler takes to 16 kHz */
@@ -123,6 +143,7 @@ typedef struct rta_line_config {
     rta_remote remote; /* paced, network: what is beyond; its lead in ns, 0 .. RTA_LINE_LEAD_NS, 0 without a remote */
     int64_t lead_ns;
     int64_t link_lost_ns; /* network: without input for so long the link counts as lost; 1 ns .. a day */
+    rta_socket_config socket; /* network: a remote that clears cannot be told over it */
 } rta_line_config;
 
 typedef struct rta_engine_figures {
@@ -198,6 +219,8 @@ rta_status rta_line_put_datagram(rta_line *line, const uint8_t *data, size_t byt
                                  int64_t arrival_ns, rta_datagram *what);
 /* All 0 for a line without. Any thread. */
 void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures);
+/* All 0 for a line that sends nothing. Any thread. */
+void rta_line_sent_read(const rta_line *line, rta_socket_figures *figures);
 uint64_t rta_line_room(const rta_line *line); /* any thread */
 /* AUDIO PATH, producer. When input came, for recordings: sample `position` of all that were ever pushed, at `rate` (the line's,
  * or that of the device before it: the same each time), was taken in at ns, on the clock of step. Not needed; a tick's time

@@ -25,6 +25,9 @@ static rta_status check(const rta_line_config *c, uint64_t tick_samples) {
     const rta_packets_config *p = &c->packets;
     if (p->waiting && (c->kind != RTA_LINE_NETWORK || c->cleaned || p->jitter.rate != c->input_rate))
         return RTA_INVALID;
+    const rta_socket_config *s = &c->socket;
+    if (s->udp && (c->kind != RTA_LINE_NETWORK || s->receives != (p->waiting > 0) || c->remote >= RTA_REMOTE_CLEARS))
+        return RTA_INVALID;
     if (c->device_latency_ns < 0 || c->device_bound_ns < 0) return RTA_INVALID;
     if (c->remote > RTA_REMOTE_DUCKS || c->lead_ns < 0 || c->lead_ns > RTA_LINE_LEAD_NS) return RTA_INVALID;
     if (c->remote != RTA_REMOTE_NONE ? c->kind == RTA_LINE_DEVICE : c->lead_ns > 0) return RTA_INVALID;
@@ -81,6 +84,13 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
         rta_packets_config packets = config->packets;
         packets.jitter.link_lost_ns = config->link_lost_ns;
         status = rta_line_packets_create(&l->packets, &packets);
+        if (status) {
+            rta_line_free(l);
+            return status;
+        }
+    }
+    if (config->socket.udp) {
+        status = rta_line_socket_create(&l->socket, &config->socket, l->rate);
         if (status) {
             rta_line_free(l);
             return status;
@@ -144,6 +154,7 @@ void rta_line_free(rta_line *l) {
     free(l->measured);
     free(l->concealed);
     rta_line_packets_destroy(l->packets);
+    rta_line_socket_destroy(l->socket);
     free(l->evidence);
     free(l->hints);
     free(l->chunk);
@@ -158,6 +169,11 @@ void rta_line_free(rta_line *l) {
 
 rta_port_engine *rta_line_port(const rta_line *l) { return l->port; }
 const rta_line_config *rta_line_config_of(const rta_line *l) { return &l->config; }
+
+void rta_line_sent_read(const rta_line *l, rta_socket_figures *figures) {
+    memset(figures, 0, sizeof *figures);
+    if (l->socket) rta_line_socket_figures_read(l->socket, figures);
+}
 
 void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
     rta_line_echo_figures echo;

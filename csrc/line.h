@@ -14,6 +14,7 @@
 #include "line_link.h"
 #include "line_output.h"
 #include "line_packets.h"
+#include "line_socket.h"
 #include "resample.h"
 
 /* A probability of an outside VAD on its way to the step. */
@@ -49,6 +50,7 @@ struct rta_line {
     rta_line_evidence *evidence;
     rta_hint *hints;
     rta_line_packets *packets; /* NULL: input is PCM */
+    rta_line_socket *socket; /* NULL: none */
     /* The producer's. */
     _Alignas(RTA_CACHE_LINE) rta_ring_writer input_writer;
     rta_ring_producer input_producer;

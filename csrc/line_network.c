@@ -55,6 +55,7 @@ static bool take_packets(rta_line *l, bool first, int64_t tick_ns) {
     rta_line_piece piece;
     if (first) {
         tick_link(l, rta_line_packets_came(l->packets)); /* in the tick before */
+        if (l->socket) rta_line_socket_receive(l->socket, l, tick_ns);
         rta_line_packets_tick(l->packets, tick_ns);
     }
     for (;;) {

@@ -51,6 +51,16 @@ static void take_reports(rta_line *l) {
     }
 }
 
+/* What was pulled leaves over the line's socket. */
+static void pulled(rta_line *l, uint64_t count) {
+    rta_count(&l->output.pulled, count);
+    if (!l->socket) return;
+    const rta_playout_engine *state = rta_port_playout_state(l->port);
+    const uint64_t flushes = __atomic_load_n(&state->flush_taken_session, __ATOMIC_RELAXED) +
+                             __atomic_load_n(&state->flush_taken_engine, __ATOMIC_RELAXED);
+    rta_line_socket_send(l->socket, l->output.samples, count, flushes);
+}
+
 static void pull_ahead(rta_line *l, uint64_t due, int64_t device_ns) {
     rta_line_output *o = &l->output;
     const uint64_t lead = __atomic_load_n(&o->lead_samples, __ATOMIC_RELAXED);
@@ -59,7 +69,7 @@ static void pull_ahead(rta_line *l, uint64_t due, int64_t device_ns) {
     if (rta_playout_pull_ahead(rta_port_consumer(l->port), l->config.remote, o->samples, o->room, due, lead, device_ns,
                                l->config.device_bound_ns, &count))
         return;
-    rta_count(&o->pulled, count);
+    pulled(l, count);
     /* What was between is recalled: its time will not come. */
     const uint64_t end = __atomic_load_n(&rta_port_playout_state(l->port)->due, __ATOMIC_RELAXED);
     rta_line_echo_fell_due(l->echo, end - due, end);
@@ -72,7 +82,7 @@ void rta_line_put_out(rta_line *l, int64_t tick_ns) {
         if (l->clock) rta_line_clock_due(l->clock, samples_at(l->ticks * (uint64_t)l->tick_ns, l->rate), device_ns);
         if (remote(l)) pull_ahead(l, due, device_ns);
         else if (!rta_playout_pull(rta_port_consumer(l->port), l->output.samples, due, device_ns, bound_ns))
-            rta_count(&l->output.pulled, due);
+            pulled(l, due);
     }
     if (l->clock) rta_line_clock_tick(l->clock, l->port, l->input_taken, l->config.input_rate, tick_ns);
     l->ticks++;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * line_parts.h: what the files of a line share; private to them. line.c makes it and reads its figures, line_input.c is
- * the way from its input ring to the mic ring, line_network.c an input that comes as it likes, line_datagrams.c what a socket has brought, line_hearing.c are looks, windows and what is decided on them, line_told.c
- * is what an outside VAD, a turn model and the session tell, line_output.c what is put out, and what a remote says of it.
+ * the way from its input ring to the mic ring, line_network.c an input that comes as it likes, line_socket.c a socket that
+ * the engine serves, line_datagrams.c what a socket has brought, line_hearing.c are looks, windows and what is decided on
+ * them, line_told.c is what an outside VAD, a turn model and the session tell, line_output.c what is put out, and what a
+ * remote says of it.
  */
 #ifndef RTA_LINE_PARTS_H
 #define RTA_LINE_PARTS_H

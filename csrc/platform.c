@@ -342,6 +342,23 @@ static void to_system(struct sockaddr_storage *out, const rta_socket_address *ad
     memcpy(out, address->bytes, address->length <= sizeof address->bytes ? address->length : 0);
 }
 
+void rta_socket_address_ip(const rta_socket_address *address, uint8_t ip[16], uint16_t *port) {
+    struct sockaddr_storage system;
+    to_system(&system, address);
+    memset(ip, 0, 16);
+    *port = 0;
+    if (system.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&system;
+        ip[10] = ip[11] = 0xff;
+        memcpy(ip + 12, &v4->sin_addr, 4);
+        *port = ntohs(v4->sin_port);
+    } else if (system.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&system;
+        memcpy(ip, &v6->sin6_addr, 16);
+        *port = ntohs(v6->sin6_port);
+    }
+}
+
 rta_status rta_socket_address_text(const rta_socket_address *address, char *text, uint16_t *port) {
     struct sockaddr_storage system;
     char service[8];

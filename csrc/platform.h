@@ -68,6 +68,8 @@ typedef struct rta_socket_address {
 
 /* A numeric IPv4 or IPv6 address (with %scope) and a port. RTA_INVALID: it is none. Not on the audio path. */
 rta_status rta_socket_address_parse(rta_socket_address *address, const char *host, uint16_t port);
+/* AUDIO PATH. The address as IPv6, IPv4 mapped into it, and the port. */
+void rta_socket_address_ip(const rta_socket_address *address, uint8_t ip[16], uint16_t *port);
 /* The other way; text: at least 64 bytes. */
 rta_status rta_socket_address_text(const rta_socket_address *address, char *text, uint16_t *port);
 /* Opened and bound; its own address (the port that the system chose) in `bound`. RTA_SYSTEM: errno says why. */

@@ -152,6 +152,8 @@ void rta_rtp_sender_cut(rta_rtp_sender *s) {
     s->figures.cuts++;
 }
 
+size_t rta_rtp_sender_bytes_most(const rta_rtp_sender *s) { return s->payload_room + RTA_RTP_HEADER_BYTES; }
+
 uint32_t rta_rtp_sender_delay_samples(const rta_rtp_sender *s) {
     return rta_resampler_delay(s->resampler) + rta_encoder_delay_samples(s->encoder);
 }

@@ -60,6 +60,8 @@ rta_status rta_rtp_sender_take(rta_rtp_sender *sender, const float *samples, uin
                                const uint8_t **packet, size_t *bytes);
 /* What is taken from now on was written after a flush. */
 void rta_rtp_sender_cut(rta_rtp_sender *sender);
+/* Of a packet, header and all. */
+size_t rta_rtp_sender_bytes_most(const rta_rtp_sender *sender);
 /* At the codec's rate. */
 uint32_t rta_rtp_sender_delay_samples(const rta_rtp_sender *sender);
 void rta_rtp_sender_read_figures(const rta_rtp_sender *sender, rta_rtp_sender_figures *figures);

@@ -100,6 +100,7 @@ cdef class Wake:
         rta_wake_close(&self.wake)
 
 
+include "udp.pxi"
 include "line.pxi"
 
 
@@ -174,7 +175,7 @@ cdef class Engine:
             double device_latency_s=0.0, double device_bound_s=0.0, object wake=None, object journal=None,
             bint outside_vad=False, bint observe=False, object stage=None, double upstream_delay_s=0.0,
             bint cleaned=False, object link_lost_s=None, object packets=None, str remote="none",
-            object lead_s=None):
+            object lead_s=None, UdpSocket socket=None, object rtp=None, object send_to=None):
         """Drives `port` from the next tick on."""
         cdef rta_line_config config
         cdef rta_status status = RTA_OK
@@ -220,6 +221,10 @@ cdef class Engine:
             raise ValueError("lead_s: say with remote= what holds the audio that is sent ahead of its time")
         if remote != "none" and kind == "device":
             raise ValueError("remote: a sound card pulls by itself; only paced and network lines send to a remote")
+        if socket is not None and kind != "network":
+            raise ValueError(f"socket: only lines of kind 'network' have one, not {kind!r}")
+        if socket is not None and remote in ("clears", "ducks"):
+            raise ValueError(f"remote={remote!r}: nobody can be told to clear over RTP; use 'none' or 'plays'")
         config.input_rate = input_rate
         config.outside_vad = outside_vad
         config.observe = observe
@@ -246,6 +251,7 @@ cdef class Engine:
                 raise ValueError("wake: the wake-up is closed, or not a descriptor")
         with self.lock:
             engine = self._open()
+            socket_of(socket, rtp, send_to, packets is not None, port.rate, &config.socket)
             if id(port) in driven:
                 raise SecondConsumer("add: an engine already drives this port; remove its line first")
             with nogil:
@@ -269,6 +275,10 @@ cdef class Engine:
             line.port, line.kind, line.input_rate = port, kind, input_rate
             line.wake, line.journal, line.stage = wake, journal, (stage, stage_capsule)
             line.outside_vad, line.cleaned, line.packets = outside_vad, cleaned, packets
+            line.socket, line.rtp = socket, rtp
+            line.ssrc = None if rtp is None else config.socket.rtp.ssrc
+            if socket is not None:
+                socket.used = True
             if isinstance(wake, Wake):
                 (<Wake>wake).users += 1
             self.lines.append(line)

@@ -250,6 +250,40 @@ cdef extern from "jitter.h" nogil:
         const uint8_t *payload
         uint32_t bytes
 
+cdef extern from "platform.h" nogil:
+    ctypedef struct rta_socket_address:
+        uint8_t length
+    rta_status rta_socket_address_parse(rta_socket_address *address, const char *host, uint16_t port)
+
+cdef extern from "udp.h" nogil:
+    ctypedef struct rta_udp:
+        pass
+    ctypedef struct rta_udp_figures:
+        uint64_t sent
+        uint64_t sent_bytes
+        uint64_t send_full
+        uint64_t send_errors
+        uint64_t send_refused
+        uint64_t received
+        uint64_t received_bytes
+        uint64_t too_long
+        uint64_t receive_errors
+    rta_status rta_udp_open(rta_udp **out, const char *host, uint16_t port)
+    void rta_udp_close(rta_udp *udp)
+    rta_status rta_udp_bound(const rta_udp *udp, char *text, uint16_t *port)
+    void rta_udp_figures_read(const rta_udp *udp, rta_udp_figures *figures)
+
+cdef extern from "rtp_sender.h" nogil:
+    enum:
+        RTA_CODEC_OPUS
+    ctypedef struct rta_encoder_config:
+        uint32_t codec
+        uint32_t rate
+    ctypedef struct rta_rtp_sender_config:
+        rta_encoder_config encoder
+        uint32_t input_rate
+        uint32_t ssrc
+
 cdef extern from "playout.h" nogil:
     ctypedef enum rta_remote:
         RTA_REMOTE_NONE
@@ -269,6 +303,22 @@ cdef extern from "engine.h" nogil:
         uint32_t waiting
     ctypedef struct rta_packets_figures:
         pass
+    ctypedef struct rta_socket_config:
+        rta_udp *udp
+        rta_socket_address send_to
+        rta_rtp_sender_config rtp
+        bint sends
+        bint receives
+    ctypedef struct rta_socket_figures:
+        uint64_t samples
+        uint64_t packets
+        uint64_t payload_bytes
+        uint64_t frames
+        uint64_t silent_frames
+        uint64_t cuts
+        uint64_t unaddressed
+        uint64_t dropped
+        uint32_t delay_samples
     ctypedef struct rta_engine:
         pass
     ctypedef struct rta_line:
@@ -299,6 +349,7 @@ cdef extern from "engine.h" nogil:
         rta_remote remote
         int64_t lead_ns
         int64_t link_lost_ns
+        rta_socket_config socket
     ctypedef struct rta_engine_figures:
         uint64_t steps
         uint64_t ticks
@@ -364,6 +415,7 @@ cdef extern from "engine.h" nogil:
         RTA_DATAGRAM_TAKEN
     rta_status rta_line_put_datagram(rta_line *line, const uint8_t *data, size_t bytes, const rta_source *source,
                                      int64_t arrival_ns, rta_datagram *what)
+    void rta_line_sent_read(const rta_line *line, rta_socket_figures *figures)
     uint64_t rta_line_room(const rta_line *line)
     rta_status rta_line_put_packet(rta_line *line, const rta_jitter_packet *packet)
     void rta_line_packets_read(const rta_line *line, rta_packets_figures *figures)
@@ -375,6 +427,9 @@ cdef extern from "engine.h" nogil:
     uint64_t rta_line_answered(const rta_line *line)
     void rta_line_figures_read(const rta_line *line, rta_line_figures *figures)
     void rta_line_free(rta_line *line)
+
+cdef extern from "line_socket.h" nogil:
+    rta_status rta_line_socket_check(const rta_socket_config *config, uint32_t rate, const char **why)
 
 cdef extern from "device.h" nogil:
     ctypedef struct rta_pa_time_info:

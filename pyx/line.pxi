@@ -19,12 +19,6 @@ cdef int source_of(object source, rta_source *out) except -1:
     return 0
 
 
-cdef uint32_t whole(object value, str what, uint32_t most) except? 0xFFFFFFFF:
-    if not 0 <= value <= most:
-        raise ValueError(f"{what}={value!r}: expected 0 .. {most}")
-    return value
-
-
 cdef const rta_packets_config *packets_of(object packets) except NULL:
     capsule = getattr(packets, "capsule", None)
     if not PyCapsule_IsValid(capsule, "rtaudio.packets_config"):
@@ -50,7 +44,8 @@ cdef class Line:
     cdef readonly int input_rate
     cdef readonly bint outside_vad
     cdef readonly bint cleaned
-    cdef readonly object packets
+    cdef readonly object packets, socket, rtp
+    cdef readonly object ssrc  # of what it sends; None: nothing
     cdef object source_name  # of the last datagram, as it was given
     cdef rta_source source
     cdef object wake, journal, stage
@@ -69,6 +64,8 @@ cdef class Line:
         if isinstance(self.wake, Wake):
             (<Wake>self.wake).users -= 1
         self.wake = None
+        if self.socket is not None:
+            (<UdpSocket>self.socket).used = False
         driven.pop(id(self.port), None)
 
     def push(self, samples, cleaned=None, *, arrival_ns=None):
@@ -128,6 +125,7 @@ cdef class Line:
         self._need_engine("put_packet")
         if self.packets is None:
             raise ValueError("put_packet: this line takes samples (push); add the port with packets=PacketConfig(...)")
+        self._need_no_socket("put_packet")
         packet.seq = whole(seq, "seq", 0xFFFF)
         packet.timestamp = whole(timestamp, "timestamp", 0xFFFFFFFF)
         packet.ssrc = whole(ssrc, "ssrc", 0xFFFFFFFF)
@@ -154,6 +152,7 @@ cdef class Line:
         self._need_engine("put_datagram")
         if self.packets is None:
             raise ValueError("put_datagram: this line takes samples (push); add the port with packets=PacketConfig(...)")
+        self._need_no_socket("put_datagram")
         if not -(1 << 63) < arrival_ns < 1 << 63:
             raise ValueError(f"arrival_ns={arrival_ns!r}: expected nanoseconds in 64 bits")
         if source is not None and source != self.source_name:
@@ -177,6 +176,29 @@ cdef class Line:
         from rtaudio.core._network import packet_figures
 
         return packet_figures(PyCapsule_New(&figures, "rtaudio.packets_figures", NULL))
+
+    def sent_figures(self):
+        """Of a line that sends RTP: counters of it."""
+        cdef rta_socket_figures f
+        if self.rtp is None:
+            raise ValueError("sent_figures: this line sends nothing by itself; add the port with rtp= and socket=")
+        rta_line_sent_read(self.line, &f)
+        return {
+            "samples": f.samples,
+            "packetsSent": f.packets,
+            "bytesSent": f.payload_bytes,
+            "frames": f.frames,
+            "silent_frames": f.silent_frames,
+            "cuts": f.cuts,
+            "unaddressed": f.unaddressed,
+            "dropped": f.dropped,
+            "delay_samples": f.delay_samples,
+        }
+
+    cdef int _need_no_socket(self, str what) except -1:
+        if self.socket is not None:
+            raise RuntimeError(f"{what}: the engine itself takes what comes at this line's socket")
+        return 0
 
     def post_probability(self, uint64_t position_end, float probability):
         """Outside VAD: the probability of the window that ends at mic sample `position_end`; False: dropped."""

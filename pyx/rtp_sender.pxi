@@ -4,6 +4,8 @@
 
 import secrets as _secrets
 
+from cpython.pycapsule cimport PyCapsule_New
+
 cdef extern from "dsp.h" nogil:
     uint64_t rta_first_nonfinite(const float *samples, uint64_t count)
 
@@ -27,6 +29,43 @@ cdef extern from "rtp_sender.h" nogil:
     void rta_rtp_sender_read_figures(const rta_rtp_sender *sender, rta_rtp_sender_figures *figures)
 
 
+cdef int begin_stream(rta_rtp_sender_config *config, ssrc, seq, timestamp) except -1:
+    """The first packet's numbers; None: at random."""
+    config.ssrc = whole(_secrets.randbits(32) if ssrc is None else ssrc, "ssrc", 0xFFFFFFFF)
+    config.seq = whole(_secrets.randbits(15) if seq is None else seq, "seq", 0xFFFF)
+    config.timestamp = whole(_secrets.randbits(32) if timestamp is None else timestamp, "timestamp", 0xFFFFFFFF)
+    return 0
+
+
+cdef class RtpConfig:
+    """As what a line sends."""
+
+    cdef rta_rtp_sender_config config
+    cdef tuple begin
+    cdef readonly str codec
+    cdef readonly int rate, payload_type, clock_rate
+    cdef readonly double frame_s
+
+    def __init__(self, codec, rate, *, payload_type, ssrc=None, seq=None, timestamp=None, frame_s=0.02, bitrate=None,
+                 complexity=None, dtx=False, fec=False, expected_loss=0.1):
+        encoder_config(&self.config.encoder, codec, rate, 1, frame_s, bitrate, complexity, dtx, fec, expected_loss)
+        self.config.payload_type = whole(payload_type, "payload_type", 127)
+        begin_stream(&self.config, ssrc, seq, timestamp)  # says what is wrong
+        self.begin = ssrc, seq, timestamp
+        self.codec, self.rate, self.payload_type, self.frame_s = codec, rate, payload_type, frame_s
+        self.clock_rate = rta_codec_clock(self.config.encoder.codec, self.config.encoder.rate)
+
+    @property
+    def capsule(self):
+        """For Engine.add(), which copies it at once: numbers that were not given are new each time."""
+        begin_stream(&self.config, self.begin[0], self.begin[1], self.begin[2])
+        return PyCapsule_New(&self.config, "rtaudio.rtp_config", NULL)
+
+    def __repr__(self):
+        return (f"RtpConfig({self.codec!r}, {self.rate}, payload_type={self.payload_type}, "
+                f"frame_s={self.frame_s:g})")
+
+
 cdef class RtpSender:
     """From what is put out to RTP packets."""
 
@@ -45,9 +84,7 @@ cdef class RtpSender:
         encoder_config(&config.encoder, codec, rate, 1, frame_s, bitrate, complexity, dtx, fec, expected_loss)
         config.input_rate = whole(input_rate, "input_rate", 1 << 20)
         config.payload_type = whole(payload_type, "payload_type", 127)
-        config.ssrc = whole(_secrets.randbits(32) if ssrc is None else ssrc, "ssrc", 0xFFFFFFFF)
-        config.seq = whole(_secrets.randbits(15) if seq is None else seq, "seq", 0xFFFF)
-        config.timestamp = whole(_secrets.randbits(32) if timestamp is None else timestamp, "timestamp", 0xFFFFFFFF)
+        begin_stream(&config, ssrc, seq, timestamp)
         if rta_rtp_sender_check(&config, &why) != RTA_OK:
             raise ValueError(f"RTP sender of {codec} at {rate} Hz from {input_rate} Hz: {why.decode()}")
         if rta_rtp_sender_create(&self.sender, &config) != RTA_OK:

@@ -50,6 +50,7 @@ from rtaudio.core import PortClosed as PortClosed
 from rtaudio.core import Ramp as Ramp
 from rtaudio.core import Resampler as Resampler
 from rtaudio.core import Ring as Ring
+from rtaudio.core import RtpConfig as RtpConfig
 from rtaudio.core import RtpMalformed as RtpMalformed
 from rtaudio.core import RtpPacket as RtpPacket
 from rtaudio.core import RtpSender as RtpSender
@@ -70,6 +71,7 @@ from rtaudio.core import TurnQuestion as TurnQuestion
 from rtaudio.core import TurnQuestionDropped as TurnQuestionDropped
 from rtaudio.core import TurnReasons as TurnReasons
 from rtaudio.core import TurnResumed as TurnResumed
+from rtaudio.core import UdpSocket as UdpSocket
 from rtaudio.core import Vad as Vad
 from rtaudio.core import VadClosed as VadClosed
 from rtaudio.core import VadResult as VadResult

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import sys
 
+import numpy as np
+import pytest
+
+from rtaudio.bench import pacing_udp
 from rtaudio.bench.pacing_loop import measure, starved_ms
 
 MS = 1_000_000
@@ -33,3 +37,18 @@ def test_a_short_run_has_both_figures() -> None:
     figures = measure(lambda _: None, seconds=1.0, stalls_ms=(60,))
     assert figures.keys() == {"lead_s", "starved_ms_per_10s", "starved_ms_per_10s_without_lead"}
     assert figures["starved_ms_per_10s"]["60"] <= figures["starved_ms_per_10s_without_lead"]["60"]
+
+
+def test_the_age_of_a_frame_is_counted_from_the_most_punctual() -> None:
+    came = np.array([5 * MS, 25 * MS, 52 * MS, 65 * MS])
+    ages = pacing_udp.frame_ages_ms(came, np.array([0, 160, 320, 480]))
+    assert ages.tolist() == [0.0, 0.0, 7.0, 0.0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="datagrams are stamped by Linux")
+def test_a_short_run_of_rtp_loses_nothing() -> None:
+    figures = pacing_udp.measure(lambda _: None, seconds=0.6, ports=5)
+    assert figures["udp_packets"] >= 5 * 20
+    assert figures["udp_packets_missing"] == 0
+    assert 0 <= figures["frame_age_ms_p50"] <= figures["frame_age_ms_p99"] <= figures["frame_age_ms_max"]
+    assert figures["udp_cpu_us_per_port_second"] > 0

@@ -10,24 +10,35 @@ from pathlib import Path
 
 import pytest
 
-ALLOWED = {"clock_nanosleep", "write"}
-# It sleeps, and it writes 8 bytes to the wake-up. Everything the session side does meanwhile is another thread's.
+ALLOWED = {"clock_nanosleep", "write", "recvmsg", "sendto"}
+# It sleeps, it writes 8 bytes to the wake-up, and serves the socket of the line that has one. Everything the session
+# side does meanwhile is another thread's.
 PROGRAM = """
-import sys, time
+import socket, sys, time
 import numpy as np
-from rtaudio import AudioPort, CoreJournal, Engine, Wake
+from rtaudio import AudioPort, CoreJournal, Engine, PacketConfig, RtpConfig, RtpPacket, UdpSocket, Wake
 from tests.core.rig import LevelVad, level, numbered
 
 wake, engine = Wake(), Engine(vad=LevelVad())
 ports = [AudioPort(24000) for _ in range(4)]
 journals = [CoreJournal(port) for port in ports]
 lines = [engine.add(port, input_rate=48000, wake=wake) for port in ports]
+far, bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), UdpSocket("127.0.0.1")
+far.bind(("127.0.0.1", 0))
+spoken_to = engine.add(
+    AudioPort(24000),
+    kind="network",
+    packets=PacketConfig(8000, codec="pcmu"),
+    rtp=RtpConfig("pcmu", 8000, payload_type=0),
+    socket=bound,
+)
 engine.start()
 while engine.figures()["ticks"] < 2:
     time.sleep(0.01)
 thread = engine.figures()["thread_id"]
 print(thread, flush=True)
 # A conversation: the agent speaks, the user interrupts, lines come and go, wake-ups are read.
+packets = 0
 for round in range(2):
     for port, line in zip(ports, lines):
         segment = port.playout.open_segment()
@@ -38,9 +49,13 @@ for round in range(2):
         wake.drain()
         for port in ports:
             port.events()
+        far.sendto(RtpPacket(0, packets, 160 * packets, 1, bytes(160)).build(), bound.address)
+        packets += 1
     extra = engine.add(AudioPort(8000), wake=wake)
     time.sleep(0.05)
     engine.remove(extra)
+assert bound.figures()["received"] == packets > 50
+assert bound.figures()["sent"] > 20
 assert all(line.figures()["windows"] > 20 for line in lines)
 print("ticks", engine.figures()["ticks"], flush=True)
 import os
@@ -53,7 +68,7 @@ def calls_of(trace: Path, thread: int) -> list[str]:
     return re.findall(r"^[\d.]* ?(\w+)\(", trace.with_name(f"{trace.name}.{thread}").read_text(), re.MULTILINE)
 
 
-def test_the_engine_thread_sleeps_and_writes_and_nothing_else(tmp_path: Path, repo_root: Path) -> None:
+def test_the_engine_thread_sleeps_writes_serves_sockets_and_nothing_else(tmp_path: Path, repo_root: Path) -> None:
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("no strace: install it to trace the engine's thread")

@@ -243,7 +243,7 @@ COMMANDS: Final = (
     ),
     Command(
         "pacing",
-        "what is sent in time while the event loop stands still: a minute",
+        "what is sent in time: by an event loop that stands still, by the engine itself",
         _pacing_arguments,
         _by_module("pacing"),
     ),

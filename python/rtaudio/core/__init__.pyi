@@ -25,6 +25,7 @@ from rtaudio.core._engine import Line as Line
 from rtaudio.core._engine import MicConfig as MicConfig
 from rtaudio.core._engine import MicMeter as MicMeter
 from rtaudio.core._engine import TurnConfig as TurnConfig
+from rtaudio.core._engine import UdpSocket as UdpSocket
 from rtaudio.core._engine import Wake as Wake
 from rtaudio.core._engine import post_turn_hint as post_turn_hint
 from rtaudio.core._network import Decoder as Decoder
@@ -32,6 +33,7 @@ from rtaudio.core._network import Encoder as Encoder
 from rtaudio.core._network import JitterBuffer as JitterBuffer
 from rtaudio.core._network import JitterFrame as JitterFrame
 from rtaudio.core._network import PacketConfig as PacketConfig
+from rtaudio.core._network import RtpConfig as RtpConfig
 from rtaudio.core._network import RtpMalformed as RtpMalformed
 from rtaudio.core._network import RtpPacket as RtpPacket
 from rtaudio.core._network import RtpSender as RtpSender

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
-from rtaudio.core._network import PacketConfig
+from rtaudio.core._network import PacketConfig, RtpConfig
 from rtaudio.core._port import AudioPort, Event
 
 class MicConfig:
@@ -328,6 +328,27 @@ class Wake:
         """RuntimeError while lines still use it: remove them first."""
 
 @final
+class UdpSocket:
+    """A UDP socket for one network line, served by the engine in its tick, in one or both directions
+    (csrc/line_socket.h). Nothing else reads it or writes to it."""
+
+    def __init__(self, host: str = "0.0.0.0", port: int = 0) -> None:
+        """Bound to an IPv4 or IPv6 address ("::": all of both where the system has it so) and a port (0: the system
+        chooses). ValueError for what is no address, OSError where the system refuses it."""
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it is bound."""
+    @property
+    def closed(self) -> bool: ...
+    def figures(self) -> dict[str, int]:
+        """Datagrams: sent, send_full (the system's buffer was full: dropped), send_errors (it refused: no route, a port
+        that nobody listens at), send_refused (another family, or longer than 1500 bytes); received, too_long,
+        receive_errors. Bytes: sent_bytes, received_bytes. Any thread."""
+    def close(self) -> None:
+        """RuntimeError while a line still uses it: remove that first. May be called again; letting go of it does the
+        same."""
+
+@final
 class Line:
     """A port under an engine; made by `Engine.add`. It keeps its port alive."""
     def push(
@@ -377,6 +398,11 @@ class Line:
         """Of a line that takes packets (else ValueError): what `JitterBuffer.figures` has, as of the last tick, and
         `dropped` (before the buffer, at a full line), `stamps_bad`; of datagrams `rtcp`, `malformed`, `strangers`,
         `moves` (to another source). Any thread."""
+    def sent_figures(self) -> dict[str, int]:
+        """Of a line that sends RTP (else ValueError): samples (put out, port rate), packetsSent and bytesSent (made; of
+        payloads), frames, silent_frames (of which no packet was made), cuts (flushes), unaddressed (packets for nobody:
+        no one is heard yet), dropped (packets the socket did not take: why is in `UdpSocket.figures`), delay_samples
+        (declared, at the codec's rate). Any thread."""
     def post_probability(self, position_end: int, probability: float) -> bool:
         """Outside VAD (`Engine.add`): the speech probability, 0..1, of the window of 512 samples that ends just before
         mic sample `position_end`. False: 1024 wait already; this one was dropped and counted. One thread at a time,
@@ -423,6 +449,13 @@ class Line:
     def cleaned(self) -> bool: ...
     @property
     def packets(self) -> PacketConfig | None: ...
+    @property
+    def socket(self) -> UdpSocket | None: ...
+    @property
+    def rtp(self) -> RtpConfig | None: ...
+    @property
+    def ssrc(self) -> int | None:
+        """Of the RTP it sends; None: it sends none."""
     @property
     def room(self) -> int: ...
     @property
@@ -481,6 +514,9 @@ class Engine:
         packets: PacketConfig | None = None,
         remote: Literal["none", "plays", "clears", "ducks"] = "none",
         lead_s: float | None = None,
+        socket: UdpSocket | None = None,
+        rtp: RtpConfig | None = None,
+        send_to: tuple[str, int] | None = None,
     ) -> Line:
         """Drives `port` from the next tick on. "paced": input and output at the pace of the engine's clock; what does
         not come in time is silence. "device": a sound card pushes and pulls. "network": input as it comes, and media
@@ -493,6 +529,11 @@ class Engine:
         "clears": throws it away when told (`Outgoing`) and reports what it played (`Line.report_remote`); "ducks": also
         changes the gain of what it holds. While the segment at the head has samples queued, speech is put out up to
         `lead_s` ahead of its time, silence never: 0..1 s, by default 0.06 where a remote plays, 0.2 where it clears.
+
+        `socket`: one of a network line's own, which the engine serves in its tick. With `packets` it takes what comes
+        there (`Line.put_datagram` is then the engine's, with the tick as arrival); with `rtp` it sends what is put out,
+        to `send_to`, an (address, port), or without it to whom it listens to. What the system does not take is dropped
+        and counted. `remote` is then "none" or "plays".
 
         `input_s`: bound of what may wait at the input. `journal`: kept alive as long as the line. `outside_vad`: the
         detector's probabilities come through `Line.post_probability` (`OutsideVad` does that), not from the engine's

@@ -131,6 +131,37 @@ class Encoder:
     def reset(self) -> None:
         """As newly made: nothing of what was before is in what comes after."""
 
+class RtpConfig:
+    """As what a line sends: ``Engine.add(port, kind="network", rtp=RtpConfig("pcmu", 8000, payload_type=0), ...)``.
+    Immutable; settings as in `RtpSender`, which says what is wrong. For several lines: each begins a stream of its own,
+    with numbers drawn anew unless they are given."""
+
+    codec: str
+    rate: int
+    payload_type: int
+    clock_rate: int
+    """Of the timestamps: 48000 for Opus, else the rate."""
+    frame_s: float
+    def __init__(
+        self,
+        codec: str,
+        rate: int,
+        *,
+        payload_type: int,
+        ssrc: int | None = None,
+        seq: int | None = None,
+        timestamp: int | None = None,
+        frame_s: float = 0.02,
+        bitrate: int | None = None,
+        complexity: int | None = None,
+        dtx: bool = False,
+        fec: bool = False,
+        expected_loss: float = 0.1,
+    ) -> None: ...
+    @property
+    def capsule(self) -> object:
+        """For `Engine.add`, which copies it."""
+
 class RtpSender:
     """From what is put out, sample by sample, to the RTP packets of one stream: resampled, framed, encoded. The rules
     are in csrc/rtp_sender.h. Sans-IO: whoever has a socket sends them.
