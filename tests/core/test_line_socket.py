@@ -20,16 +20,20 @@ from rtaudio import (
     AudioPort,
     Encoder,
     Engine,
+    Journal,
     OpusMissing,
     PacketConfig,
     PortClosed,
     RtpConfig,
     RtpPacket,
     RtpSender,
+    SileroVad,
     UdpSocket,
     find_libopus,
+    read_journal,
 )
-from tests.core.rig import Audio, LevelVad
+from rtaudio.core.replay import check_replay, replay_hearing
+from tests.core.rig import TICK_NS, Audio, LevelVad
 
 RATE = 16000
 HERE = "127.0.0.1"
@@ -272,6 +276,29 @@ def test_a_flood_takes_a_bounded_part_of_a_tick(far: Far) -> None:
         engine.step(tick * 10_000_000)
         seen.append(bound.figures()["received"])
     assert seen == [64, 128, 192, 200]
+    engine.close()
+
+
+def test_law5_what_came_by_the_socket_replays_bit_for_bit(far: Far, tmp_path: Path) -> None:
+    vad, path, pick = SileroVad(), tmp_path / "call.rtj", np.random.default_rng(8)
+    port, engine, bound = AudioPort(RATE), Engine(vad=vad), UdpSocket(HERE)
+    with Journal(path, port, packets=HEARS) as journal:
+        line = engine.add(port, kind="network", packets=HEARS, rtp=L16, socket=bound, journal=journal)
+        mic = port.mic(0)
+        engine.step(0)
+        for tick in range(1, 300):
+            if tick % 2 and pick.random() < 0.9:
+                far.say(tick // 2, pick.uniform(-0.5, 0.5, N).astype(np.float32), bound.address)
+            if pick.random() < 0.7:  # else the step comes late
+                engine.step(tick * TICK_NS)
+        engine.step(300 * TICK_NS)
+        heard = mic.read()
+        engine.remove(line)
+    assert line.link_figures()["concealedSamples"] > 0
+    kept = read_journal(path)
+    assert kept.complete
+    assert check_replay(kept, vad).found == []
+    np.testing.assert_array_equal(replay_hearing(kept, vad).mic[: len(heard)], heard)
     engine.close()
 
 
