@@ -6,7 +6,9 @@
     caller, into that   "Mhm."                                        the agent goes on
     caller, into that   "Wait, what about Sunday?"                    the agent stops, and answers that
     caller              "How many books… can I take home?"            thinks in mid-sentence
-                        "And how long can I keep them?"               goes on, when the agent begins to answer
+                        "And how long can I keep them?"               has more to say: with the turn model the agent
+                                                                      waits for it, by silence alone it begins to
+                                                                      answer, drops that, and answers the whole
     caller              "…Goodbye."
 
 It leaves FOLDER/recording.wav (caller left, agent right), timeline.png, transcript.json, and journal.rtj, from which
@@ -45,7 +47,7 @@ CALLER_PITCH: Final = 0.88
 LISTENS_AFTER_S: Final = 1.4
 INTERRUPTS_AFTER_S: Final = 1.5  # after the "mhm"
 THINKS_FOR_S: Final = 0.7
-# A pause after a complete question, long enough for the turn to end and shorter than the answer takes.
+# A pause after a complete question. By silence alone the turn has ended by then, and what is begun is not yet heard.
 GOES_ON_AFTER_S: Final = 0.45
 # The conversation takes 32 s; one that has not ended by then has come to a stop somewhere.
 LIMIT_S: Final = 120.0
