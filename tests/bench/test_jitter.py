@@ -134,4 +134,4 @@ def test_what_people_get_without_json(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out
     with pytest.raises(SystemExit):
         run(["echo", "--seconds", "-3"])
-    assert "must be above 0, not -3" in capsys.readouterr().err
+    assert "must be a number above 0, not -3" in capsys.readouterr().err
