@@ -91,7 +91,7 @@ def test_a_spoken_conversation_with_an_interruption(
         assert ledger.recalled == report["dropped"] + figures["out_unsent"]
 
         # What the page says it had played of the answer that was cut, and what the core holds of it.
-        cut = page.evaluate("cuts.find(({ cut }) => cut.includes('afternoon'))")
+        cut = page.evaluate("cuts.find(({ cut }) => cut.includes('good time'))")
         begin = page.evaluate("starts")[0]
         stopped = next(clear["position"] for clear in clears if clear["position"] > begin)
         assert not [start for start in page.evaluate("starts") if begin < start < stopped]
