@@ -38,7 +38,7 @@ cdef int begin_stream(rta_rtp_sender_config *config, ssrc, seq, timestamp) excep
 
 
 cdef class RtpConfig:
-    """As what a line sends."""
+    """As what sound is sent."""
 
     cdef rta_rtp_sender_config config
     cdef tuple begin
@@ -70,27 +70,21 @@ cdef class RtpSender:
     """From what is put out to RTP packets."""
 
     cdef rta_rtp_sender *sender
-    cdef readonly str codec
+    cdef readonly RtpConfig config
     cdef readonly int input_rate
-    cdef readonly int rate
-    cdef readonly int clock_rate
     cdef readonly int delay_samples
     cdef readonly object ssrc
 
-    def __cinit__(self, input_rate, codec, rate, *, payload_type, ssrc=None, seq=None, timestamp=None, frame_s=0.02,
-                  bitrate=None, complexity=None, dtx=False, fec=False, expected_loss=0.1):
+    def __cinit__(self, input_rate, RtpConfig stream not None):
         cdef const char *why = NULL
-        cdef rta_rtp_sender_config config
-        encoder_config(&config.encoder, codec, rate, 1, frame_s, bitrate, complexity, dtx, fec, expected_loss)
+        cdef rta_rtp_sender_config config = stream.config
         config.input_rate = whole(input_rate, "input_rate", 1 << 20)
-        config.payload_type = whole(payload_type, "payload_type", 127)
-        begin_stream(&config, ssrc, seq, timestamp)
+        begin_stream(&config, stream.begin[0], stream.begin[1], stream.begin[2])
         if rta_rtp_sender_check(&config, &why) != RTA_OK:
-            raise ValueError(f"RTP sender of {codec} at {rate} Hz from {input_rate} Hz: {why.decode()}")
+            raise ValueError(f"RTP sender of {stream.codec} at {stream.rate} Hz from {input_rate} Hz: {why.decode()}")
         if rta_rtp_sender_create(&self.sender, &config) != RTA_OK:
             raise MemoryError("RTP sender: no memory")
-        self.codec, self.input_rate, self.rate, self.ssrc = codec, input_rate, rate, config.ssrc
-        self.clock_rate = rta_codec_clock(config.encoder.codec, config.encoder.rate)
+        self.config, self.input_rate, self.ssrc = stream, input_rate, config.ssrc
         self.delay_samples = rta_rtp_sender_delay_samples(self.sender)
 
     def __dealloc__(self):

@@ -187,7 +187,7 @@ def test_a_flush_resets_the_encoder_at_the_cut(far: Far) -> None:
     pcm = np.clip(np.rint(out * 32768), -32768, 32767).astype(np.int16).reshape(20, N)
     fresh = [encoder.encode(frame) for frame in pcm[10:]]
     assert [packet.payload for packet in packets[10:]] == fresh
-    same = RtpSender(RATE, "opus", RATE, payload_type=111)
+    same = RtpSender(RATE, RtpConfig("opus", RATE, payload_type=111))
     uncut = [RtpPacket.parse(data).payload for data in same.write(out)]
     assert uncut[:10] == [packet.payload for packet in packets[:10]]
     assert uncut[10:] != fresh, "the reset is what makes the difference"

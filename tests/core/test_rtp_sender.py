@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rtaudio import Decoder, OpusMissing, RtpPacket, RtpSender, find_libopus, ulaw_encode
+from rtaudio import Decoder, OpusMissing, RtpConfig, RtpPacket, RtpSender, find_libopus, ulaw_encode
 from tests.core.test_codec import lag, level, speech_like, voice
 
 Audio = NDArray[np.float32]
@@ -37,7 +37,7 @@ def sent(sender: RtpSender, samples: Audio, block: int = 240) -> list[RtpPacket]
 
 
 def test_g711_is_what_was_put_out_one_frame_a_packet() -> None:
-    sender = RtpSender(8000, "pcmu", 8000, payload_type=0, ssrc=7, seq=65530, timestamp=2**32 - 400)
+    sender = RtpSender(8000, RtpConfig("pcmu", 8000, payload_type=0, ssrc=7, seq=65530, timestamp=2**32 - 400))
     samples = speech_like(8000, 1.0)
     packets = sent(sender, floats(samples), 80)
     assert sender.delay_samples == 0
@@ -57,7 +57,7 @@ def test_how_samples_come_does_not_matter(cuts: list[int], frame_s: float) -> No
     """Law 6; and none is lost: packets x frame + what waits = what was written."""
     samples = floats(speech_like(24000, 1.0))[: sum(cuts)]
     settled = {"payload_type": 96, "ssrc": 1, "seq": 1, "timestamp": 1, "frame_s": frame_s}
-    whole, pieces = (RtpSender(24000, "l16", 16000, **settled) for _ in "ab")  # type: ignore[arg-type]
+    whole, pieces = (RtpSender(24000, RtpConfig("l16", 16000, **settled)) for _ in "ab")  # type: ignore[arg-type]
     expected, out, at = whole.write(samples), [], 0
     for n in cuts:
         out += pieces.write(samples[at : at + n])
@@ -70,7 +70,7 @@ def test_how_samples_come_does_not_matter(cuts: list[int], frame_s: float) -> No
 def test_the_delay_is_what_is_declared(codec: str, rate: int) -> None:
     if codec == "opus" and WITHOUT:
         pytest.skip(WITHOUT)
-    sender, decoder = RtpSender(24000, codec, rate, payload_type=96, bitrate=96000), Decoder(codec, rate)
+    sender, decoder = RtpSender(24000, RtpConfig(codec, rate, payload_type=96, bitrate=96000)), Decoder(codec, rate)
     source = speech_like(48000, 1.5)
     out = np.concatenate([decoder.decode(p.payload) for p in sent(sender, floats(source[::2].copy()))])
     aligned = source[:: 48000 // rate].copy()
@@ -80,7 +80,7 @@ def test_the_delay_is_what_is_declared(codec: str, rate: int) -> None:
 
 @opus
 def test_timestamps_go_on_through_silence_that_is_not_sent() -> None:
-    sender = RtpSender(24000, "opus", 24000, payload_type=111, timestamp=0, seq=0, dtx=True)
+    sender = RtpSender(24000, RtpConfig("opus", 24000, payload_type=111, timestamp=0, seq=0, dtx=True))
     spoken, quiet = floats(speech_like(24000, 1.0)), np.zeros(2 * 24000, np.float32)
     first, silent, again = sent(sender, spoken), sent(sender, quiet), sent(sender, spoken)
     packets = first + silent + again
@@ -100,15 +100,17 @@ def test_timestamps_go_on_through_silence_that_is_not_sent() -> None:
 def test_after_a_cut_nothing_of_before_is_sent_and_time_goes_on() -> None:
     """Law 2: the same bits as from a sender that had said nothing before."""
     loud, after = floats(voice(24000, 0.5)), floats(speech_like(24000, 0.5, seed=3))
-    used = RtpSender(24000, "opus", 24000, payload_type=111, timestamp=0, seq=0)
+    used = RtpSender(24000, RtpConfig("opus", 24000, payload_type=111, timestamp=0, seq=0))
     before = sent(used, loud)
     used.cut()
-    new = RtpSender(24000, "opus", 24000, payload_type=111)
+    new = RtpSender(24000, RtpConfig("opus", 24000, payload_type=111))
     packets, fresh = sent(used, after), sent(new, after)
     assert [p.payload for p in packets] == [p.payload for p in fresh]
     assert packets[0].timestamp == before[-1].timestamp + 960
     assert packets[0].seq == before[-1].seq + 1
-    without = RtpSender(24000, "opus", 24000, payload_type=111)  # the test can fail: without a cut they differ
+    without = RtpSender(
+        24000, RtpConfig("opus", 24000, payload_type=111)
+    )  # the test can fail: without a cut they differ
     sent(without, loud)
     assert [p.payload for p in sent(without, after)] != [p.payload for p in fresh]
 
@@ -116,7 +118,7 @@ def test_after_a_cut_nothing_of_before_is_sent_and_time_goes_on() -> None:
 @opus
 def test_another_opus_decodes_what_we_send() -> None:
     av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'rtaudio[opus]'")
-    sender = RtpSender(48000, "opus", 48000, payload_type=111, bitrate=48000, frame_s=0.02)
+    sender = RtpSender(48000, RtpConfig("opus", 48000, payload_type=111, bitrate=48000, frame_s=0.02))
     source = speech_like(48000, 1.0)
     context: Any = av.CodecContext.create("opus", "r")
     context.sample_rate = 48000
@@ -152,13 +154,16 @@ def test_ours_decodes_what_another_opus_sends() -> None:
 
 def test_what_cannot_be_is_said() -> None:
     for wrong, said in (
-        (lambda: RtpSender(7000, "l16", 16000, payload_type=96), "no resampler"),
-        (lambda: RtpSender(24000, "cn", 8000, payload_type=13), "decoded only"),
-        (lambda: RtpSender(24000, "pcmu", 8000, payload_type=128), "payload_type"),
-        (lambda: RtpSender(24000, "pcmu", 8000, payload_type=0, seq=65536), "seq"),
-        (lambda: RtpSender(8000, "pcmu", 8000, payload_type=0).write(np.full(3, np.nan, np.float32)), "not finite"),
+        (lambda: RtpSender(7000, RtpConfig("l16", 16000, payload_type=96)), "no resampler"),
+        (lambda: RtpSender(24000, RtpConfig("cn", 8000, payload_type=13)), "decoded only"),
+        (lambda: RtpSender(24000, RtpConfig("pcmu", 8000, payload_type=128)), "payload_type"),
+        (lambda: RtpSender(24000, RtpConfig("pcmu", 8000, payload_type=0, seq=65536)), "seq"),
+        (
+            lambda: RtpSender(8000, RtpConfig("pcmu", 8000, payload_type=0)).write(np.full(3, np.nan, np.float32)),
+            "not finite",
+        ),
     ):
         with pytest.raises(ValueError, match=said):
             wrong()
     with pytest.raises(TypeError, match="float32"):
-        RtpSender(8000, "pcmu", 8000, payload_type=0).write(np.zeros(3, np.int16))  # type: ignore[arg-type]
+        RtpSender(8000, RtpConfig("pcmu", 8000, payload_type=0)).write(np.zeros(3, np.int16))  # type: ignore[arg-type]

@@ -132,9 +132,9 @@ class Encoder:
         """As newly made: nothing of what was before is in what comes after."""
 
 class RtpConfig:
-    """As what a line sends: ``Engine.add(port, kind="network", rtp=RtpConfig("pcmu", 8000, payload_type=0), ...)``.
-    Immutable; settings as in `RtpSender`, which says what is wrong. For several lines: each begins a stream of its own,
-    with numbers drawn anew unless they are given."""
+    """As what sound is sent, by a line (``Engine.add(port, kind="network", rtp=RtpConfig("pcmu", 8000, payload_type=0),
+    ...)``) or by an `RtpSender`. Immutable. ssrc, seq, timestamp: of the first packet; None: at random, as RFC 3550
+    wants, and anew for each that it is given to. The rest as in `Encoder`. ValueError says what is out of range."""
 
     codec: str
     rate: int
@@ -170,34 +170,14 @@ class RtpSender:
     stalls. The marker is on the first packet, and on the first with sound after a silence that was announced.
     """
 
-    codec: str
+    config: RtpConfig
     input_rate: int
-    rate: int
-    clock_rate: int
-    """Of the timestamps: 48000 for Opus, else the rate."""
     delay_samples: int
     """Declared, at the codec's rate: the resampler's and the encoder's."""
     ssrc: int
-    def __init__(
-        self,
-        input_rate: int,
-        codec: str,
-        rate: int,
-        *,
-        payload_type: int,
-        ssrc: int | None = None,
-        seq: int | None = None,
-        timestamp: int | None = None,
-        frame_s: float = 0.02,
-        bitrate: int | None = None,
-        complexity: int | None = None,
-        dtx: bool = False,
-        fec: bool = False,
-        expected_loss: float = 0.1,
-    ) -> None:
-        """input_rate: of what is written; rate: the codec's, 8, 16, 24 or 48 kHz unless they are the same. ssrc, seq,
-        timestamp: of the first packet (None: at random, as RFC 3550 wants). The rest as in `Encoder`. ValueError says
-        what is out of range; `OpusMissing`: there is no libopus."""
+    def __init__(self, input_rate: int, config: RtpConfig) -> None:
+        """input_rate: of what is written; the codec's rate must be 8, 16, 24 or 48 kHz unless they are the same.
+        ValueError says what is out of range; `OpusMissing`: there is no libopus."""
 
     def write(self, samples: NDArray[np.float32]) -> list[bytes]:
         """Takes samples ([n], contiguous, finite); gives the packets that they complete."""

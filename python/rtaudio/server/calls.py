@@ -167,6 +167,7 @@ class Calls:
             for call in tuple(self._running.values()):
                 if call is not None:
                     call.look()
+            call = None  # one that ended is not to live until the next look
 
     async def _serve(self, connection: Connection, peer: str, query: dict[str, str]) -> None:
         name = secrets.token_hex(6)

@@ -9,7 +9,6 @@ posted, without a pause of the event loop in between. The machine (machine.py) d
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
 from rtaudio.voice.hands import Hands, TurnHint
 from rtaudio.voice.machine import SAYS, Machine
+from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption, checked
@@ -43,8 +43,10 @@ Recorder = Callable[["it.Item | Effect | CallItem | CallEffect"], None]
 class Session:
     """Runs an agent on a port.
 
-        async with Session(port, agent, stt=stt, llm=llm, tts=tts, wake=wake) as session:
-            async for event in session.events():
+        session = Session(port, agent, stt=stt, llm=llm, tts=tts, wake=wake)
+        events = session.events()  # before it begins: the greeting is told at once
+        async with session:
+            async for event in events:
                 ...
 
     Entering starts it (providers warm up, the greeting is said), leaving closes it: every stream and task is gone then.
@@ -85,8 +87,7 @@ class Session:
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
             self._tools,
         )
-        self._mailbox: deque[it.Item] = deque()
-        self._handling = False
+        self._mailbox = Mailbox[it.Item](self._handle)
         self._events_lost = 0
         self._started = False
         self._closing: asyncio.Task[None] | None = None
@@ -201,18 +202,11 @@ class Session:
 
     def post(self, item: it.Item) -> None:
         """Hands an item to the machine and carries out what it wants; in order also when called from within."""
-        self._mailbox.append(item)
-        if self._handling:
-            return
-        self._handling = True
         try:
-            while self._mailbox:
-                self._handle(self._mailbox.popleft())
+            self._mailbox.post(item)
         except Exception as error:
             self._mailbox.clear()
             self._fail(error)
-        finally:
-            self._handling = False
 
     def _handle(self, item: it.Item) -> None:
         if self._recorder is not None:

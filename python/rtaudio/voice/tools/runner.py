@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.protocols import ToolCall
 from rtaudio.voice.tools import call_effects as do
 from rtaudio.voice.tools import call_items as it
@@ -104,16 +104,16 @@ class ToolRunner:
         name: str | None = None,
     ) -> None:
         self._machine = Calls(at_once, ids)
+        self._post = Mailbox[it.CallItem](self._handle).post
         prefix = f"{name if name is not None else uuid.uuid4().hex}/"
         told = failed if failed is not None else _log_failure
         self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix)
         self._session, self._late, self._progress, self._record = session, late, progress, record
         self._watch = watch
-        self._mailbox: deque[it.CallItem] = deque()
         self._batches: dict[int, Batch] = {}
         self._closing: asyncio.Task[None] | None = None
         self._number = 0
-        self._handling = self._entered = False
+        self._entered = False
 
     @property
     def tools(self) -> Toolset:
@@ -174,21 +174,11 @@ class ToolRunner:
 
     # ---- Items and effects.
 
-    def _post(self, item: it.CallItem) -> None:
-        """In order, also when called from within."""
-        self._mailbox.append(item)
-        if self._handling:
-            return
-        self._handling = True
-        try:
-            while self._mailbox:
-                item = self._mailbox.popleft()
-                _call(self._record, item)
-                for effect in self._machine.handle(item):
-                    _call(self._record, effect)
-                    self._carry_out(effect)
-        finally:
-            self._handling = False
+    def _handle(self, item: it.CallItem) -> None:
+        _call(self._record, item)
+        for effect in self._machine.handle(item):
+            _call(self._record, effect)
+            self._carry_out(effect)
 
     def _carry_out(self, effect: do.CallEffect) -> None:
         match effect:
