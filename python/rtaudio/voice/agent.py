@@ -1,21 +1,86 @@
-"""What a voice agent is, apart from how it hears, thinks and speaks."""
+"""What a voice agent is: what it is told, says first and may do, and what it hears, thinks and speaks with.
+
+agent = Agent("You take bookings.", greeting="Hello.", tools=[book])
+
+class Host(Agent):                                   or a class of one's own: its methods with @tool are its tools
+    instructions = "You take bookings."
+    greeting = "Hello."
+
+    @tool
+    async def book(self, guests: int) -> str: ...
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rtaudio.voice.policies import Interruption
+from rtaudio.voice.policies import Interruption, checked
+
+if TYPE_CHECKING:
+    from rtaudio.voice.protocols import LLM, STT, TTS
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """What an agent hears, thinks and speaks with; None: what the session has."""
+
+    stt: STT | None = None
+    llm: LLM | None = None
+    tts: TTS | None = None
+
+
 class Agent:
     """`instructions` go to the language model before the messages; `greeting` is said when the session begins.
     `greeting_interruption`: what the user's speech does to the greeting ("off" for what must be said, such as a legal
     notice); None: what `SessionOptions.interruption` says. `tools`: what the model may call (rtaudio.voice.tools):
-    functions with @tool, objects with methods that have it, a Toolset."""
+    functions with @tool, objects with methods that have it, a Toolset; methods of a subclass come by themselves.
+    `stt`, `llm`, `tts`: of this agent, where it is to have others than the session.
+
+    A subclass may set `instructions`, `greeting` and `greeting_interruption` as class attributes; what is given to
+    `__init__` comes before them. Raises ValueError for an interruption that is none.
+    """
 
     instructions: str = ""
     greeting: str | None = None
     greeting_interruption: Interruption | None = None
-    tools: Sequence[object] = ()
+    tools: tuple[object, ...] = ()
+    providers: Providers = Providers()
+
+    def __init__(
+        self,
+        instructions: str | None = None,
+        *,
+        greeting: str | None = None,
+        greeting_interruption: Interruption | None = None,
+        tools: Sequence[object] = (),
+        stt: STT | None = None,
+        llm: LLM | None = None,
+        tts: TTS | None = None,
+    ) -> None:
+        if instructions is not None:
+            self.instructions = instructions
+        if greeting is not None:
+            self.greeting = greeting
+        if greeting_interruption is not None:
+            self.greeting_interruption = greeting_interruption
+        checked(self.greeting_interruption, "greeting_interruption")
+        self.tools = tuple(tools)
+        self.providers = Providers(stt, llm, tts)
+
+    def tool_sources(self) -> tuple[object, ...]:
+        """All that holds tools of this agent, for a Toolset: `tools`, and the agent itself if methods of it are."""
+        own = any(_is_tool(value) for kind in type(self).__mro__ for value in vars(kind).values())
+        return (*self.tools, self) if own else self.tools
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.instructions[:40]!r})"
+
+
+def _is_tool(value: object) -> bool:
+    """Made by @tool. Where nobody has loaded that (and pydantic with it), nothing is."""
+    definition = sys.modules.get("rtaudio.voice.tools.definition")
+    function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+    return definition is not None and isinstance(function, definition.Tool)

@@ -74,7 +74,6 @@ class Session:
         who takes what the session knows of turns to the line's detector, as Line.post_turn_hint does; by default the
         line that drives the port in this process, if one does. `data`: what the agent's tools get, as
         `ToolContext.data`. Raises ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
-        checked(agent.greeting_interruption, "greeting_interruption")
         self._port, self._agent = port, agent
         self._options = options if options is not None else SessionOptions()
         self._machine = Machine(agent, self._options, port.rate, history)
@@ -82,8 +81,10 @@ class Session:
         self._recorder = recorder
         self._segments = Segments()
         self._tools = self._tool_desk(data)
+        own = agent.providers
         self._hands = Hands(
-            *(port, self._segments, stt, llm, tts, self._machine, self._options, self.post, self.take, self._fail),
+            *(port, self._segments, own.stt or stt, own.llm or llm, own.tts or tts),
+            *(self._machine, self._options, self.post, self.take, self._fail),
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
             self._tools,
         )
@@ -224,13 +225,13 @@ class Session:
             raise RuntimeError("the session is not running: use it inside `async with`")
 
     def _tool_desk(self, data: object) -> ToolDesk | None:
-        if not self._agent.tools:
+        if not (sources := self._agent.tool_sources()):
             return None
         from rtaudio.voice.tool_desk import ToolDesk  # which loads pydantic
 
         ids = [use.id for message in self._machine.history for use in message.tools]
         return ToolDesk(
-            *(self._agent.tools, self.post, lambda: self._stamp()),
+            *(sources, self.post, lambda: self._stamp()),
             data=data,
             session=self,
             ids=ids,
