@@ -165,8 +165,13 @@ class Simulation:
             await self.transport.tick()
 
     async def finish(self, idle_s: float = 2.0, limit_s: float = 600.0) -> None:
-        """Runs until the caller has said everything and nothing has happened for `idle_s`."""
-        await self.until(lambda: self.caller.done and self.transport.elapsed_s - self._idle_since_s >= idle_s, limit_s)
+        """Runs until the caller has said everything, the agent is at rest and nothing has happened for `idle_s`."""
+
+        def at_rest() -> bool:
+            listens = self.caller.done and self.session.state == "listening"
+            return listens and self.transport.elapsed_s - self._idle_since_s >= idle_s
+
+        await self.until(at_rest, limit_s)
 
     def _after_step(self) -> None:
         self.session.take()
