@@ -349,3 +349,19 @@ def test_speech_that_was_overwritten_before_it_was_recognised_is_counted() -> No
         assert texts == ["first question", LONG]
 
     run(main())
+
+
+def test_the_agent_in_charge_works_with_its_own_providers_and_is_there_to_be_asked_for() -> None:
+    async def main() -> None:
+        mine = Cast(stt=FakeSTT(["mine"]), llm=FakeLLM(["My answer."]))
+        agent = Agent("Be brief.", stt=mine.stt, llm=mine.llm, tts=mine.tts)
+        session_has = Cast()
+        async with conversation(session_has, caller_with({"at_s": 0.3}), agent=agent) as sim:
+            assert sim.session.agent is agent
+            assert (mine.stt.warm, mine.llm.warm, mine.tts.warm) == (True, True, True)
+            await sim.finish()
+        assert [message.text for message in sim.session.history] == ["mine", "My answer."]
+        assert (mine.stt.opened, mine.llm.opened, mine.tts.opened) == (1, 1, 1)
+        assert (session_has.stt.opened, session_has.llm.opened, session_has.tts.opened) == (0, 0, 0)
+
+    run(main())

@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING
 from rtaudio.core import PortClosed
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
+from rtaudio.voice.agents import Agents
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.clock import now_ns
 from rtaudio.voice.core_items import Segments
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.observe import Observers
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
+from rtaudio.voice.protocols import STT
 from rtaudio.voice.pumps import Desk, pump_model, pump_speech
 from rtaudio.voice.recognition import Recognition
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
-from rtaudio.voice.word_finder import Pace, WordFinder
+from rtaudio.voice.word_finder import WordFinder
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
@@ -59,9 +60,7 @@ class Hands:
         self,
         port: AudioPort,
         segments: Segments,
-        stt: STT,
-        llm: LLM,
-        tts: TTS,
+        agents: Agents,
         machine: Machine,
         options: SessionOptions,
         post: Callable[[it.Item], None],
@@ -71,20 +70,16 @@ class Hands:
         tools: ToolDesk | None,
     ) -> None:
         self._port, self._segments, self._machine, self._options = port, segments, machine, options
-        self._stt, self._llm, self._tts = stt, llm, tts
+        self._agents = agents
         self._post, self._take, self._hint, self._tools = post, take, hint, tools
         self._tasks = Tasks(failed)
         self._moved = Signal()
-        self._pace = Pace()
         self._desk = Desk(options, post, self.stamp, self._moved)
         self._recognitions: dict[int, tuple[Recognition, asyncio.Task[None]]] = {}
         self._speaking: Speaking | None = None
         self._promises: dict[int, asyncio.Future[ChatMessage]] = {}
         self._tickets = 0
         self.observers = Observers()
-
-    def providers(self) -> dict[ProviderKind, STT | LLM | TTS]:
-        return {"stt": self._stt, "llm": self._llm, "tts": self._tts}
 
     def stamp(self) -> it.Stamp:
         try:
@@ -189,14 +184,14 @@ class Hands:
     # ---- Recognition.
 
     def _open_recognition(self, effect: do.OpenRecognition) -> None:
-        turn = effect.turn
+        turn, stt = effect.turn, self._agents.in_charge.stt
 
         def failed(what: str) -> None:
-            self._post(it.TranscriptFailed(self.stamp(), turn, self._stt.name, what))
+            self._post(it.TranscriptFailed(self.stamp(), turn, stt.name, what))
 
         try:
             recognition = Recognition(
-                self._stt,
+                stt,
                 self._port.mic(effect.start),
                 final_timeout_s=self._options.stt_final_timeout_s,
                 came=lambda text, final, complete: self._post(
@@ -209,10 +204,10 @@ class Hands:
             raise
         except Exception as error:
             return failed(describe(error))
-        task = self._tasks.start(self._recognise(recognition), f"recognise turn {turn}")
+        task = self._tasks.start(self._recognise(recognition, stt), f"recognise turn {turn}")
         self._recognitions[turn] = (recognition, task)
 
-    async def _recognise(self, recognition: Recognition) -> None:
+    async def _recognise(self, recognition: Recognition, stt: STT) -> None:
         try:
             recognition.feed()
             await recognition.run()
@@ -220,7 +215,7 @@ class Hands:
             await close_stream(
                 recognition.stream,
                 self._options.close_timeout_s,
-                self._desk.troubled("stt", self._stt.name),
+                self._desk.troubled("stt", stt.name),
             )
 
     # ---- Replies.
@@ -232,12 +227,12 @@ class Hands:
 
     def _start_model(self, effect: do.StartModel) -> None:
         speaking, reply = self._of(effect.reply), effect.reply
-        chat = self._machine.history.copy()
+        chat = self._machine.chat
         if not effect.tools:
             chat.instructions = f"{chat.instructions}\n\n{NO_MORE_TOOLS}".strip()
         work = pump_model(
             self._desk,
-            self._llm,
+            self._agents.in_charge.llm,
             chat,
             self._tools.specs if self._tools is not None and effect.tools else (),
             reply,
@@ -260,9 +255,10 @@ class Hands:
 
     def _start_speech(self, effect: do.StartSpeech) -> None:
         speaking, reply, clause = self._of(effect.reply), effect.reply, effect.clause
-        finder = WordFinder(effect.text, self._pace)
+        known = self._agents.in_charge
+        finder = WordFinder(effect.text, known.pace)
         work = pump_speech(
-            self._desk, self._tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
+            self._desk, known.tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
         )
         speaking.tasks.append(self._tasks.start(work, f"speech of clause {clause} of reply {reply}"))
 
@@ -273,7 +269,11 @@ class Hands:
         except PortClosed:
             raise
         except Exception as error:  # a rate the playout cannot take, or no segment to be had
-            self._post(it.AudioFailed(self.stamp(), effect.reply, effect.clause, self._tts.name, describe(error)))
+            self._post(
+                it.AudioFailed(
+                    self.stamp(), effect.reply, effect.clause, self._agents.in_charge.tts.name, describe(error)
+                )
+            )
         if speaking.writer.segment is not None:
             self._segments.add(effect.reply, speaking.writer.segment)
 

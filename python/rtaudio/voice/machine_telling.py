@@ -72,6 +72,11 @@ class Telling:
         return self._at.mic
 
     @property
+    def chat(self) -> ChatContext:
+        """What the model of the agent in charge is to be shown now. A copy."""
+        return self.history.copy()
+
+    @property
     def _now_s(self) -> float:
         return self._at.mic / MIC_RATE
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rtaudio.core import PortClosed, post_turn_hint
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.agents import Agents
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
@@ -74,17 +75,16 @@ class Session:
         who takes what the session knows of turns to the line's detector, as Line.post_turn_hint does; by default the
         line that drives the port in this process, if one does. `data`: what the agent's tools get, as
         `ToolContext.data`. Raises ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
-        self._port, self._agent = port, agent
+        self._port = port
+        self._agents = Agents(agent, stt, llm, tts)
         self._options = options if options is not None else SessionOptions()
         self._machine = Machine(agent, self._options, port.rate, history)
         self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups.of(wake)
         self._recorder = recorder
         self._segments = Segments()
         self._tools = self._tool_desk(data)
-        own = agent.providers
         self._hands = Hands(
-            *(port, self._segments, own.stt or stt, own.llm or llm, own.tts or tts),
-            *(self._machine, self._options, self.post, self.take, self._fail),
+            *(port, self._segments, self._agents, self._machine, self._options, self.post, self.take, self._fail),
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
             self._tools,
         )
@@ -99,6 +99,11 @@ class Session:
     def history(self) -> ChatContext:
         """The conversation so far, as heard. A copy."""
         return self._machine.history.copy()
+
+    @property
+    def agent(self) -> Agent:
+        """The one that is in charge now."""
+        return self._agents.in_charge.agent
 
     @property
     def state(self) -> State:
@@ -167,8 +172,8 @@ class Session:
                 await self._tools.start()
             if self._wakeups is not None:
                 self._wakeups.add(self.take)
-            if self._agent.greeting:
-                self.post(it.SayAsked(self._stamp(), self._agent.greeting, 0, self._agent.greeting_interruption))
+            if self.agent.greeting:
+                self.post(it.SayAsked(self._stamp(), self.agent.greeting, 0, self.agent.greeting_interruption))
             self.take()
         except BaseException:
             await self.aclose()
@@ -225,13 +230,13 @@ class Session:
             raise RuntimeError("the session is not running: use it inside `async with`")
 
     def _tool_desk(self, data: object) -> ToolDesk | None:
-        if not (sources := self._agent.tool_sources()):
+        if (tools := self._agents.in_charge.tools) is None:
             return None
         from rtaudio.voice.tool_desk import ToolDesk  # which loads pydantic
 
         ids = [use.id for message in self._machine.history for use in message.tools]
         return ToolDesk(
-            *(sources, self.post, lambda: self._stamp()),
+            *(tools, self.post, lambda: self._stamp()),
             data=data,
             session=self,
             ids=ids,
@@ -245,7 +250,7 @@ class Session:
         await asyncio.gather(
             *(
                 attempt(provider.warm_up, troubled(kind, provider.name))
-                for kind, provider in self._hands.providers().items()
+                for kind, provider in self._agents.in_charge.providers().items()
             )
         )
 

@@ -6,7 +6,7 @@ Decides nothing; what becomes of calls is decided by the runner's own machine (t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -20,11 +20,11 @@ from rtaudio.voice.tools.call_items import CallItem
 
 
 class ToolDesk:
-    """`record` gets the runner's items and effects. Raises ToolDefinitionError for tools that are none."""
+    """`record` gets the runner's items and effects."""
 
     def __init__(
         self,
-        tools: Sequence[object],
+        tools: Toolset,
         post: Callable[[it.Item], None],
         stamp: Callable[[], it.Stamp],
         *,
@@ -36,7 +36,7 @@ class ToolDesk:
         self._post, self._stamp = post, stamp
         self._batches: dict[int, Batch] = {}
         self._runner = ToolRunner(
-            Toolset(*tools),
+            tools,
             data=data,
             session=session,
             late=self._late,
