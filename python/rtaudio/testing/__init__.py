@@ -4,15 +4,21 @@ from rtaudio.testing.caller import SimulatedCaller
 from rtaudio.testing.energy_vad import EnergyVad
 from rtaudio.testing.failures import Failure, FakeFailure
 from rtaudio.testing.providers import FakeLLM, FakeSTT, FakeTTS, numbered, numbers_of
+from rtaudio.testing.realtime import FakeRealtime
+from rtaudio.testing.realtime_server import BrokenRule, FakeConnection, FakeItem
 from rtaudio.testing.simulation import SimulatedSink, Simulation, speech
 from rtaudio.testing.virtual_time import Deadlock, VirtualTimeLoop, run
 
 __all__ = [
+    "BrokenRule",
     "Deadlock",
     "EnergyVad",
     "Failure",
+    "FakeConnection",
     "FakeFailure",
+    "FakeItem",
     "FakeLLM",
+    "FakeRealtime",
     "FakeSTT",
     "FakeTTS",
     "SimulatedCaller",
