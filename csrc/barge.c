@@ -161,7 +161,7 @@ static rta_barge_state given_up(const rta_barge *b, const rta_barge_config *c) {
 /* Where the machine goes from `state` on this window; `state` itself when it stays. */
 static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
                                   bool onset, rta_gate_state gate, rta_barge_state state) {
-    const bool off = window->policy == RTA_POLICY_OFF;
+    const bool off = window->policy == RTA_POLICY_OFF || !c->enabled;
     if (state == RTA_BARGE_QUIET) return w->speaking && !off && onset ? RTA_BARGE_SUSPECTED : state;
     if (state == RTA_BARGE_CONFIRMED) return w->speaking && w->segment == b->segment ? state : RTA_BARGE_QUIET;
     if (!w->speaking || off) return RTA_BARGE_QUIET;
@@ -204,7 +204,8 @@ static bool passed_through(rta_barge_state state) {
 
 rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
                                 float on, rta_gate_state gate, bool rose) {
-    if (!c->enabled) return (rta_barge_change){.before = RTA_BARGE_QUIET, .now = RTA_BARGE_QUIET};
+    if (!c->enabled && b->state == RTA_BARGE_QUIET)
+        return (rta_barge_change){.before = RTA_BARGE_QUIET, .now = RTA_BARGE_QUIET};
     const bool onset = !w->unheard && (w->p > on || (c->early_onset && early_onset(b, c, w->p, w->end)));
     if (!w->unheard) remember(b, w->p, w->end);
     if (rose && (b->state == RTA_BARGE_QUIET || b->state == RTA_BARGE_CONFIRMED)) forget(b);

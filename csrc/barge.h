@@ -20,7 +20,8 @@
  *               (>= doubt_after if there was no speech at all)         BACKCHANNEL,
  *                                                                      KEPT
  *               agent not speaking (it ended, the session flushed      QUIET         UNDUCK; if paused: RESUME
- *               it or paused it by itself), or the policy is OFF
+ *               it or paused it by itself), or the policy is OFF,
+ *               or barge-in is enabled no more
  *   STOPPING    the policy is PAUSE or DUCK_ONLY (another segment)     LIKELY        (the floor-taking is remembered)
  *               a sentence of the agent has ended                      CONFIRMED     FLUSH
  *               agent not speaking                                     QUIET         none
@@ -77,7 +78,7 @@ extern "C" {
 #endif
 
 typedef struct rta_barge_config { /* durations in samples at 16 kHz */
-    bool enabled;                 /* act on the playout at all; false: it stays QUIET */
+    bool enabled;                 /* act on the playout at all; false: it is and stays QUIET */
     float duck_gain;              /* on suspicion, 1 = do not duck */
     uint32_t duck_ramp_ms;        /* 0..10000 */
     uint64_t pause_after, false_after;

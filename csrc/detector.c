@@ -80,6 +80,26 @@ rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     return wrong ? RTA_INVALID : RTA_OK;
 }
 
+rta_status rta_turn_settings_check(const rta_turn_settings *s, const char **why) {
+    const unsigned char *flags[] = {(const unsigned char *)&s->barge.enabled,
+                                    (const unsigned char *)&s->barge.rewind_on_false,
+                                    (const unsigned char *)&s->barge.early_onset};
+    const char *wrong = NULL;
+    rta_detector_config config;
+    if (s->has == 0 || s->has > (RTA_SETTINGS_TURN | RTA_SETTINGS_BARGE))
+        wrong = "there are settings of turn and barge";
+    for (size_t i = 0; !wrong && i < sizeof flags / sizeof *flags; i++)
+        if (*flags[i] > 1) wrong = "a flag must be 0 or 1";
+    if (!wrong) {
+        rta_detector_defaults(&config);
+        if (s->has & RTA_SETTINGS_TURN) config.turn = s->turn;
+        if (s->has & RTA_SETTINGS_BARGE) config.barge = s->barge;
+        rta_detector_check(&config, &wrong);
+    }
+    if (why) *why = wrong;
+    return wrong ? RTA_INVALID : RTA_OK;
+}
+
 rta_status rta_detector_init(rta_detector *d, const rta_detector_config *config) {
     rta_status status = rta_detector_check(config, NULL);
     if (status) return status;
@@ -223,5 +243,16 @@ void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_d
         return;
     }
     rta_turn_hint(&d->turn, &d->config.turn, &d->gate, hint, at > d->position ? at : d->position, &turn);
+    tell_turn(&turn, output);
+}
+
+void rta_detector_settings(rta_detector *d, const rta_turn_settings *settings, uint64_t at,
+                           rta_detector_output *output) {
+    rta_turn_output turn;
+    output->actions = output->event_count = 0;
+    if (settings->has & RTA_SETTINGS_BARGE) d->config.barge = settings->barge;
+    if (!(settings->has & RTA_SETTINGS_TURN)) return;
+    d->config.turn = settings->turn;
+    rta_turn_again(&d->turn, &d->config.turn, &d->gate, at > d->position ? at : d->position, &turn);
     tell_turn(&turn, output);
 }

@@ -48,6 +48,15 @@ typedef struct rta_detector { /* plain data: copy it to checkpoint it */
     rta_mic_health mic;
 } rta_detector;
 
+/* Settings that change while a line runs: another agent has the call. */
+enum { RTA_SETTINGS_TURN = 1, RTA_SETTINGS_BARGE = 2 };
+typedef struct rta_turn_settings {
+    uint32_t has; /* bits of what is there: RTA_SETTINGS_...; what is not stays as it is */
+    uint32_t pad;
+    rta_turn_config turn;
+    rta_barge_config barge;
+} rta_turn_settings;
+
 enum { RTA_DETECTOR_EVENTS = 2 + RTA_TURN_EVENTS + RTA_MIC_HEALTH_EVENTS }; /* at most so many in one step */
 
 typedef struct rta_detector_output {
@@ -67,6 +76,13 @@ void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_ev
                            rta_detector_output *output);
 /* RTA_HINT_MIN_WORDS changes d->config. */
 void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output);
+/* RTA_INVALID and in *why (may be NULL) what is wrong. Takes any bytes. */
+rta_status rta_turn_settings_check(const rta_turn_settings *settings, const char **why);
+/* Settings that were checked, in place of those of d->config; `at` as above. Nothing else changes: an open turn, a silence, its questions and
+ * answers, a grace time and a suspicion go on, and are judged by the new ones from here. In a silence the end is decided
+ * anew at once; barge-in follows with the next window, which also lifts a duck or a pause where it is enabled no more. */
+void rta_detector_settings(rta_detector *d, const rta_turn_settings *settings, uint64_t at,
+                           rta_detector_output *output);
 /* AUDIO PATH. An early look between two windows (barge.h); it changes no gate and no turn. Ignored where it does not lie
  * beyond the last window. */
 void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output);

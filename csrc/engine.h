@@ -37,12 +37,13 @@
  * Evidence and hints: the detector asks whether a turn is complete (RTA_EV_TURN_ASKED). A model that runs elsewhere answers
  * through rta_line_turn_evidence(), the session tells what it knows through rta_line_turn_hint(). Each tick takes what
  * has come, evidence first, each in order, at most RTA_LINE_TOLD_PER_TICK of each; it takes effect at the mic position
- * of that tick, is journalled there, and may end the turn at once. The engine never waits for either.
+ * of that tick, is journalled there, and may end the turn at once. The engine never waits for either. Settings of turns and
+ * of barge-in that the session changes (rta_line_turn_settings) come in the same way, in order with the hints.
  *
  * Threads. step: one thread at a time (the engine thread once started). create, add, remove, start, stop, destroy: any
  * other thread, serialised by the caller; add and remove return when no step uses the table as it was before: a removed
  * line is in no step's hands. line_push: one producer per line. line_probability: one producer per line, which may be
- * another thread. line_turn_evidence, line_turn_hint: one producer each. Figures: any thread.
+ * another thread. line_turn_evidence: one producer; line_turn_hint and line_turn_settings: one for both. Figures: any thread.
  * AUDIO PATH: step and everything below it. System calls of the thread: clock_nanosleep, write (wake-up); of lines with a
  * socket recvmsg, sendto.
  */
@@ -72,6 +73,7 @@ enum {
     RTA_LINE_HEARD_PER_TICK = 64, /* windows of an outside VAD, skipped ones included: 2 s of audio */
     RTA_LINE_TOLD = 256, /* bound of the evidence, and of the hints, that may wait at a line */
     RTA_LINE_TOLD_PER_TICK = 16, /* of each */
+    RTA_LINE_SETTINGS = 8, /* bound of the settings that may wait at a line */
     RTA_PACKETS_WAITING = 4096, /* most of the packets that may wait at a line */
     RTA_LINE_LEAD_NS = 1000000000, /* the longest lead */
     RTA_LINE_BURST_MS = 320, /* of a network line's input in one tick: a flood must not hold up the other lines */
@@ -162,7 +164,7 @@ typedef struct rta_line_figures {
     uint64_t peeks; /* early looks (ear.h) */
     uint64_t answers_dropped, windows_skipped; /* outside VAD: dropped at a full ring; heard as the one before */
     rta_turn_counts turn; /* questions and answers */
-    uint64_t evidence_dropped, hints_dropped; /* at a full ring */
+    uint64_t evidence_dropped, hints_dropped, settings_dropped; /* at a full ring */
     /* Echo guard: 1 while an echo is known, its delay (16 kHz samples, from put out to heard), times it was found anew,
      * hops without their reference, times the two clocks were brought together again. */
     uint64_t echo_found, echo_moved, echo_starved, echo_realigned;
@@ -243,6 +245,11 @@ uint64_t rta_line_answered(const rta_line *line);
 rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence);
 /* A hint, its producer; lock-free. RTA_FULL: dropped (drop-newest) and counted. RTA_INVALID: no such kind or value. */
 rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint);
+/* Settings in place of those of the config (rta_detector_settings), the hints' producer; lock-free. They take effect in the next
+ * tick, after the hints given before and before those given after; a barge config's min_words is in force until the next
+ * hint of it. RTA_FULL: dropped (drop-newest) and counted, the settings in force stay. RTA_INVALID and in *why (may be NULL) what
+ * is wrong. */
+rta_status rta_line_turn_settings(rta_line *line, const rta_turn_settings *settings, const char **why);
 /* The lead from the next tick on; what is already ahead runs down. Any thread. RTA_INVALID: no remote, or out of range. */
 rta_status rta_line_set_lead(rta_line *line, int64_t lead_ns);
 /* What the line's remote says it has played; one producer, lock-free; takes effect in the next tick. What cannot be is

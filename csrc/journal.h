@@ -31,6 +31,7 @@ typedef enum rta_journal_kind {
     /* engine, between the windows where they took effect; the stamp is the mic position by which they did */
     RTA_J_TURN_EVIDENCE = 8, /* u64 question, rta_turn_evidence */
     RTA_J_TURN_HINT = 9,     /* rta_hint */
+    RTA_J_TURN_SETTINGS = 10, /* rta_turn_settings */
     RTA_J_STAGED = 17, /* engine: float32 samples at 16 kHz as a stage gave them to the mic ring; the stamp is where */
     RTA_J_CLEANED = 18, /* engine: float32 samples at 16 kHz that went to the mic ring in place of the INPUT before */
     RTA_J_PACKET = 19, /* engine: rta_journal_packet, payload; as it went into the jitter buffer; stamp: mic position */

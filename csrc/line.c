@@ -74,8 +74,9 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     if (config->outside_vad) l->answers = rta_zeroed(RTA_LINE_ANSWERS * sizeof *l->answers);
     l->evidence = rta_zeroed(RTA_LINE_TOLD * sizeof *l->evidence);
     l->hints = rta_zeroed(RTA_LINE_TOLD * sizeof *l->hints);
+    l->settings = rta_zeroed(RTA_LINE_SETTINGS * sizeof *l->settings);
     if (!l->input_data || !l->chunk || !l->fresh || !l->pending || !l->state || !l->measured || !l->concealed ||
-        !l->evidence || !l->hints || (config->outside_vad && !l->answers) ||
+        !l->evidence || !l->hints || !l->settings || (config->outside_vad && !l->answers) ||
         (config->cleaned && !(l->cleaned && l->cleaned_data))) {
         rta_line_free(l);
         return RTA_NOMEM;
@@ -157,6 +158,7 @@ void rta_line_free(rta_line *l) {
     rta_line_socket_destroy(l->socket);
     free(l->evidence);
     free(l->hints);
+    free(l->settings);
     free(l->chunk);
     free(l->fresh);
     free(l->pending);
@@ -212,6 +214,7 @@ void rta_line_figures_read(const rta_line *l, rta_line_figures *figures) {
             },
         .evidence_dropped = __atomic_load_n(&l->evidence_dropped, __ATOMIC_RELAXED),
         .hints_dropped = __atomic_load_n(&l->hints_dropped, __ATOMIC_RELAXED),
+        .settings_dropped = __atomic_load_n(&l->settings_dropped, __ATOMIC_RELAXED),
         .out_pulled = __atomic_load_n(&l->output.pulled, __ATOMIC_RELAXED),
         .reports = __atomic_load_n(&l->output.reports, __ATOMIC_RELAXED),
         .reports_refused = __atomic_load_n(&l->output.reports_refused, __ATOMIC_RELAXED),

@@ -49,6 +49,7 @@ struct rta_line {
     rta_line_answer *answers; /* NULL without an outside VAD */
     rta_line_evidence *evidence;
     rta_hint *hints;
+    rta_turn_settings *settings; /* RTA_LINE_SETTINGS, in turn */
     rta_line_packets *packets; /* NULL: input is PCM */
     rta_line_socket *socket; /* NULL: none */
     /* The producer's. */
@@ -70,6 +71,7 @@ struct rta_line {
     _Alignas(RTA_CACHE_LINE) rta_ring_writer hint_writer;
     rta_ring_producer hint_producer;
     uint64_t hints_dropped;
+    uint64_t settings_given, settings_dropped;
     /* The step's from here on; counters are stored atomically, for those who read figures. */
     _Alignas(RTA_CACHE_LINE) rta_ring_consumer input_consumer;
     rta_ring_reader input_reader;
@@ -81,6 +83,7 @@ struct rta_line {
     rta_ring_reader evidence_reader;
     rta_ring_consumer hint_consumer;
     rta_ring_reader hint_reader;
+    uint64_t settings_taken; /* released: the producer uses their places again */
     rta_resampler *resampler;
     rta_line_echo *echo;
     rta_line_clock *clock; /* NULL: paced */
@@ -128,7 +131,7 @@ bool rta_line_look(rta_line *line, float **state, const float **window);
 void rta_line_looked(rta_line *line, float probability);
 /* The same for what an outside VAD has answered. */
 void rta_line_take_answers(rta_line *line);
-/* Evidence and hints that have come: they take effect now. */
+/* Evidence, hints and settings that have come: they take effect now. */
 void rta_line_take_told(rta_line *line);
 /* Pulls what is due in this tick. Device: nothing. */
 void rta_line_put_out(rta_line *line, int64_t tick_ns);

@@ -5,7 +5,7 @@
 
 bool rta_line_look(rta_line *l, float **state, const float **window) {
     if (!l->hears) return false;
-    const bool peeks = rta_barge_wants_peeks(&l->detector.barge, &l->config.detector.barge) &&
+    const bool peeks = rta_barge_wants_peeks(&l->detector.barge, &l->detector.config.barge) &&
                        rta_playout_speaking(rta_port_playout_state(l->port), NULL);
     const uint64_t end = l->heard_to + RTA_VAD_WINDOW;
     l->looking = &l->ear;
@@ -24,7 +24,7 @@ bool rta_line_look(rta_line *l, float **state, const float **window) {
 /* In the order of the bits: the flush stands before the pause is lifted, so that no stale sample slips out between. */
 static void carry_out(const rta_line *l, uint32_t actions) {
     if (l->config.observe) return;
-    const rta_barge_config *d = &l->config.detector.barge;
+    const rta_barge_config *d = &l->detector.config.barge;
     rta_playout_controls *controls = rta_port_engine_controls(l->port);
     const uint32_t ramp = (uint32_t)((uint64_t)d->duck_ramp_ms * l->rate / 1000);
     if (actions & RTA_DO_DUCK) rta_playout_duck(controls, d->duck_gain, ramp);

@@ -27,7 +27,7 @@ static uint64_t room(rta_line *l) {
     const rta_turn *t = &l->detector.turn;
     if (t->counts.asked != l->questions) {
         l->questions = t->counts.asked;
-        l->patience_ns = (int64_t)(l->config.detector.turn.late_after * (NS_PER_S / RTA_MIC_RATE));
+        l->patience_ns = (int64_t)(l->detector.config.turn.late_after * (NS_PER_S / RTA_MIC_RATE));
     }
     const bool open = t->state == RTA_TURN_WAITING && t->asked && !(t->facts.answered >> (t->asked - 1) & 1);
     const bool waits = open && t->counts.answered > 0 && l->patience_ns > 0;

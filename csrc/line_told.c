@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "line_parts.h"
 
+/* In the ring of hints, in place of one: the settings in place `value` take effect here. So they keep their order. */
+enum { SETTINGS = 0 };
+
 /* ---- Producers */
 
 rta_status rta_line_probability(rta_line *l, uint64_t position_end, float probability) {
@@ -33,6 +36,18 @@ rta_status rta_line_turn_hint(rta_line *l, const rta_hint *hint) {
     return RTA_FULL;
 }
 
+rta_status rta_line_turn_settings(rta_line *l, const rta_turn_settings *settings, const char **why) {
+    if (rta_turn_settings_check(settings, why)) return RTA_INVALID;
+    const uint64_t waiting = l->settings_given - __atomic_load_n(&l->settings_taken, __ATOMIC_ACQUIRE);
+    if (waiting >= RTA_LINE_SETTINGS || rta_ring_room(&l->hint_writer) == 0) {
+        rta_count(&l->settings_dropped, 1);
+        return RTA_FULL;
+    }
+    const rta_hint here = {.kind = SETTINGS, .value = (uint32_t)(l->settings_given++ % RTA_LINE_SETTINGS)};
+    l->settings[here.value] = *settings;
+    return rta_ring_push(&l->hint_writer, &here, 1);
+}
+
 /* ---- The step */
 
 void rta_line_take_answers(rta_line *l) {
@@ -48,6 +63,13 @@ void rta_line_take_answers(rta_line *l) {
     }
 }
 
+static void change_settings(rta_line *l, const rta_turn_settings *settings, rta_journal *journal, uint64_t mic,
+                            rta_detector_output *output) {
+    rta_journal_write(journal, RTA_J_TURN_SETTINGS, mic, settings, sizeof *settings, NULL, 0);
+    rta_detector_settings(&l->detector, settings, mic, output);
+    __atomic_store_n(&l->settings_taken, l->settings_taken + 1, __ATOMIC_RELEASE);
+}
+
 void rta_line_take_told(rta_line *l) {
     rta_journal *journal = rta_port_journal_of_engine(l->port);
     const uint64_t mic = rta_port_mic_written(l->port);
@@ -61,8 +83,12 @@ void rta_line_take_told(rta_line *l) {
         rta_line_tell(l, &output);
     }
     for (unsigned left = RTA_LINE_TOLD_PER_TICK; left && rta_ring_pull(&l->hint_reader, &hint, 1) == RTA_OK; left--) {
-        rta_journal_write(journal, RTA_J_TURN_HINT, mic, &hint, sizeof hint, NULL, 0);
-        rta_detector_hint(&l->detector, &hint, mic, &output);
+        if (hint.kind == SETTINGS) {
+            change_settings(l, &l->settings[hint.value], journal, mic, &output);
+        } else {
+            rta_journal_write(journal, RTA_J_TURN_HINT, mic, &hint, sizeof hint, NULL, 0);
+            rta_detector_hint(&l->detector, &hint, mic, &output);
+        }
         rta_line_tell(l, &output);
     }
 }

@@ -249,6 +249,13 @@ void rta_turn_answer(rta_turn *t, const rta_turn_config *c, const rta_gate *gate
     if (t->state == RTA_TURN_GRACE) t->ended_at = at;
 }
 
+/* Something has changed between two windows. */
+static void again(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, uint64_t at, rta_turn_output *out) {
+    if (t->state != RTA_TURN_WAITING) return;
+    decide(t, c, gate, at, false, 0, out);
+    if (t->state == RTA_TURN_GRACE) t->ended_at = at;
+}
+
 void rta_turn_hint(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, const rta_hint *hint, uint64_t at,
                    rta_turn_output *out) {
     out->count = 0;
@@ -265,7 +272,10 @@ void rta_turn_hint(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, 
     case RTA_HINT_THINKING: t->hints.thinking = hint->value; break;
     case RTA_HINT_MIN_WORDS: return; /* of barge-in */
     }
-    if (t->state != RTA_TURN_WAITING) return;
-    decide(t, c, gate, at, false, 0, out);
-    if (t->state == RTA_TURN_GRACE) t->ended_at = at;
+    again(t, c, gate, at, out);
+}
+
+void rta_turn_again(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, uint64_t at, rta_turn_output *out) {
+    out->count = 0;
+    again(t, c, gate, at, out);
 }

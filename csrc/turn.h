@@ -123,6 +123,9 @@ void rta_turn_answer(rta_turn *turn, const rta_turn_config *config, const rta_ga
                      const rta_turn_evidence *evidence, uint64_t at, rta_turn_output *out);
 void rta_turn_hint(rta_turn *turn, const rta_turn_config *config, const rta_gate *gate, const rta_hint *hint,
                    uint64_t at, rta_turn_output *out);
+/* The config is another one from here on: what a silence comes to by it. */
+void rta_turn_again(rta_turn *turn, const rta_turn_config *config, const rta_gate *gate, uint64_t at,
+                    rta_turn_output *out);
 
 #ifdef __cplusplus
 }

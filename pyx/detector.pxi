@@ -185,6 +185,22 @@ cdef class DetectorConfig:
         return f"DetectorConfig({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
+cdef int settings_of(TurnConfig turn, BargeConfig barge, rta_turn_settings *settings) except -1:
+    cdef const char *why = NULL
+    memset(settings, 0, sizeof(rta_turn_settings))
+    if turn is None and barge is None:
+        raise ValueError("turn settings: give a TurnConfig, a BargeConfig, or both")
+    if turn is not None:
+        settings.has |= RTA_SETTINGS_TURN
+        settings.turn = turn.config
+    if barge is not None:
+        settings.has |= RTA_SETTINGS_BARGE
+        settings.barge = barge.config
+    if rta_turn_settings_check(settings, &why) != RTA_OK:
+        raise ValueError(f"these turn settings cannot be: {why.decode()}")
+    return 0
+
+
 cdef dict turn_figures(const rta_turn_counts *counts):
     return {
         "turn_asked": counts.asked,
@@ -237,6 +253,30 @@ cdef class Detector:
         cdef rta_detector_output output
         hint_of(kind, value, turn, &c_hint)
         rta_detector_hint(&self.detector, &c_hint, self._now(at), &output)
+        return self._told(&output)
+
+    def settings(self, TurnConfig turn=None, BargeConfig barge=None, at=None):
+        """Other settings, taken at mic position `at`; events."""
+        cdef rta_turn_settings settings
+        settings_of(turn, barge, &settings)
+        return self._settle(&settings, at)
+
+    def recorded_settings(self, bytes payload, at=None):
+        """The same from a journal record's payload."""
+        cdef rta_turn_settings settings
+        cdef const char *why = b"it is of another length"
+        cdef const unsigned char *data = payload
+        cdef bint good = len(payload) == sizeof(settings)
+        if good:
+            memcpy(&settings, data, sizeof(settings))
+            good = rta_turn_settings_check(&settings, &why) == RTA_OK
+        if not good:
+            raise ValueError(f"turn settings that cannot have been: {why.decode()}; the journal has been altered")
+        return self._settle(&settings, at)
+
+    cdef list _settle(self, const rta_turn_settings *settings, object at):
+        cdef rta_detector_output output
+        rta_detector_settings(&self.detector, settings, self._now(at), &output)
         return self._told(&output)
 
     def step(self, float probability, uint64_t position_end, bint speaking=False, uint64_t segment=0,

@@ -234,6 +234,16 @@ cdef extern from "detector.h" nogil:
     void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
                                rta_detector_output *output)
     void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output)
+    enum:
+        RTA_SETTINGS_TURN
+        RTA_SETTINGS_BARGE
+    ctypedef struct rta_turn_settings:
+        uint32_t has
+        rta_turn_config turn
+        rta_barge_config barge
+    rta_status rta_turn_settings_check(const rta_turn_settings *settings, const char **why)
+    void rta_detector_settings(rta_detector *d, const rta_turn_settings *settings, uint64_t at,
+                               rta_detector_output *output)
     void rta_detector_peek(rta_detector *d, const rta_peek *peek, rta_detector_output *output)
 
 cdef extern from "jitter.h" nogil:
@@ -376,6 +386,7 @@ cdef extern from "engine.h" nogil:
         rta_turn_counts turn
         uint64_t evidence_dropped
         uint64_t hints_dropped
+        uint64_t settings_dropped
         uint64_t echo_found
         uint64_t echo_moved
         uint64_t echo_starved
@@ -424,6 +435,7 @@ cdef extern from "engine.h" nogil:
     rta_status rta_line_report(rta_line *line, const rta_remote_report *report)
     rta_status rta_line_turn_evidence(rta_line *line, uint64_t question, const rta_turn_evidence *evidence)
     rta_status rta_line_turn_hint(rta_line *line, const rta_hint *hint)
+    rta_status rta_line_turn_settings(rta_line *line, const rta_turn_settings *settings, const char **why)
     uint64_t rta_line_answered(const rta_line *line)
     void rta_line_figures_read(const rta_line *line, rta_line_figures *figures)
     void rta_line_free(rta_line *line)

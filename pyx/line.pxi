@@ -231,6 +231,13 @@ cdef class Line:
         self._need_engine("post_turn_hint")
         return rta_line_turn_hint(self.line, &c_hint) == RTA_OK
 
+    def post_turn_settings(self, TurnConfig turn=None, BargeConfig barge=None):
+        """Other settings from the next tick on; False: dropped."""
+        cdef rta_turn_settings settings
+        settings_of(turn, barge, &settings)
+        self._need_engine("post_turn_settings")
+        return rta_line_turn_settings(self.line, &settings, NULL) == RTA_OK
+
     def set_lead(self, lead_s):
         """How far ahead of its time speech is put out, from the next tick on."""
         cdef int64_t wanted = lead_ns(lead_s)
@@ -293,6 +300,7 @@ cdef class Line:
             **turn_figures(&f.turn),
             "evidence_dropped": f.evidence_dropped,
             "hints_dropped": f.hints_dropped,
+            "settings_dropped": f.settings_dropped,
             "input_delay_samples": f.input_delay_samples,
             "echo_found": f.echo_found,
             "echo_delay_samples": f.echo_delay_samples,
@@ -318,3 +326,13 @@ def post_turn_hint(port, str kind, uint32_t value, uint64_t turn=0):
     if line is None or port.closed:
         return False
     return rta_line_turn_hint((<Line>line).line, &c_hint) == RTA_OK
+
+
+def post_turn_settings(port, TurnConfig turn=None, BargeConfig barge=None):
+    """To the line that drives `port` in this process; False: there is none, or it dropped them."""
+    cdef rta_turn_settings settings
+    settings_of(turn, barge, &settings)
+    line = driven.get(id(port))
+    if line is None or port.closed:
+        return False
+    return rta_line_turn_settings((<Line>line).line, &settings, NULL) == RTA_OK

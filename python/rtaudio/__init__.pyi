@@ -90,6 +90,7 @@ from rtaudio.core import gain as gain
 from rtaudio.core import is_rtcp as is_rtcp
 from rtaudio.core import opus_version as opus_version
 from rtaudio.core import post_turn_hint as post_turn_hint
+from rtaudio.core import post_turn_settings as post_turn_settings
 from rtaudio.core import read_journal as read_journal
 from rtaudio.core import resample as resample
 from rtaudio.core import to_float32 as to_float32

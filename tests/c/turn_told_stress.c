@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Laws 4, 5 and 8 for evidence and hints, with real threads: the engine's own, one that pushes speech and pauses, one that
- * answers questions as it reads them, one that hints more than a tick takes, one that reads figures. The journal then
+ * answers questions as it reads them, one that hints more than a tick takes and changes settings more often than they are
+ * taken, one that reads figures. The journal then
  * holds everything that took effect, in the order in which it did: a second detector that is fed from it tells the
  * same events, and counts the same.
  */
@@ -88,19 +89,34 @@ static void *answer(void *argument) {
 
 static void *hint(void *argument) {
     (void)argument;
-    uint64_t given = 0, dropped = 0;
+    uint64_t given = 0, dropped = 0, settings_dropped = 0;
+    rta_turn_settings settings = {.turn = config.detector.turn, .barge = config.detector.barge};
     while (go_on()) {
         const rta_hint one = {.kind = RTA_HINT_THINKING, .value = given % 2};
         const rta_status status = rta_line_turn_hint(line, &one);
         CHECK(status == RTA_OK || status == RTA_FULL);
         dropped += status == RTA_FULL;
         if (++given % 300 == 0) wait_us(1000);
+        if (given % 40 == 0) {
+            settings.turn.grace = 16000 * (2 + given / 40 % 2);
+            settings.barge.enabled = given / 40 % 2;
+            settings.has = 1 + given / 40 % 3;
+            const rta_status changed = rta_line_turn_settings(line, &settings, NULL);
+            CHECK(changed == RTA_OK || changed == RTA_FULL);
+            settings_dropped += changed == RTA_FULL;
+        }
     }
     const rta_hint wrong = {.kind = 99};
     CHECK(rta_line_turn_hint(line, &wrong) == RTA_INVALID);
     rta_line_figures figures;
     rta_line_figures_read(line, &figures);
     CHECK(figures.hints_dropped == dropped && dropped > 0);
+    CHECK(figures.settings_dropped == settings_dropped && settings_dropped > 0);
+    settings.has = 4;
+    CHECK(rta_line_turn_settings(line, &settings, NULL) == RTA_INVALID);
+    settings.has = RTA_SETTINGS_TURN;
+    settings.turn.policy[1].knots = 0;
+    CHECK(rta_line_turn_settings(line, &settings, NULL) == RTA_INVALID);
     return NULL;
 }
 
@@ -121,7 +137,7 @@ static void *watch(void *argument) {
 static void replay(const unsigned char *data, size_t bytes, const rta_line_figures *figures) {
     static rta_detector detector;
     rta_detector_output output;
-    unsigned at_event = 0;
+    unsigned at_event = 0, changed = 0;
     CHECK(rta_detector_init(&detector, &config.detector) == RTA_OK);
     for (size_t at = 0; at < bytes;) {
         rta_journal_record record;
@@ -148,6 +164,12 @@ static void replay(const unsigned char *data, size_t bytes, const rta_line_figur
             CHECK(record.bytes == sizeof one);
             memcpy(&one, payload, sizeof one);
             rta_detector_hint(&detector, &one, record.stamp, &output);
+        } else if (record.kind == RTA_J_TURN_SETTINGS) {
+            rta_turn_settings one;
+            CHECK(record.bytes == sizeof one);
+            memcpy(&one, payload, sizeof one);
+            rta_detector_settings(&detector, &one, record.stamp, &output);
+            changed++;
         }
         for (uint32_t i = 0; i < output.event_count; i++) {
             while (at_event < told_count && told[at_event].kind == RTA_EV_INPUT_STARVED) at_event++;
@@ -156,6 +178,7 @@ static void replay(const unsigned char *data, size_t bytes, const rta_line_figur
     }
     CHECK(!memcmp(&detector.turn.counts, &figures->turn, sizeof figures->turn));
     CHECK(figures->turn.asked > 20 && figures->turn.answered > 5 && figures->turn.resumed > 0);
+    CHECK(changed > 20);
 }
 
 int main(void) {
@@ -190,7 +213,7 @@ int main(void) {
         bytes += rta_journal_drain(journal, data + bytes, KEPT_BYTES - bytes);
         rta_line_figures_read(line, &figures);
     } while (rta_clock_ns() < least_ns || figures.turn.answered < 10 || !figures.turn.resumed ||
-             !figures.hints_dropped);
+             !figures.hints_dropped || !figures.settings_dropped);
     rta_engine_stop(engine);
     __atomic_store_n(&running, 0, __ATOMIC_RELEASE);
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from rtaudio import (
     AudioPort,
+    BargeConfig,
     DetectorConfig,
     Engine,
     Event,
@@ -22,12 +24,15 @@ from rtaudio import (
     TurnReasons,
     check_replay,
     post_turn_hint,
+    post_turn_settings,
     read_journal,
 )
+from rtaudio.core.journal import JournalError
 from rtaudio.core.replay import replay_hearing
 from tests.core.rig import TICK_NS, Rig, W, level, windows
 
 SURE = TurnEvidence(p_trimmed=0.999, p_asked=0.999, f0_end_st=6.0, speech_s=1.0)
+BARGE = ("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept")
 CALLER = windows((10, 0.9), (60, 0.1))
 
 
@@ -144,6 +149,118 @@ def test_law10_the_agent_s_answer_closes_the_grace_time() -> None:
         assert bool(rig.events("turn_resumed")) is not answers
 
 
+SLOW, FAST = TurnConfig(silence_s=1.5), TurnConfig(silence_s=0.3)
+
+
+def turn_end(rig: Rig) -> Event:
+    (end,) = (event for event in rig.events() if event.kind == "turn_ended")
+    return end
+
+
+@pytest.mark.parametrize("step_s", [(0.01,), (0.05, 0.01), (0.003,)])
+def test_settings_changed_in_a_silence_take_effect_in_the_next_tick_and_lose_no_turn(step_s: tuple[float, ...]) -> None:
+    """What is asked of the silence from then on is what the new settings ask; whatever the steps (law 6)."""
+    rig = Rig(detector=DetectorConfig(turn=SLOW))
+    rig.hear(CALLER)
+    rig.run(0.92, step_s)
+    assert rig.line.post_turn_settings(FAST)
+    rig.run(0.98, step_s)
+    end = turn_end(rig)
+    assert (end.out, end.mic, end.decided) == (0, 10 * W, 93 * 160), "the same turn, at the end of the tick after"
+    assert TurnReasons.of(end).delay_s == 0.3
+
+
+def test_settings_changed_in_an_open_turn_hold_for_its_end() -> None:
+    ends = []
+    for before, after in ((SLOW, FAST), (FAST, FAST), (FAST, SLOW)):
+        rig = Rig(detector=DetectorConfig(turn=before))
+        rig.hear(windows((10, 0.9), (80, 0.1)))
+        rig.run(0.2)
+        assert rig.line.post_turn_settings(after)
+        rig.run(2.6)
+        end = turn_end(rig)
+        ends.append((end.out, end.mic, end.decided))
+    assert ends[0] == ends[1], "as if it had been so from the start"
+    assert ends[2][2] - ends[2][1] >= 1.5 * 16000
+
+
+def test_law10_a_grace_time_that_is_running_takes_its_new_length() -> None:
+    """The user went on 0.64 s after the end: once that is in time, once no more."""
+    for grace_s, told in ((1.5, "turn_resumed"), (0.2, "speech_started")):
+        rig = Rig(detector=DetectorConfig(turn=TurnConfig(silence_s=0.3, grace_s=0.7)))
+        rig.hear(windows((10, 0.9), (30, 0.1), (10, 0.9), (40, 0.1)))
+        rig.run(0.7)
+        assert rig.line.post_turn_settings(TurnConfig(silence_s=0.3, grace_s=grace_s))
+        rig.run(1.8)
+        events = rig.events()
+        assert ("turn_resumed" in [event.kind for event in events]) == (told == "turn_resumed")
+        assert [event.kind for event in events].count("turn_ended") == 2
+
+
+def test_barge_in_that_is_switched_off_lets_go_of_the_playout_and_can_be_switched_on_again() -> None:
+    """A pause of barge-in is lifted by the settings that disable it: else the agent would be silent for ever."""
+    rig = Rig(detector=DetectorConfig(barge=BargeConfig(confirm_after_s=10.0, confirm_by_s=10.0)))
+    said = rig.speak(5.0)
+    rig.hear(windows((4, 0.1), (60, 0.9), (20, 0.1), (40, 0.9)))
+    rig.run(0.6)
+    kinds = [BARGE[event.a] for event in rig.events() if event.kind == "barge_in"]
+    assert kinds == ["suspected", "likely"]
+    stood = said.ledger().played
+    rig.run(0.1)
+    assert said.ledger().played == stood, "it is paused"
+    assert rig.line.post_turn_settings(barge=BargeConfig(enabled=False))
+    rig.run(1.0)
+    assert [BARGE[event.a] for event in rig.events() if event.kind == "barge_in"] == ["quiet"]
+    assert said.ledger().played > stood + 0.8 * 24000
+    assert rig.line.post_turn_settings(barge=BargeConfig())
+    rig.run(2.0)
+    again = [BARGE[event.a] for event in rig.events() if event.kind == "barge_in"]
+    assert again[-1] == "confirmed"
+
+
+def test_settings_and_hints_take_effect_in_the_order_in_which_they_were_given() -> None:
+    """min_words by a config and by a hint: the later one stands, though both are taken in one tick."""
+    for last in ("hint", "settings"):
+        rig = Rig(detector=DetectorConfig(barge=BargeConfig(min_words=0)))
+        rig.speak(3.0)
+        rig.hear(windows((4, 0.1), (40, 0.9), (20, 0.1)))
+        posts = [
+            lambda line: line.post_turn_settings(barge=BargeConfig(min_words=50)),
+            lambda line: line.post_turn_hint("min_words", 0),
+        ]
+        for post in posts if last == "hint" else posts[::-1]:
+            assert post(rig.line)
+        rig.run(1.0)
+        confirmed = "confirmed" in [BARGE[event.a] for event in rig.events() if event.kind == "barge_in"]
+        assert confirmed is (last == "hint")
+
+
+def test_law8_settings_that_wait_are_bounded_and_law11_bad_ones_are_refused() -> None:
+    rig = Rig()
+    assert [rig.line.post_turn_settings(FAST) for _ in range(10)] == [True] * 8 + [False] * 2
+    rig.run(0.01)
+    assert rig.line.post_turn_settings(SLOW), "all of them were taken"
+    assert rig.line.figures()["settings_dropped"] == 2
+    rig.run(0.01)
+    assert [rig.line.post_turn_hint("asked", 1) for _ in range(256)] == [True] * 256
+    assert not rig.line.post_turn_settings(FAST), "no place among the hints"
+    assert rig.line.figures()["settings_dropped"] == 3
+    with pytest.raises(ValueError, match="TurnConfig, a BargeConfig, or both"):
+        rig.line.post_turn_settings()
+    with pytest.raises(TypeError):
+        rig.line.post_turn_settings({"silence_s": 1.0})  # type: ignore[arg-type]
+    assert not post_turn_settings(AudioPort(24000), FAST), "nobody drives it"
+    rig.run(0.3)
+    assert post_turn_settings(rig.port, FAST)
+    rig.engine.remove(rig.line)
+    assert not post_turn_settings(rig.port, FAST)
+    with pytest.raises(PortClosed, match="removed"):
+        rig.line.post_turn_settings(FAST)
+    rig.port.close()
+    with pytest.raises(PortClosed, match="closed"):
+        rig.line.post_turn_settings(FAST)
+
+
 def talk(path: Path, vad: SileroVad, voice: np.ndarray, outside: bool) -> None:
     """A call in virtual time: questions answered at random, some of them late, and hints at random."""
     pick = np.random.default_rng(5)
@@ -174,6 +291,10 @@ def talk(path: Path, vad: SileroVad, voice: np.ndarray, outside: bool) -> None:
                 line.post_turn_hint("thinking", int(pick.integers(0, 2)))
                 line.post_turn_hint("stt", int(pick.integers(0, 3)), 0)
                 line.post_turn_hint("min_words", int(pick.integers(0, 3)))
+                profile = ("patient", "default", "quick")[pick.integers(0, 3)]
+                turn = TurnConfig(profile=profile, grace_s=1.5 * int(pick.integers(0, 4)))
+                barge = BargeConfig(enabled=bool(pick.integers(0, 2)))
+                line.post_turn_settings(*[(turn, None), (None, barge), (turn, barge)][pick.integers(0, 3)])
 
 
 @pytest.mark.parametrize("outside", [False, True])
@@ -192,8 +313,15 @@ def test_law5_a_call_with_evidence_and_hints_replays_bit_for_bit(
     assert kinds == [event.kind for event in replay_hearing(journal, vad).events]
     assert {"turn_asked", "turn_answered", "turn_unanswered", "turn_ended", "turn_resumed"} <= set(kinds), "too tame"
 
-    journal.engine = [record for record in journal.engine if record.kind != 8]
-    assert check_replay(journal, vad).found, "without the answers it is another call"
+    recorded = journal.engine
+    for kind, what in ((8, "answers"), (10, "settings")):
+        journal.engine = [record for record in recorded if record.kind != kind]
+        assert check_replay(journal, vad).found, f"without the {what} it is another call"
+    at = next(i for i, record in enumerate(recorded) if record.kind == 10)
+    for payload in (b"\xff" * len(recorded[at].payload), recorded[at].payload[:-1]):
+        journal.engine = [*recorded[:at], replace(recorded[at], payload=payload), *recorded[at + 1 :]]
+        with pytest.raises(JournalError, match="altered"):
+            check_replay(journal, vad)
 
 
 def test_law4_under_the_engine_s_own_thread_answers_from_other_threads_come_through() -> None:

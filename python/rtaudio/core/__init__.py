@@ -75,6 +75,7 @@ _HOME = {
     "SegmentCut": "_port",
     "TurnConfig": "_engine",
     "post_turn_hint": "_engine",
+    "post_turn_settings": "_engine",
     "TurnAsked": "turn_detector",
     "TurnDetector": "turn_detector",
     "TurnEnded": "turn_detector",

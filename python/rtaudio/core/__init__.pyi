@@ -28,6 +28,7 @@ from rtaudio.core._engine import TurnConfig as TurnConfig
 from rtaudio.core._engine import UdpSocket as UdpSocket
 from rtaudio.core._engine import Wake as Wake
 from rtaudio.core._engine import post_turn_hint as post_turn_hint
+from rtaudio.core._engine import post_turn_settings as post_turn_settings
 from rtaudio.core._network import Decoder as Decoder
 from rtaudio.core._network import Encoder as Encoder
 from rtaudio.core._network import JitterBuffer as JitterBuffer

@@ -17,7 +17,6 @@ from rtaudio.core._port import AudioPort, Event
 class MicConfig:
     """When a microphone is silent, quiet, loud or clipping; seconds and dBFS here, samples and mean squares in the
     core. Immutable. Contract: csrc/mic_health.h.
-
     silent: below `silent_dbfs` for `silent_first_s` if nothing was ever heard on the line, else for `silent_after_s`.
     quiet, loud: the mean level of `judged_s` of speech; they end `hysteresis_db` further in. clipping: more than
     `clip_share` of `judged_s` of samples at 0.98 of full scale or beyond. ValueError for levels out of order or out of
@@ -74,9 +73,7 @@ class TurnConfig:
     soon as the probability falls. `late_after_s`: an answer older than this is ignored. `grace_s`: speech that starts
     so soon after the end goes on with the turn. `silence_s`, `min_delay_s`, `max_delay_s`: in the place of the
     profiles' delay without evidence, least and longest delay (None: the profiles'); `silence_s` widens the bounds to
-    itself.
-
-    Raises ValueError for a profile that is none, or a duration out of its range."""
+    itself. Raises ValueError for a profile that is none, or a duration out of its range."""
     def __init__(
         self,
         *,
@@ -133,7 +130,6 @@ class BargeConfig:
     loud_db                     what lies so far below the loudest so far is a decay
     variety_full                variance of the sound's colour that a sentence shows; 0: it does not count
     min_words                   of the speech recognition, before the agent is flushed; 0: words do not count
-
     Raises ValueError for what cannot be."""
     def __init__(
         self,
@@ -168,9 +164,8 @@ class BargeConfig:
 class DetectorConfig:
     """Settings of hearing and barge-in; seconds here, samples in the core. Immutable. See csrc/detector.h.
 
-    `endpoint_silence_s`: short for ``turn=TurnConfig(silence_s=...)``.
-
-    Raises ValueError for thresholds that do not satisfy 0 < off <= on < 1, or a duration out of its range."""
+    `endpoint_silence_s`: short for ``turn=TurnConfig(silence_s=...)``. Raises ValueError for thresholds that do not
+    satisfy 0 < off <= on < 1, or a duration out of its range."""
     def __init__(
         self,
         *,
@@ -211,13 +206,11 @@ class DetectorConfig:
     def to_dict(self) -> dict[str, Any]:
         """The settings by name, sections too: `from_dict` makes it again of them."""
     @staticmethod
-    def from_dict(settings: dict[str, Any]) -> DetectorConfig:
-        """From what `to_dict` gave."""
+    def from_dict(settings: dict[str, Any]) -> DetectorConfig: ...
 
 class Detector:
-    """The pure machine of csrc/detector.h for those who drive it by themselves. One thread.
-
-    The class's constants are the bits of the wishes that `step` returns."""
+    """The pure machine of csrc/detector.h for those who drive it by themselves. One thread. The class's constants are
+    the bits of the wishes that `step` returns."""
 
     DUCK: int
     PAUSE: int
@@ -258,6 +251,12 @@ class Detector:
         """
     def hint(self, kind: HintKind, value: int, turn: int = 0, at: int | None = None) -> list[Event]:
         """What a session knows, as `Line.post_turn_hint` has it. `at`: as in `evidence`."""
+    def settings(
+        self, turn: TurnConfig | None = None, barge: BargeConfig | None = None, at: int | None = None
+    ) -> list[Event]:
+        """Other settings, as `Line.post_turn_settings` has them. `at`: as in `evidence`."""
+    def recorded_settings(self, payload: bytes, at: int | None = None) -> list[Event]:
+        """The same from the payload of a journal's record TURN_SETTINGS. ValueError: it is none."""
     def peek(
         self,
         probability: float,
@@ -422,8 +421,13 @@ class Line:
         words do not end a sentence, 0: neither. "backchannel": 1: the words so far are no more than "mhm". "asked":
         what the agent asked for: 1: a yes, a no, a word or two; 2: something long; 0: nothing. "thinking": 1: a reply
         is being made. "min_words": how many words a flush takes from now on, instead of `BargeConfig.min_words`.
-
         False: 256 wait already; dropped and counted. Raises ValueError, PortClosed as push does."""
+    def post_turn_settings(self, turn: TurnConfig | None = None, barge: BargeConfig | None = None) -> bool:
+        """Other settings of the detector from the engine's next tick on, in order with the hints, by the same thread;
+        None: they stay. An open turn, its questions, a grace time, a suspicion go on, judged by the new ones; a silence
+        is decided anew at once; a duck or pause is lifted where barge-in is enabled no more. `BargeConfig.min_words`
+        counts until the next hint of it. False: 8 wait already (or 256 hints); dropped and counted. Raises ValueError
+        without either, PortClosed as push does."""
     def set_lead(self, lead_s: float) -> None:
         """How far ahead of its time speech is put out, 0..1 s, from the next tick on; what is already ahead runs down.
         Any thread. Raises ValueError, also on a line without a remote, PortClosed as push does."""
@@ -471,7 +475,7 @@ class Line:
         input_concealed, input_silence (announced), which are not in input_taken. mic_written,
         input_delay_samples (16 kHz), windows, out_pulled (port rate). With an outside VAD: answers_dropped (1024
         waited), windows_skipped (heard as the one before). Questions: turn_asked, turn_answered, turn_late, turn_stale,
-        turn_unanswered, turn_resumed (csrc/turn.h), evidence_dropped, hints_dropped (256 waited). Of the echo guard:
+        turn_unanswered, turn_resumed (csrc/turn.h), evidence_dropped, hints_dropped, settings_dropped. Echo guard:
         echo_found (1 while an echo is known), echo_delay_samples (16 kHz, from put out to heard), echo_moved,
         echo_starved, echo_realigned. With a stage: stage_bad (samples that were no numbers), stage_starved (samples of
         reference that came too late). Of a network line: link_losses, link_silent_ms (in which nothing came, where that
@@ -482,10 +486,13 @@ def post_turn_hint(port: AudioPort, kind: HintKind, value: int, turn: int = 0) -
     """`Line.post_turn_hint` of the line that drives `port`, for who has the port alone. False: no line does in this
     process (a port shared by another one: the hint has to be sent there), or 256 hints wait. Raises ValueError."""
 
-class Engine:
-    """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand.
+def post_turn_settings(port: AudioPort, turn: TurnConfig | None = None, barge: BargeConfig | None = None) -> bool:
+    """`Line.post_turn_settings` of the line that drives `port`, for who has the port alone. False: no line does in this
+    process, or too many wait. Raises ValueError."""
 
-    May be let go at any time and in any order with its lines and ports: it is stopped first."""
+class Engine:
+    """Drives ports. Live: start() runs the native thread. Simulation: step(now_ns) by hand. May be let go at
+    any time and in any order with its lines and ports: it is stopped first."""
     def __init__(
         self, *, tick_s: float = 0.01, vad: object | None = None, max_lines: int = 64, max_batch: int | None = None
     ) -> None:

@@ -2,8 +2,8 @@
 
 Hearing (input chain, VAD, detector) and playout are each a function of their own records; what crosses between them
 while live (is the agent speaking? which control words? how much of the mic is its echo, and what is heard without it?)
-was recorded where it took effect. So were the answers of an outside VAD, the evidence on turns and the session's hints:
-they came when they came, and are taken from the record.
+was recorded where it took effect. So were the answers of an outside VAD, the evidence on turns, the session's
+hints and the settings it changed: they came when they came, and are taken from the record.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rtaudio.core._engine import HintKind
 
 GAP, INPUT, WINDOW, PULL, SETTLE, OP, BACKGROUND, TURN_EVIDENCE, TURN_HINT = 1, 2, 3, 4, 5, 6, 7, 8, 9
+TURN_SETTINGS: Final = 10
 FACTS: Final = ("input_starved", "link_lost", "link_back")  # about what came in, which is recorded; nobody decided them
 PACKET, PACKET_TIME = 19, 20
 _PACKET: Final = struct.Struct("<qIIIHBx")  # rta_journal_packet
@@ -179,6 +180,8 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
         elif record.kind == TURN_HINT:
             kind, value, turn = _HINT.unpack(record.payload)
             events += detector.hint(_HINTS[kind - 1], value, turn, record.stamp)
+        elif record.kind == TURN_SETTINGS:
+            events += _changed(detector, record)
         elif record.kind == PEEK:
             peek = Peek.of(record.payload)
             done, told = detector.peek(
@@ -218,6 +221,13 @@ def replay_hearing(journal: JournalFile, vad: SileroVad | None = None, *, chunk:
             actions.append(done)
             events += told
     return HearingReplay(mic, probabilities[: len(windows)], actions, peek_actions, events)
+
+
+def _changed(detector: Detector, record: Record) -> list[Event]:
+    try:
+        return detector.recorded_settings(record.payload, record.stamp)
+    except ValueError as error:
+        raise JournalError(f"at {record.stamp}: {error}") from None
 
 
 def _unpacked(journal: JournalFile, config: PacketConfig) -> list[NDArray[np.float32]]:
