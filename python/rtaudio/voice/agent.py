@@ -8,19 +8,25 @@ class Host(Agent):                                   or a class of one's own: it
 
     @tool
     async def book(self, guests: int) -> str: ...
+
+    async def llm(self, chat, tools):                and stages of its own on the way from speech to speech
+        async for piece in super().llm(chat, tools):
+            yield piece
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtaudio.voice.policies import Interruption, checked
+from rtaudio.voice.stage_use import in_use
 
 if TYPE_CHECKING:
-    from rtaudio.voice.protocols import LLM, STT, TTS
+    from rtaudio.voice.chat import ChatContext
+    from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech, Token, ToolCall, ToolSpec, Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,23 @@ class Agent:
         """All that holds tools of this agent, for a Toolset: `tools`, and the agent itself if methods of it are."""
         own = any(_is_tool(value) for kind in type(self).__mro__ for value in vars(kind).values())
         return (*self.tools, self) if own else self.tools
+
+    # ---- The stages. A subclass overrides one with an async generator, which may read `super()`'s.
+
+    def stt(self, audio: AsyncIterator[Audio]) -> AsyncIterator[Transcript]:
+        """Recognises one turn of the user: `audio` has its samples (float32, mono, 16 kHz) as they come and ends with
+        it; transcripts are of the whole turn so far, the last one final and soon after the end of `audio`."""
+        return in_use().stt(audio)
+
+    def llm(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> AsyncIterator[Token | ToolCall]:
+        """Writes one step of an answer to the last message of `chat`, a copy of its own that it may change; it may call
+        `tools` and no others."""
+        return in_use().llm(chat, tools)
+
+    def tts(self, text: str) -> AsyncIterator[Speech]:
+        """Speaks one clause, at one rate for all clauses of a reply. Words that come with the audio are believed: their
+        times are in what is yielded, their offsets in `text`. Without any they are looked for in the sound."""
+        return in_use().tts(text)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.instructions[:40]!r})"

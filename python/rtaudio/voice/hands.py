@@ -25,6 +25,8 @@ from rtaudio.voice.protocols import STT
 from rtaudio.voice.pumps import Desk, pump_model, pump_speech
 from rtaudio.voice.recognition import Recognition
 from rtaudio.voice.segment_writer import SegmentWriter
+from rtaudio.voice.stage_use import Owner
+from rtaudio.voice.stages import InCharge, staged
 from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
 from rtaudio.voice.word_finder import WordFinder
@@ -80,6 +82,14 @@ class Hands:
         self._promises: dict[int, asyncio.Future[ChatMessage]] = {}
         self._tickets = 0
         self.observers = Observers()
+
+    def _in_charge(self) -> InCharge:
+        """What hears, thinks and speaks now, for one use: stages of the agent in charge, or what it works with."""
+        known, owner = (
+            self._agents.in_charge,
+            Owner(self._tasks.start, self._desk.troubled, self._options.close_timeout_s),
+        )
+        return staged(known.agent, known.stt, known.llm, known.tts, owner=owner)
 
     def stamp(self) -> it.Stamp:
         try:
@@ -184,7 +194,7 @@ class Hands:
     # ---- Recognition.
 
     def _open_recognition(self, effect: do.OpenRecognition) -> None:
-        turn, stt = effect.turn, self._agents.in_charge.stt
+        turn, stt = effect.turn, self._in_charge().stt
 
         def failed(what: str) -> None:
             self._post(it.TranscriptFailed(self.stamp(), turn, stt.name, what))
@@ -232,7 +242,7 @@ class Hands:
             chat.instructions = f"{chat.instructions}\n\n{NO_MORE_TOOLS}".strip()
         work = pump_model(
             self._desk,
-            self._agents.in_charge.llm,
+            self._in_charge().llm,
             chat,
             self._tools.specs if self._tools is not None and effect.tools else (),
             reply,
@@ -255,10 +265,9 @@ class Hands:
 
     def _start_speech(self, effect: do.StartSpeech) -> None:
         speaking, reply, clause = self._of(effect.reply), effect.reply, effect.clause
-        known = self._agents.in_charge
-        finder = WordFinder(effect.text, known.pace)
+        tts, finder = self._in_charge().tts, WordFinder(effect.text, self._agents.in_charge.pace)
         work = pump_speech(
-            self._desk, known.tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
+            self._desk, tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
         )
         speaking.tasks.append(self._tasks.start(work, f"speech of clause {clause} of reply {reply}"))
 
@@ -270,9 +279,7 @@ class Hands:
             raise
         except Exception as error:  # a rate the playout cannot take, or no segment to be had
             self._post(
-                it.AudioFailed(
-                    self.stamp(), effect.reply, effect.clause, self._agents.in_charge.tts.name, describe(error)
-                )
+                it.AudioFailed(self.stamp(), effect.reply, effect.clause, self._in_charge().tts.name, describe(error))
             )
         if speaking.writer.segment is not None:
             self._segments.add(effect.reply, speaking.writer.segment)

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
 
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, TTS, Audio, ProviderKind, Speech, ToolCall, ToolSpec
+from rtaudio.voice.protocols import LLM, TTS, ProviderKind, ToolCall, ToolSpec
+from rtaudio.voice.received import TokenText, checked_speech, checked_token, wrong_call
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import Stalled, close_stream, describe, next_within
 from rtaudio.voice.tasks import Signal
 from rtaudio.voice.word_finder import WordFinder
-
-MOST_CALLS: Final = 64
-"""Of tools, in one reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +52,39 @@ async def pump_model(
     except Exception as error:
         return failed(describe(error))
     try:
-        source, limit_s, came, calls = aiter(stream), desk.options.llm_first_timeout_s, may_be_silent, 0
+        source, limit_s, came, calls, text = (
+            aiter(stream),
+            desk.options.llm_first_timeout_s,
+            may_be_silent,
+            0,
+            TokenText(),
+        )
         while wanted():
             try:
-                token = await next_within(source, limit_s, "token")
+                token = checked_token(await next_within(source, limit_s, "token"))
             except StopAsyncIteration:
+                if rest := text.rest():
+                    desk.post(it.TokenCame(desk.stamp(), reply, rest))
                 return desk.post(it.TokensEnded(desk.stamp(), reply, llm.name)) if came else failed("sent nothing")
             if isinstance(token, ToolCall):
-                if (wrong := _wrong_call(token, tools, calls)) is not None:
+                if (wrong := wrong_call(token, tools, calls)) is not None:
                     return failed(wrong)
                 limit_s, came, calls = desk.options.llm_next_timeout_s, True, calls + 1
                 desk.post(it.CallCame(desk.stamp(), reply, token))
-            elif token.text:
+                continue
+            for piece in text.pieces(token.text):
                 limit_s, came = desk.options.llm_next_timeout_s, True
-                desk.post(it.TokenCame(desk.stamp(), reply, token.text))
-            while wanted() and not ready():
-                await desk.moved.wait()
+                desk.post(it.TokenCame(desk.stamp(), reply, piece))
+                while wanted() and not ready():
+                    await desk.moved.wait()
+                if not wanted():
+                    return None
     except Stalled as error:
         failed(str(error))
     except Exception as error:
         failed(describe(error))
     finally:
         await close_stream(stream, desk.options.close_timeout_s, desk.troubled("llm", llm.name))
-
-
-def _wrong_call(call: ToolCall, tools: Sequence[ToolSpec], before: int) -> str | None:
-    """What ends the reply; a tool that is not there, or arguments that do not fit, are told to the model instead."""
-    if not all(isinstance(text, str) for text in (call.id, call.name, call.arguments)):
-        return f"sent a tool call that is not made of text: {call!r:.200}"
-    if not tools:
-        return f"called the tool {call.name[:64]!r}, but was offered none"
-    return f"called more than {MOST_CALLS} tools in one reply" if before == MOST_CALLS else None
 
 
 async def pump_speech(
@@ -118,7 +115,7 @@ async def pump_speech(
         source, limit_s = aiter(stream), desk.options.tts_first_timeout_s
         while wanted():
             try:
-                speech = checked(await next_within(source, limit_s, "audio"))
+                speech = checked_speech(await next_within(source, limit_s, "audio"))
             except StopAsyncIteration:
                 await find(complete=True)
                 return desk.post(it.AudioEnded(desk.stamp(), reply, clause, tts.name))
@@ -139,17 +136,3 @@ async def pump_speech(
         failed(describe(error))
     finally:
         await close_stream(stream, desk.options.close_timeout_s, desk.troubled("tts", tts.name))
-
-
-def checked(speech: Speech) -> Speech:
-    """Raises TypeError or ValueError for audio that is not what the protocol says."""
-    samples: Audio = speech.samples
-    if not isinstance(samples, np.ndarray) or samples.dtype != np.float32:
-        raise TypeError(f"samples must be a float32 array, not {getattr(samples, 'dtype', type(samples).__name__)}")
-    if samples.ndim != 1:
-        raise ValueError(f"samples must be mono, shape (n,), not {samples.shape}")
-    if not isinstance(speech.rate, int) or speech.rate <= 0:
-        raise ValueError(f"rate must be a whole number of Hz, not {speech.rate!r}")
-    if not np.isfinite(samples).all():
-        raise ValueError("samples hold NaN or infinity")
-    return Speech(np.ascontiguousarray(samples), speech.rate, speech.words)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from rtaudio.core import LostSamples
 from rtaudio.voice.protocols import STT, STTStream
-from rtaudio.voice.streams import describe
+from rtaudio.voice.received import checked_transcript
+from rtaudio.voice.streams import being_cancelled, describe
 
 if TYPE_CHECKING:
     from rtaudio.core._port import MediaReader
@@ -94,9 +95,10 @@ class Recognition:
         try:
             async with asyncio.timeout(None) as self._limit:
                 self._arm()
-                async for transcript in self._stream:
+                async for received in self._stream:
                     if self._over:
                         return
+                    transcript = checked_transcript(received)
                     text, settled = transcript.text, transcript.final
                     final = settled and self._ended
                     self._over = final
@@ -107,6 +109,10 @@ class Recognition:
             ours = self._limit is not None and self._limit.expired()
             wait = f"no final transcript within {self._final_timeout_s} s of the end of the turn"
             return self._fail(wait if ours else describe(error))
+        except asyncio.CancelledError as error:
+            if being_cancelled():
+                raise
+            return self._fail(describe(error))
         except Exception as error:
             return self._fail(describe(error))
         if self._over:

@@ -25,14 +25,25 @@ def describe(error: BaseException) -> str:
 
 
 class Stalled(Exception):
-    """Nothing came in time."""
+    """Nothing came in time, or ever will."""
+
+
+def being_cancelled() -> bool:
+    """Whether the running task is: a CancelledError without that is one that somebody else's code raised."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def next_within(source: AsyncIterator[T], limit_s: float | None, waiting_for: str) -> T:
-    """The next of `source`; StopAsyncIteration at its end. Raises Stalled after `limit_s`."""
+    """The next of `source`; StopAsyncIteration at its end. Raises Stalled after `limit_s`, and where the source cancels
+    itself."""
     try:
         async with asyncio.timeout(limit_s) as limit:
             return await anext(source)
+    except asyncio.CancelledError:
+        if being_cancelled():
+            raise
+        raise Stalled("CancelledError: it was cancelled by itself") from None
     except TimeoutError:
         if limit.expired():
             raise Stalled(f"no {waiting_for} within {limit_s} s") from None

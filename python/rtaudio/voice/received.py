@@ -1,0 +1,102 @@
+"""What providers send, checked where it comes in: behind this, text is text and audio is audio (law 11).
+
+Text is whole characters. Half of one (a lone surrogate, as a client makes of UTF-16 or of bytes that it took apart) is
+joined with its other half if that comes next, and is U+FFFD otherwise: nothing behind here, such as a file, a socket or
+another provider, could take it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript
+
+MOST_CALLS: Final = 64
+"""Of tools, in one reply."""
+MOST_ARGUMENTS: Final = 1_000_000
+"""Characters of the arguments of one call."""
+MOST_TRANSCRIPT: Final = 100_000
+"""Characters understood in one turn: two hours of speech."""
+PIECE_CHARS: Final = 1024
+"""A token that is longer is taken in pieces of this length, each when there is room: back-pressure holds for one token
+of megabytes as for many small ones."""
+
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+def whole_characters(text: str) -> str:
+    """`text` with halves of characters joined, or replaced where the other half is missing."""
+    if not _HALF.search(text):
+        return text
+    joined = _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+    return _HALF.sub("\ufffd", joined)
+
+
+class TokenText:
+    """The text of a model's tokens, in pieces of whole characters, however it was cut into tokens (law 6)."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def pieces(self, text: str) -> Iterator[str]:
+        text, self._half = self._half + text, ""
+        if text[-1:] and "\ud800" <= text[-1] <= "\udbff":  # its other half may come
+            text, self._half = text[:-1], text[-1]
+        text = whole_characters(text)
+        for start in range(0, len(text), PIECE_CHARS):
+            yield text[start : start + PIECE_CHARS]
+
+    def rest(self) -> str:
+        """At the end: what waits for its other half."""
+        half, self._half = self._half, ""
+        return whole_characters(half)
+
+
+def checked_token(piece: Token | ToolCall) -> Token | ToolCall:
+    """Raises TypeError for what is neither, or holds no text."""
+    if not isinstance(piece, Token | ToolCall):
+        raise TypeError(f"sent {type(piece).__name__} {piece!r:.60}, neither a Token nor a ToolCall")
+    if isinstance(piece, Token) and not isinstance(piece.text, str):
+        raise TypeError(f"sent a Token of {type(piece.text).__name__}, not of text")
+    return piece
+
+
+def wrong_call(call: ToolCall, tools: Sequence[ToolSpec], before: int) -> str | None:
+    """What ends the reply; a tool that is not there, or arguments that do not fit, are told to the model instead."""
+    if not all(isinstance(text, str) for text in (call.id, call.name, call.arguments)):
+        return f"sent a tool call that is not made of text: {call!r:.200}"
+    if not tools:
+        return f"called the tool {call.name[:64]!r}, but was offered none"
+    if len(call.arguments) > MOST_ARGUMENTS:
+        return f"called the tool {call.name[:64]!r} with {len(call.arguments)} characters of arguments"
+    return f"called more than {MOST_CALLS} tools in one reply" if before == MOST_CALLS else None
+
+
+def checked_transcript(transcript: Transcript) -> Transcript:
+    """Raises TypeError for what is none, ValueError for one that is too long."""
+    if not isinstance(transcript, Transcript) or not isinstance(transcript.text, str):
+        raise TypeError(f"sent {type(transcript).__name__} {transcript!r:.60}, not a Transcript with a text")
+    if len(transcript.text) > MOST_TRANSCRIPT:
+        raise ValueError(f"understood {len(transcript.text)} characters in one turn; {MOST_TRANSCRIPT} are taken")
+    return Transcript(whole_characters(transcript.text), bool(transcript.final), bool(transcript.complete))
+
+
+def checked_speech(speech: Speech) -> Speech:
+    """Raises TypeError or ValueError for audio that is not what the protocol says."""
+    if not isinstance(speech, Speech):
+        raise TypeError(f"sent {type(speech).__name__}, not Speech")
+    samples: Audio = speech.samples
+    if not isinstance(samples, np.ndarray) or samples.dtype != np.float32:
+        raise TypeError(f"samples must be a float32 array, not {getattr(samples, 'dtype', type(samples).__name__)}")
+    if samples.ndim != 1:
+        raise ValueError(f"samples must be mono, shape (n,), not {samples.shape}")
+    if not isinstance(speech.rate, int) or speech.rate <= 0:
+        raise ValueError(f"rate must be a whole number of Hz, not {speech.rate!r}")
+    if not np.isfinite(samples).all():
+        raise ValueError("samples hold NaN or infinity")
+    return Speech(np.ascontiguousarray(samples), speech.rate, speech.words)
