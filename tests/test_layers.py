@@ -31,7 +31,9 @@ LAYER = {
     "web": 3,
     "testing": 3,
 }
-CONTRACTS = {f"rtaudio.voice.{name}" for name in ("protocols", "clock", "chat", "events", "policies")}
+CONTRACTS = {
+    f"rtaudio.voice.{name}" for name in ("protocols", "clock", "chat", "events", "policies", "streams", "troubles")
+}
 # What the tools of the last layer may use of each other: everything is tried against simulated callers.
 LAST_LAYER = {
     ("bench", "testing"),

@@ -13,6 +13,9 @@ EspeakTTS              tts   the espeak-ng program, if the user has it   none (G
 PocketsphinxSTT        stt   pocketsphinx, in this process               ``local``
 OpenAICompatibleLLM    llm   any OpenAI-compatible chat endpoint         ``openai``
 ScriptedLLM            llm   a table of keywords; not a model            none
+FallbackSTT            stt   other recognisers, tried in order           none
+FallbackLLM            llm   other models, tried in order                none
+FallbackTTS            tts   other voices, tried in order                none
 =====================  ====  ==========================================  =====================
 """
 
@@ -23,6 +26,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtaudio.providers.espeak import EspeakTTS as EspeakTTS
+    from rtaudio.providers.fallback import FallbackLLM as FallbackLLM
+    from rtaudio.providers.fallback import FallbackSTT as FallbackSTT
+    from rtaudio.providers.fallback import FallbackTTS as FallbackTTS
+    from rtaudio.providers.fallback import HealthChange as HealthChange
+    from rtaudio.providers.fallback import HealthPolicy as HealthPolicy
+    from rtaudio.providers.fallback import HealthState as HealthState
+    from rtaudio.providers.fallback import ProviderHealth as ProviderHealth
     from rtaudio.providers.hibari import HibariTTS as HibariTTS
     from rtaudio.providers.openai_compatible import OpenAICompatibleLLM as OpenAICompatibleLLM
     from rtaudio.providers.pocketsphinx import PocketsphinxSTT as PocketsphinxSTT
@@ -30,13 +40,33 @@ if TYPE_CHECKING:
 
 _HOME = {
     "EspeakTTS": "espeak",
+    "FallbackLLM": "fallback",
+    "FallbackSTT": "fallback",
+    "FallbackTTS": "fallback",
+    "HealthChange": "fallback",
+    "HealthPolicy": "fallback",
+    "HealthState": "fallback",
     "HibariTTS": "hibari",
     "OpenAICompatibleLLM": "openai_compatible",
     "PocketsphinxSTT": "pocketsphinx",
+    "ProviderHealth": "fallback",
     "ScriptedLLM": "scripted",
 }
 
-__all__ = ["EspeakTTS", "HibariTTS", "OpenAICompatibleLLM", "PocketsphinxSTT", "ScriptedLLM"]
+__all__ = [
+    "EspeakTTS",
+    "FallbackLLM",
+    "FallbackSTT",
+    "FallbackTTS",
+    "HealthChange",
+    "HealthPolicy",
+    "HealthState",
+    "HibariTTS",
+    "OpenAICompatibleLLM",
+    "PocketsphinxSTT",
+    "ProviderHealth",
+    "ScriptedLLM",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from rtaudio.core import PortClosed
 from rtaudio.voice import effects as do
@@ -21,7 +21,7 @@ from rtaudio.voice.core_items import Segments
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.observe import Observers
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import STT
+from rtaudio.voice.protocols import STT, ProviderKind
 from rtaudio.voice.pumps import Desk, pump_model, pump_speech
 from rtaudio.voice.recognition import Recognition
 from rtaudio.voice.segment_writer import SegmentWriter
@@ -29,6 +29,7 @@ from rtaudio.voice.stage_use import Owner
 from rtaudio.voice.stages import InCharge, staged
 from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
+from rtaudio.voice.troubles import listening
 from rtaudio.voice.word_finder import WordFinder
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class Hands:
         except PortClosed:
             mic = self._machine.now_mic
         return it.Stamp(mic, now_ns())
+
+    def replaced(self, kind: ProviderKind, provider: str, what: str) -> None:
+        self._desk.replaced(kind, provider, what)
 
     def promise(self) -> tuple[int, asyncio.Future[ChatMessage]]:
         self._tickets += 1
@@ -191,6 +195,11 @@ class Hands:
                 raise TypeError(f"{type(effect).__name__} is no effect of a session")
         self._moved.fire()
 
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """A task that reads a provider's stream, and hears of one that was replaced behind it."""
+        with listening(self._desk.replaced):
+            return self._tasks.start(work, name)
+
     # ---- Recognition.
 
     def _open_recognition(self, effect: do.OpenRecognition) -> None:
@@ -200,21 +209,22 @@ class Hands:
             self._post(it.TranscriptFailed(self.stamp(), turn, stt.name, what))
 
         try:
-            recognition = Recognition(
-                stt,
-                self._port.mic(effect.start),
-                final_timeout_s=self._options.stt_final_timeout_s,
-                came=lambda text, final, complete: self._post(
-                    it.TranscriptCame(self.stamp(), turn, text, final, complete)
-                ),
-                failed=failed,
-                lost=lambda samples: self._post(it.AudioLost(self.stamp(), samples)),
-            )
+            with listening(self._desk.replaced):
+                recognition = Recognition(
+                    stt,
+                    self._port.mic(effect.start),
+                    final_timeout_s=self._options.stt_final_timeout_s,
+                    came=lambda text, final, complete: self._post(
+                        it.TranscriptCame(self.stamp(), turn, text, final, complete)
+                    ),
+                    failed=failed,
+                    lost=lambda samples: self._post(it.AudioLost(self.stamp(), samples)),
+                )
         except PortClosed:
             raise
         except Exception as error:
             return failed(describe(error))
-        task = self._tasks.start(self._recognise(recognition, stt), f"recognise turn {turn}")
+        task = self._start(self._recognise(recognition, stt), f"recognise turn {turn}")
         self._recognitions[turn] = (recognition, task)
 
     async def _recognise(self, recognition: Recognition, stt: STT) -> None:
@@ -250,7 +260,7 @@ class Hands:
             wanted=lambda: speaking.wanted,
             ready=lambda: self._machine.backlog < self._options.clauses_waiting,
         )
-        speaking.tasks.append(self._tasks.start(work, f"model for reply {reply}"))
+        speaking.tasks.append(self._start(work, f"model for reply {reply}"))
 
     def _use_tools(self, effect: do.RunTools | do.InterruptTools | do.MoveOnTools) -> None:
         if self._tools is None:
@@ -269,7 +279,7 @@ class Hands:
         work = pump_speech(
             self._desk, tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
         )
-        speaking.tasks.append(self._tasks.start(work, f"speech of clause {clause} of reply {reply}"))
+        speaking.tasks.append(self._start(work, f"speech of clause {clause} of reply {reply}"))
 
     def _play(self, effect: do.PlayAudio) -> None:
         speaking = self._of(effect.reply)

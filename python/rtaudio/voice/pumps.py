@@ -31,6 +31,10 @@ class Desk:
     def troubled(self, kind: ProviderKind, provider: str) -> Callable[[str], None]:
         return lambda what: self.post(it.ProviderTroubled(self.stamp(), kind, provider, what))
 
+    def replaced(self, kind: ProviderKind, provider: str, what: str) -> None:
+        """A provider failed, and the stream that is read goes on with another."""
+        self.troubled(kind, provider)(what)
+
 
 async def pump_model(
     desk: Desk,

@@ -29,6 +29,7 @@ from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
 from rtaudio.voice.streams import attempt, describe
+from rtaudio.voice.troubles import listening
 from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
 
 if TYPE_CHECKING:
@@ -247,12 +248,13 @@ class Session:
         def troubled(kind: ProviderKind, name: str) -> Callable[[str], None]:
             return lambda what: self.post(it.ProviderTroubled(self._stamp(), kind, name, f"warm-up: {what}"))
 
-        await asyncio.gather(
-            *(
-                attempt(provider.warm_up, troubled(kind, provider.name))
-                for kind, provider in self._agents.in_charge.providers().items()
+        with listening(self._hands.replaced):
+            await asyncio.gather(
+                *(
+                    attempt(provider.warm_up, troubled(kind, provider.name))
+                    for kind, provider in self._agents.in_charge.providers().items()
+                )
             )
-        )
 
     # ---- The end.
 
