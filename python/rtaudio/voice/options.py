@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rtaudio.voice.backchannels import ENGLISH, INTERRUPTING
+from rtaudio.voice.clause_rules import checked_language
 from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.transforms import BY_NAME, WRITTEN_FOR_THE_EYE, Pronunciations, TransformName
 
@@ -29,6 +30,9 @@ class SessionOptions:
     """Between two pieces of audio of a clause."""
     close_timeout_s: float = 2.0
     """How long a provider's stream may take to close before it is given up and reported."""
+    language: str | None = None
+    """What the agent speaks, as a BCP 47 tag ("de", "en-GB"): its clauses end by the rules of that language. None: not
+    known, or several; then by rules that are safe for all."""
     first_clause_chars: int = 10
     """A first clause at least this long may end at a comma: it is what the listener waits for."""
     clause_chars: int = 60
@@ -84,6 +88,7 @@ class SessionOptions:
             if value is not None and not 0 <= value <= 3600:
                 raise ValueError(f"{name} = {value}: must lie in 0..3600 seconds")
         checked(self.interruption, "interruption")
+        checked_language(self.language)
         if self.min_words is not None and not 0 <= self.min_words <= 1000:
             raise ValueError(f"min_words = {self.min_words}: must lie in 0..1000, or be None")
         for name in ("backchannel_words", "interrupting_words", "text_transforms"):

@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Literal
 
 from rtaudio.voice import effects as do
+from rtaudio.voice.clause_rules import rules_for
 from rtaudio.voice.clauses import Clause, ClauseSplitter
 from rtaudio.voice.heard import WordAt, heard_until, place_words
 from rtaudio.voice.items import AudioCame
@@ -123,7 +124,8 @@ class Reply:
     speakable: Speakable = field(init=False)
 
     def __post_init__(self) -> None:
-        self.splitter = ClauseSplitter(self.options.first_clause_chars, self.options.clause_chars)
+        rules = rules_for(self.options.language)
+        self.splitter = ClauseSplitter(self.options.first_clause_chars, self.options.clause_chars, rules)
         self.speakable = speakable(self.options.text_transforms, self.options.pronunciations)
 
     @property
