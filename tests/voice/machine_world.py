@@ -223,8 +223,8 @@ class World:
         """What the playout still owed of the reply will not come: its cut does, with half of it heard if it sounded."""
         self.debts.pop("out", None)
         sounded = any(isinstance(item, it.ReplySounded) and item.reply == reply for item in self.items)
-        heard = self.played[reply] // 2 if sounded and reply not in self.unheard else 0
-        self.debts["out"].append(lambda: it.ReplyCut(self.at(), reply, heard, 10))
+        heard = self.played[reply] // 2 if sounded else 0
+        self.debts["out"].append(lambda: it.ReplyCut(self.at(), reply, 0 if reply in self.unheard else heard, 10))
 
     def core_cuts(self) -> None:
         """A confirmed barge-in: the core has flushed what sounds."""

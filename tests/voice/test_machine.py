@@ -56,7 +56,7 @@ def run(
             world.core_cuts()
         elif kind == 3 and interrupts:
             world.give(it.InterruptAsked(world.at()))
-        elif kind == 4 and (interrupts or listens) and len(world.machine.says) < 3:
+        elif kind == 4 and (interrupts or listens) and len(world.machine.queue) < 3:
             policy = POLICIES[which % len(POLICIES)] if listens else None
             world.give(it.SayAsked(world.at(), "By the way, this is a remark.", 0, policy))
         elif kind == 5 and listens and world.talking and reply is not None and reply.phase is Phase.SPEAKING:
@@ -157,7 +157,7 @@ def test_whatever_fails_or_is_interrupted_the_session_comes_to_rest(draws: list[
     machine = world.machine
     assert machine.reply is None
     assert not machine.turns.open
-    assert not machine.says
+    assert not machine.queue
     assert machine.state == "listening"
     assert not world.recognitions, "every stream of recognition was closed"
     understood = [text for _, text in sorted(world.turns.items()) if text]
@@ -315,7 +315,7 @@ def test_an_interrupt_waives_the_apology_for_words_that_never_came() -> None:
     world.give(it.InterruptAsked(world.at()))
     world.fails = True
     world.pay(("stt", 1))
-    assert not world.machine.says
+    assert not world.machine.queue
     assert world.machine.reply is None
 
 

@@ -51,7 +51,7 @@ def run(
             world.resume_turn(heard=which % 3 == 0)
         elif kind == 4 and program and which % 4 == 0:
             world.give(it.InterruptAsked(world.at()))
-        elif kind == 5 and len(world.machine.says) < 3 and (program or world.machine.step is not None):
+        elif kind == 5 and len(world.machine.queue) < 3 and (program or world.machine.step is not None):
             world.give(it.SayAsked(world.at(), "One moment, please.", 0))
         elif world.debts:
             world.pay(list(world.debts)[which % len(world.debts)])

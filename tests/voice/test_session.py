@@ -184,7 +184,7 @@ def test_a_session_that_closes_says_what_was_heard_and_leaves_nothing() -> None:
         async with conversation(cast, caller_with({"at_s": 0.5})) as sim:
             waiting = sim.session.say("This waits.")
             await sim.until(lambda: sim.session.state == "speaking" and sim.transport.elapsed_s > 4)
-        assert waiting.cancelled() or waiting.done()
+        assert waiting.done()
         message = sim.session.history[-1]
         assert message.role == "assistant"
         assert message.interrupted

@@ -66,7 +66,8 @@ async def talk(tts: FakeTTS, **options: float) -> tuple[list[int], Simulation]:
         for _ in range(3):
             said = sim.session.say(SAID)
             await sim.until(said.done, 60)
-            assert said.result().text == SAID
+            assert said.message is not None
+            assert said.message.text == SAID
             await sim.advance(0.5)
         dry: dict[int, int] = {}
         for event in events.read()[0]:
@@ -112,7 +113,8 @@ def test_a_voice_that_fails_while_it_is_waited_for_is_heard_as_far_as_it_came() 
             tts.failure = Failure("raise", after=4)
             said = sim.session.say(SAID)
             await sim.until(said.done, 60)
-            message = said.result()
+            message = said.message
+            assert message is not None
             assert message.interrupted
             assert message.text.startswith("This")
 

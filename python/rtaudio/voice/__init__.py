@@ -34,9 +34,10 @@ from rtaudio.voice.events import (
     TurnResumed,
     UserAway,
     UserBack,
+    UserText,
 )
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.policies import Interruption
+from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import (
     LLM,
     STT,
@@ -50,6 +51,7 @@ from rtaudio.voice.protocols import (
     Word,
 )
 from rtaudio.voice.session import Session
+from rtaudio.voice.speech import SpeechHandle
 from rtaudio.voice.watchdog import LoopBlocked, Watchdog
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "LoopBlocked",
     "MicrophoneClipping",
     "MicrophoneLevel",
+    "Priority",
     "ProviderError",
     "ProviderFailed",
     "ReplyText",
@@ -82,6 +85,7 @@ __all__ = [
     "SessionOptions",
     "Speech",
     "SpeechEnded",
+    "SpeechHandle",
     "SpeechStarted",
     "StateChanged",
     "Token",
@@ -100,6 +104,7 @@ __all__ = [
     "TurnResumed",
     "UserAway",
     "UserBack",
+    "UserText",
     "Watchdog",
     "Word",
     "outside",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.events import SessionEvent
+from rtaudio.voice.events import SessionEvent, SpeechState
 from rtaudio.voice.heard import WordAt
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import ToolCall
@@ -54,11 +54,14 @@ class BeginReply(Effect):
 @dataclass(frozen=True, slots=True)
 class StartModel(Effect):
     """Have the language model answer the history as it is now. `tools`: it may call them; else it is told that it may
-    not any more. `may_be_silent`: it need not say anything."""
+    not any more. `may_be_silent`: it need not say anything. `instructions`: for this reply, beside the agent's. `only`:
+    of the tools, those; None: all."""
 
     reply: int
     tools: bool = True
     may_be_silent: bool = False
+    instructions: str = ""
+    only: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +89,12 @@ class MoveOnTools(Effect):
 
 @dataclass(frozen=True, slots=True)
 class StartSpeech(Effect):
-    """Have the TTS speak a clause of the reply."""
+    """Have the TTS speak a clause of the reply. `recording`: the ticket under which its audio is kept; 0: none is."""
 
     reply: int
     clause: int
     text: str
+    recording: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +168,13 @@ class Remember(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class SayDone(Effect):
-    """Give `message` to whoever asked for it to be said."""
+class SpeechMoved(Effect):
+    """Whoever asked for a speech is told where it is; with its last state comes what was heard of it, if anything ever
+    could be."""
 
     ticket: int
-    message: ChatMessage
+    state: SpeechState
+    message: ChatMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)

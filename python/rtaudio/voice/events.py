@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rtaudio.core import TurnReasons
 
 State = Literal["listening", "thinking", "speaking"]
+SpeechState = Literal["waiting", "thinking", "speaking", "done", "interrupted", "failed", "cancelled"]
+"""Of one text or reply that the program asked for; see rtaudio.voice.speech."""
 BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"]
 ToolOutcome = Literal["done", "failed", "cancelled"]
 MicState = Literal["good", "silent", "quiet", "loud"]
@@ -77,6 +79,14 @@ class TranscriptUpdated(SessionEvent):
     turn: int
     text: str
     final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserText(SessionEvent):
+    """Words of the user came as text (`generate_reply(user_input=...)`): a turn like one that was spoken."""
+
+    turn: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

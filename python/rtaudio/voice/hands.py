@@ -15,22 +15,23 @@ from rtaudio.core import PortClosed
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
 from rtaudio.voice.agents import Agents
-from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.clock import now_ns
 from rtaudio.voice.core_items import Segments
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.observe import Observers
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import STT, ProviderKind
+from rtaudio.voice.protocols import STT, ProviderKind, ToolSpec
 from rtaudio.voice.pumps import Desk, pump_model, pump_speech
 from rtaudio.voice.recognition import Recognition
+from rtaudio.voice.recordings import Recording
 from rtaudio.voice.segment_writer import SegmentWriter
+from rtaudio.voice.speech import SpeechHandle
 from rtaudio.voice.stage_use import Owner
 from rtaudio.voice.stages import InCharge, staged
 from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
 from rtaudio.voice.troubles import listening
-from rtaudio.voice.word_finder import WordFinder
+from rtaudio.voice.word_finder import Pace, WordFinder
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
@@ -80,7 +81,8 @@ class Hands:
         self._desk = Desk(options, post, self.stamp, self._moved)
         self._recognitions: dict[int, tuple[Recognition, asyncio.Task[None]]] = {}
         self._speaking: Speaking | None = None
-        self._promises: dict[int, asyncio.Future[ChatMessage]] = {}
+        self._handles: dict[int, SpeechHandle] = {}
+        self._recordings: dict[int, Recording] = {}
         self._tickets = 0
         self.observers = Observers()
 
@@ -102,11 +104,16 @@ class Hands:
     def replaced(self, kind: ProviderKind, provider: str, what: str) -> None:
         self._desk.replaced(kind, provider, what)
 
-    def promise(self) -> tuple[int, asyncio.Future[ChatMessage]]:
+    def promise(self, interrupt: Callable[[int], None], recording: Recording | None = None) -> tuple[int, SpeechHandle]:
+        """A new ticket, and what is told of the speech that has it. `recording`: its audio, closed when it is over."""
         self._tickets += 1
-        future: asyncio.Future[ChatMessage] = asyncio.get_running_loop().create_future()
-        self._promises[self._tickets] = future
-        return self._tickets, future
+        handle = self._handles[self._tickets] = SpeechHandle(self._tickets, interrupt)
+        if recording is not None:
+            self._recordings[self._tickets] = recording
+        return self._tickets, handle
+
+    def handle(self, ticket: int) -> SpeechHandle | None:
+        return self._handles.get(ticket)
 
     def move(self, stamp: it.Stamp) -> None:
         """New mic audio to recognition, speech to wherever there is room, and whether the agent can be heard yet."""
@@ -141,9 +148,12 @@ class Hands:
             return 0, 0
 
     async def aclose(self) -> None:
-        for future in self._promises.values():
-            future.cancel()
-        self._promises.clear()
+        for handle in self._handles.values():
+            handle.move("cancelled")
+        self._handles.clear()
+        for recording in self._recordings.values():
+            self._close_recording(recording)
+        self._recordings.clear()
         if self._tools is not None:
             await self._tools.aclose()
         if left := await self._tasks.aclose(2 * self._options.close_timeout_s + 1):
@@ -181,9 +191,8 @@ class Hands:
                 self._drop(effect.reply)
             case do.Flush():
                 self._flush(effect.reply)
-            case do.SayDone():
-                if (future := self._promises.pop(effect.ticket, None)) is not None and not future.done():
-                    future.set_result(effect.message)
+            case do.SpeechMoved():
+                self._speech_moved(effect)
             case do.Emit():
                 self.observers.put(effect.event)
             case do.Hint():
@@ -248,19 +257,39 @@ class Hands:
     def _start_model(self, effect: do.StartModel) -> None:
         speaking, reply = self._of(effect.reply), effect.reply
         chat = self._machine.chat
-        if not effect.tools:
-            chat.instructions = f"{chat.instructions}\n\n{NO_MORE_TOOLS}".strip()
+        more = "" if effect.tools else NO_MORE_TOOLS
+        chat.instructions = "\n\n".join(filter(None, (chat.instructions, effect.instructions, more)))
         work = pump_model(
             self._desk,
             self._in_charge().llm,
             chat,
-            self._tools.specs if self._tools is not None and effect.tools else (),
+            self._offered(effect),
             reply,
             effect.may_be_silent,
             wanted=lambda: speaking.wanted,
             ready=lambda: self._machine.backlog < self._options.clauses_waiting,
         )
         speaking.tasks.append(self._start(work, f"model for reply {reply}"))
+
+    def _offered(self, effect: do.StartModel) -> tuple[ToolSpec, ...]:
+        if self._tools is None or not effect.tools:
+            return ()
+        return tuple(spec for spec in self._tools.specs if effect.only is None or spec.name in effect.only)
+
+    def _speech_moved(self, effect: do.SpeechMoved) -> None:
+        if (handle := self._handles.get(effect.ticket)) is None:
+            return
+        handle.move(effect.state, effect.message)
+        if handle.done():
+            del self._handles[effect.ticket]
+            if (recording := self._recordings.pop(effect.ticket, None)) is not None:
+                self._close_recording(recording)
+
+    def _close_recording(self, recording: Recording) -> None:
+        """If nobody has begun to play it; else who plays it does."""
+        if not recording.streamed:
+            work = close_stream(recording, self._options.close_timeout_s, self._desk.troubled("tts", recording.name))
+            self._tasks.start(work, "close a recording")
 
     def _use_tools(self, effect: do.RunTools | do.InterruptTools | do.MoveOnTools) -> None:
         if self._tools is None:
@@ -275,9 +304,12 @@ class Hands:
 
     def _start_speech(self, effect: do.StartSpeech) -> None:
         speaking, reply, clause = self._of(effect.reply), effect.reply, effect.clause
-        tts, finder = self._in_charge().tts, WordFinder(effect.text, self._agents.in_charge.pace)
+        voice, pace = self._in_charge().tts, self._agents.in_charge.pace
+        if effect.recording:
+            voice, pace = self._recordings[effect.recording], Pace()
+        finder = WordFinder(effect.text, pace)
         work = pump_speech(
-            self._desk, tts, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
+            self._desk, voice, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
         )
         speaking.tasks.append(self._start(work, f"speech of clause {clause} of reply {reply}"))
 

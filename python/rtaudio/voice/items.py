@@ -15,7 +15,7 @@ from typing import Any
 from rtaudio.core.turns import TurnReasons
 from rtaudio.voice.chat import ToolUse
 from rtaudio.voice.events import BargeState, MicState, ToolOutcome
-from rtaudio.voice.policies import Interruption
+from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import ProviderKind, ToolCall, Word
 
 
@@ -324,11 +324,35 @@ class LateResultCame(Item):
 @dataclass(frozen=True, slots=True)
 class SayAsked(Item):
     """The user of the session wants `text` said; `ticket` (0: none) is who waits for it. `interruption`: what the
-    user's speech does to it; None: what the session's options say."""
+    user's speech does to it; None: what the session's options say. `recorded`: its audio is there, kept by the hands
+    under the ticket. `while_call`: a filler, of use only until that call has its result."""
 
     text: str
     ticket: int
     interruption: Interruption | None = None
+    priority: Priority = "normal"
+    recorded: bool = False
+    while_call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAsked(Item):
+    """The user of the session wants the model to speak. `user_input`: words of the user, which come into the history
+    and are answered by it. `instructions`: for this reply alone. `tools`: what it may call; None: all there is."""
+
+    ticket: int
+    instructions: str = ""
+    user_input: str | None = None
+    tools: tuple[str, ...] | None = None
+    interruption: Interruption | None = None
+    priority: Priority = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopAsked(Item):
+    """The user of the session does not want that speech any more."""
+
+    ticket: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +402,8 @@ def decode(data: dict[str, Any]) -> Item:
         fields["uses"] = tuple(ToolUse(**use) for use in fields["uses"])
     if "use" in fields:
         fields["use"] = ToolUse(**fields["use"])
+    if fields.get("tools") is not None:
+        fields["tools"] = tuple(fields["tools"])
     if fields.get("reasons") is not None:
         fields["reasons"] = TurnReasons(**{**fields["reasons"], "why": tuple(fields["reasons"]["why"])})
     return kind(**fields)

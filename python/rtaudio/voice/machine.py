@@ -25,6 +25,16 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       Words that say "stop" are none, and flush the agent if the core has not. One by the core's ear is
                       over at once, whatever the core waits for: what is said next is another turn. The core's ear is
                       about what was said last: a turn that had claimed the floor, or began before, is none by it.
+    the program       says texts and asks for replies: each waits in the queue (speech_queue.py), whose head is begun
+                      whenever the agent is idle and no turn is open. A reply that it asks for answers also what is
+                      unanswered by then; given up before anything of it was heard, it waits again.
+    typed             words of the user that come as text are a turn that is complete: in the history at once, and
+                      unanswered. An answer still THINKING is given up for it, as for speech; what is SPEAKING goes on.
+                      Whatever reply answers the user next answers it, and with it those who asked.
+    "now"             flushes what is spoken, and gives up what is thought: a turn of which nothing was answered yet
+                      is answered after it.
+    one not wanted    (a handle's `interrupt`) is taken out, or cut as by `interrupt`, alone. An answer that the user
+                      spoke for, or another asked for as well, is begun again without it if nothing was heard.
     interrupt         what is thought, said or waits to be said is given up, and so is the answer to words that are
                       awaited; they come into the history. A turn that is being spoken is answered like any other.
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
@@ -43,6 +53,7 @@ Tools. An answer is made of steps, each a reply of its own, until one calls no t
                       user has said something that wants an answer, or the program stopped it (`interrupt`).
     taken while       the talk does not wait: what is not there yet is delivered as still running, and the turn is
       tools run       answered, with that in view. "Okay" and the like are a backchannel, unless the agent had asked.
+                      Replies that the program asks for wait, unless they are "high".
     went on           as above: what the tools did stays in the history, and is seen by the answer to the whole turn.
     a late result     comes into the history before the model's next reply. Where there is none to come, and nobody
                       speaks, one begins for it (kind "late"); it may be silent. Given up like an answer, it is begun
@@ -65,8 +76,6 @@ from rtaudio.voice.turns import Hearing
 
 AFTER_CLOSE: Final = (it.ProviderTroubled, it.ToolEnded, it.ToolsDelivered, it.Ended)
 """What a closed machine still takes."""
-SAYS: Final = 16
-"""How much may wait to be said; `Session.say` refuses more."""
 
 
 class Machine(UserTurns):
@@ -156,8 +165,10 @@ class Machine(UserTurns):
                 yield do.Emit(
                     ev.ProviderFailed(at_s=self._now_s, kind=item.kind, provider=item.provider, what=item.what)
                 )
-            case it.SayAsked():
-                self.says.append(item)
+            case it.SayAsked() | it.ReplyAsked():
+                yield from self._asked_for(item)
+            case it.SpeechStopAsked():
+                yield from self._stop_speech(item.ticket)
             case it.TimeCame():
                 if self.presence.time_came(item.at.mic):
                     silent_for_s = self.presence.silent_for(item.at.mic) / MIC_RATE
@@ -173,12 +184,15 @@ class Machine(UserTurns):
 
     def _close(self, item: it.CloseAsked) -> Iterator[do.Effect]:
         self.closed, self._reason = True, item.reason
-        self.says.clear()
+        yield from self._move(self.queue.clear(), "cancelled")
+        if self._go_on is not None:
+            yield from self._move(self._go_on.wishes, "interrupted", self._go_on.told)
         for turn in self.turns.clear():
             yield do.CloseRecognition(turn.number)
             if turn.text:
                 yield from self._take_turn(turn)
         if (reply := self.reply) is not None:
+            reply.abandoned = True
             yield do.DropReply(reply.number)
             if reply.opened:
                 yield do.Flush(reply.number)

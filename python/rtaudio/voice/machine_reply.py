@@ -5,7 +5,7 @@ rules are in the head of machine.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
+from typing import Literal, assert_never
 
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
@@ -15,6 +15,7 @@ from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.machine_tools import ToolStep, ToolSteps
 from rtaudio.voice.reply import Milestones, Phase, Reply, ReplyKind
 from rtaudio.voice.replying import MIC_RATE, ending, take_all
+from rtaudio.voice.speech_queue import Wish
 from rtaudio.voice.turns import Turn
 
 
@@ -24,14 +25,10 @@ class ReplyLife(ToolSteps):
     def _begin(self) -> Iterator[do.Effect]:
         while self.reply is None and not self.turns.open:
             yield from self._commit()
-            if self.says:
-                said = self.says.popleft()
-                reply = self._new_reply("say", Milestones(self._at.time_ns), said)
-                yield from self._tell_begin(reply)
-                yield from take_all(reply, said.text, self._at)
-                yield from self._retire_silent(reply)
+            if (wish := self._next_wish()) is not None:
+                yield from self._begin_wish(wish)
             elif self.step is not None:
-                if self._unanswered is not None:
+                if self._unanswered is not None or self.queue.presses:
                     yield from self._move_on(self.step)
                 return
             elif (turn := self._unanswered) is not None:
@@ -43,22 +40,55 @@ class ReplyLife(ToolSteps):
             else:
                 return
 
-    def _begin_again(self, reply: Reply) -> None:
-        """It was given up, and nothing of it was heard."""
-        if self._continued is not None:
-            self._go_on = self._continued
-        else:
-            self._unanswered = self._unanswered or reply.answers
-            self._late_untold = self._late_untold or reply.kind == "late"
+    def _next_wish(self) -> Wish | None:
+        """Of the program, where nothing else comes first."""
+        replies: Literal["all", "high", "none"] = "none" if self.step is not None else "high" if self._go_on else "all"
+        idle = self._unanswered is None and self._go_on is None and not self._late_untold
+        return self.queue.take(replies=replies, low=idle)
 
-    def _ask_model(self, kind: ReplyKind, turn: Turn | None, step: ToolStep | None) -> Iterator[do.Effect]:
-        """A reply of the model: the first of an answer, or the one after `step`. It sees all that is there by now."""
-        self._unanswered = self._go_on = None
+    def _begin_wish(self, wish: Wish) -> Iterator[do.Effect]:
+        if isinstance(wish, it.ReplyAsked):
+            turn = self._unanswered
+            yield from self._ask_model("asked" if turn is None else "answer", turn, None, (wish,))
+            return
+        reply = self._new_reply("say", Milestones(self._at.time_ns), (wish,))
+        yield from self._tell_begin(reply)
+        yield from take_all(reply, wish.text, self._at)
+        yield from self._retire_silent(reply)
+
+    def _begin_again(self, reply: Reply) -> tuple[Wish, ...]:
+        """It was given up, and nothing of it was heard. Gives what is to be begun again with it."""
+        kept = tuple(w for w in reply.wishes if isinstance(w, it.ReplyAsked) and w.ticket not in reply.dropped)
+        if self._continued is not None:
+            self._go_on, self._continued.wishes = self._continued, kept
+            return kept
+        if reply.answers is not None and (self._unanswered is None or self._unanswered.typed):
+            self._unanswered = reply.answers
+        self._late_untold = self._late_untold or reply.kind == "late"
+        self.queue.put_back(kept)
+        return kept
+
+    def _ask_model(
+        self, kind: ReplyKind, turn: Turn | None, step: ToolStep | None, wishes: tuple[Wish, ...] = ()
+    ) -> Iterator[do.Effect]:
+        """A reply of the model: the first of an answer, the one after `step`, or one that was wished for. It sees all
+        that is there by now."""
+        self._unanswered = None
+        if step is None and turn is not None and (left := self._go_on) is not None:
+            if left.heard:  # its results are seen by this answer
+                yield from self._move(left.wishes, "interrupted", left.told)
+            else:
+                wishes = (*left.wishes, *wishes)
+        if turn is not None or step is not None:
+            self._go_on = None
+        if turn is not None and step is None:
+            wishes = (*wishes, *self.queue.take_typed())
+        wishes = step.wishes if step is not None else wishes
         yield from self._remember_late()
         times = Milestones(self._at.time_ns)
         if turn is not None:
             times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
-        reply = self._new_reply(kind, times)
+        reply = self._new_reply(kind, times, wishes)
         reply.answers, reply.may_be_silent = turn, kind == "late"
         self._continued = step
         reply.steps = self._steps if kind == "late" else 0
@@ -70,15 +100,17 @@ class ReplyLife(ToolSteps):
         offered = reply.steps < self.options.tool_steps
         if not offered:
             yield do.Emit(ev.ToolStepsSpent(at_s=self._now_s, reply=reply.number, steps=reply.steps))
-        yield do.StartModel(reply.number, offered, reply.may_be_silent)
+        asked = [wish for wish in wishes if isinstance(wish, it.ReplyAsked)]
+        instructions = "\n".join(wish.instructions for wish in asked if wish.instructions)
+        only = [wish.tools for wish in asked if wish.tools is not None]
+        yield do.StartModel(reply.number, offered, reply.may_be_silent, instructions, only[-1] if only else None)
 
-    def _new_reply(self, kind: ReplyKind, times: Milestones, said: it.SayAsked | None = None) -> Reply:
+    def _new_reply(self, kind: ReplyKind, times: Milestones, wishes: tuple[Wish, ...] = ()) -> Reply:
         self._replies += 1
         self._continued = None
-        ticket = said.ticket if said is not None else 0
-        self.reply = Reply(self._replies, kind, times, self._port_rate, self.options, ticket)
-        asked = said.interruption if said is not None else None
-        self.reply.interruption = asked if asked is not None else self.options.interruption
+        self.reply = Reply(self._replies, kind, times, self._port_rate, self.options, wishes)
+        asked = [wish.interruption for wish in wishes if wish.interruption is not None]
+        self.reply.interruption = asked[-1] if asked else self.options.interruption
         self.reply.began_mic = self._at.mic
         self.reply.start_buffer = self._start_buffer
         return self.reply
@@ -88,17 +120,23 @@ class ReplyLife(ToolSteps):
         if self.options.min_words is not None:
             yield do.Hint("min_words", self.options.min_words)
         yield do.BeginReply(reply.number, reply.interruption)
+        yield from self._move(reply.wishes, "thinking")
 
     def _interrupt(self) -> Iterator[do.Effect]:
         self._unanswered = None
         yield from self._give_up_tools()
         self.turns.waive()
-        while self.says:
-            said = self.says.popleft()
-            yield do.SayDone(said.ticket, ChatMessage("assistant", "", interrupted=True, unheard=said.text))
+        yield from self._never_begun(self.queue.clear())
         if self.reply is not None:
             self.reply.abandoned = True
             yield from self._stop(self.reply)
+
+    def _never_begun(self, wishes: tuple[Wish, ...]) -> Iterator[do.Effect]:
+        """They were taken out of the queue."""
+        for wish in wishes:
+            text = wish.text if isinstance(wish, it.SayAsked) else ""
+            message = ChatMessage("assistant", "", interrupted=bool(text), unheard=text)
+            yield from self._move((wish,), "cancelled", message)
 
     def _stop(self, reply: Reply) -> Iterator[do.Effect]:
         if reply.phase is Phase.STOPPING:
@@ -123,6 +161,7 @@ class ReplyLife(ToolSteps):
                 reply.began_mic = item.at.mic
                 if reply.phase is Phase.THINKING:
                     reply.phase = Phase.SPEAKING
+                    yield from self._move(reply.wishes, "speaking")
                 yield do.Emit(
                     ev.AgentSpeechStarted(at_s=self._now_s, reply=reply.number, interruption=reply.interruption)
                 )
@@ -145,8 +184,8 @@ class ReplyLife(ToolSteps):
         if reply.segment_ended and not reply.opened:
             reply.abandoned = True
             yield do.DropReply(reply.number)
-            if reply.model_failed and self.options.llm_failed_text and not self.says:
-                self.says.append(it.SayAsked(self._at, self.options.llm_failed_text, 0))
+            if reply.model_failed and self.options.llm_failed_text and not self.queue.texts:
+                self.queue.put(it.SayAsked(self._at, self.options.llm_failed_text, 0, priority="high"))
             yield from self._retire(reply, 0, 0)
 
     def _retire(self, reply: Reply, heard_samples: int, bound: int) -> Iterator[do.Effect]:
@@ -162,7 +201,9 @@ class ReplyLife(ToolSteps):
             began_s=reply.began_mic / MIC_RATE,
             ended_s=self._now_s,
         )
-        step = self.step
+        step, again = self.step, tuple[Wish, ...]()
+        if heard and reply.answers is not None:
+            reply.answers.heard = True
         if heard:
             yield from self._hint_asked(Asked.NOTHING if rest else asked(heard))
         if step is not None and step.reply == reply.number:
@@ -172,10 +213,29 @@ class ReplyLife(ToolSteps):
                 yield from self._said_meanwhile(step)
             yield self._remember(message)
         elif not reply.abandoned and (rest or reply.phase is Phase.STOPPING):
-            self._begin_again(reply)
+            again = self._begin_again(reply)
         yield from self._tell_metrics(reply)
         yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
         if self.step is None:
             yield from self._remember_after()
-        if reply.ticket:
-            yield do.SayDone(reply.ticket, message)
+        yield from self._tell_wishes(reply, message, again)
+
+    def _tell_wishes(self, reply: Reply, message: ChatMessage, again: tuple[Wish, ...]) -> Iterator[do.Effect]:
+        """What has become of those that the reply was for: it is over."""
+        step, before = self.step, self._continued
+        if step is not None and step.reply == reply.number:
+            wanted = () if not step.goes_on else tuple(w for w in step.wishes if w.ticket not in reply.dropped)
+            step.wishes = wanted if step.goes_on else step.wishes
+            yield from self._move(wanted, "thinking")
+            over = [wish for wish in reply.wishes if wish not in step.wishes]
+        else:
+            yield from self._move(again, "waiting")
+            over = [wish for wish in reply.wishes if wish not in again]
+        if not message.text and before is not None:
+            message = before.told
+        state: ev.SpeechState = "done"
+        if not message.text and reply.failed:
+            state = "failed"
+        elif message.interrupted or (not message.text and reply.phase is Phase.STOPPING):
+            state = "interrupted"
+        yield from self._move(over, state, message)

@@ -3,16 +3,16 @@
     machine_telling.py   state, history, what is told
     machine_tools.py     tools that the model calls in an answer, and what comes of them
     machine_reply.py     the agent's reply, from begin to end
+    machine_speech.py    what the program wants said or answered, and text of the user
     machine_turns.py     the user's turns, and who has the floor
     machine.py           every item to its place; the rules in words
 
-One machine in five pieces: each may use those above it, and none of those below.
+One machine in six pieces: each may use those above it, and none of those below.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
 from rtaudio.voice.reply import Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, metrics
+from rtaudio.voice.speech_queue import SpeechQueue, Wish
 from rtaudio.voice.start_buffer import StartBuffer
 from rtaudio.voice.turns import Turn, Turns
 
@@ -44,7 +45,7 @@ class Telling:
         self.history.instructions = agent.instructions
         self.reply: Reply | None = None
         self.turns = Turns(int(options.pre_roll_s * MIC_RATE))
-        self.says: deque[it.SayAsked] = deque()
+        self.queue = SpeechQueue()
         self.presence = Presence(None if options.away_s is None else round(options.away_s * MIC_RATE))
         self.state: ev.State = "listening"
         self.closed = False
@@ -91,6 +92,13 @@ class Telling:
             if "thinking" in (state, before):
                 yield do.Hint("thinking", int(state == "thinking"))
             yield do.Emit(ev.StateChanged(at_s=self._now_s, state=state, before=before))
+
+    @staticmethod
+    def _move(wishes: Iterable[Wish], state: ev.SpeechState, message: ChatMessage | None = None) -> Iterator[do.Effect]:
+        """Tells those who wait for something the program asked for."""
+        for wish in wishes:
+            if wish.ticket:
+                yield do.SpeechMoved(wish.ticket, state, message)
 
     def _tell_metrics(self, reply: Reply) -> Iterator[do.Effect]:
         if not reply.told:

@@ -19,6 +19,7 @@ from rtaudio.voice.chat import ChatMessage, ToolUse
 from rtaudio.voice.machine_telling import Telling
 from rtaudio.voice.reply import Reply, ReplyKind
 from rtaudio.voice.replying import MIC_RATE
+from rtaudio.voice.speech_queue import Wish
 from rtaudio.voice.turns import Turn
 
 
@@ -38,6 +39,13 @@ class ToolStep:
     uses: tuple[ToolUse, ...] | None = None  # DELIVERED
     hurried: bool = False  # interrupted, or moved on: results come soon
     goes_on: bool = True
+    wishes: tuple[Wish, ...] = ()  # of the program, that it is for
+
+    @property
+    def told(self) -> ChatMessage:
+        """What it has come to, for those who wished for it."""
+        message = self.message if self.message is not None else ChatMessage("assistant", "")
+        return replace(message, text=message.text or self.text, tools=self.uses or ())
 
 
 class ToolSteps(Telling):
@@ -46,7 +54,7 @@ class ToolSteps(Telling):
     def _run_tools(self, reply: Reply) -> Iterator[do.Effect]:
         """The reply's text is complete, and its calls with it."""
         self.step = ToolStep(reply.number, reply.kind, reply.answers, reply.steps + 1, self._at.time_ns, reply.tools_ns)
-        self.step.heard = reply.heard_before
+        self.step.heard, self.step.wishes = reply.heard_before, reply.wishes
         self._steps = self.step.steps
         yield do.RunTools(reply.number, tuple(reply.calls))
 
@@ -64,6 +72,7 @@ class ToolSteps(Telling):
                     )
                 )
             case it.ToolEnded():
+                self.queue.drop_fillers(item.call_id)
                 took = item.at.mic - self._tools_began.pop(item.call_id, item.at.mic)
                 yield do.Emit(
                     ev.ToolFinished(
@@ -77,6 +86,7 @@ class ToolSteps(Telling):
             case it.ToolsDelivered():
                 if (step := self.step) is not None and step.reply == item.reply and step.uses is None:
                     step.uses = item.uses
+                    self.queue.drop_fillers()
                     step.tools_ns += item.at.time_ns - step.began_ns
             case it.LateResultCame():
                 self._late.append(item.use)
@@ -116,8 +126,12 @@ class ToolSteps(Telling):
         yield from self._remember_after()
         if self.closed:
             yield from self._remember_late()
-        elif step.goes_on:
+        if step.goes_on and not self.closed:
+            if (before := self._go_on) is not None:  # a reply came between; now both are gone on from at once
+                step.wishes, step.answers = (*before.wishes, *step.wishes), step.answers or before.answers
             self._go_on = step
+        else:
+            yield from self._move(step.wishes, "interrupted", step.told)
 
     def _remember_late(self) -> Iterator[do.Effect]:
         """What came late, where the model will see it next."""
@@ -128,6 +142,8 @@ class ToolSteps(Telling):
 
     def _give_up_tools(self) -> Iterator[do.Effect]:
         """By the program: results come into the history, and the model does not go on from them."""
+        if self._go_on is not None:
+            yield from self._move(self._go_on.wishes, "interrupted", self._go_on.told)
         self._go_on, self._late_untold = None, False
         if self.step is not None:
             self.step.goes_on = False

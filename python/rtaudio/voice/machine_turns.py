@@ -12,7 +12,7 @@ from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.backchannels import interrupts, is_backchannel
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.machine_reply import ReplyLife
+from rtaudio.voice.machine_speech import ProgramSpeech
 from rtaudio.voice.reply import Phase
 from rtaudio.voice.replying import MIC_RATE
 from rtaudio.voice.turns import Hearing, Turn
@@ -24,13 +24,12 @@ STT_OPEN: Final = 2
 """Values of the hint "stt" (csrc/hint.h)."""
 
 
-class UserTurns(ReplyLife):
+class UserTurns(ProgramSpeech):
     """See the module."""
 
     def _speech_began(self, item: it.SpeechBegan) -> Iterator[do.Effect]:
         yield do.Emit(ev.SpeechStarted(at_s=self._now_s, began_s=item.begin / MIC_RATE))
-        if (away_since := self.presence.spoke()) is not None:
-            yield do.Emit(ev.UserBack(at_s=self._now_s, away_for_s=max(0, item.begin - away_since) / MIC_RATE))
+        yield from self._user_is_back(item.begin)
         if (open_turn := self.turns.talking) is not None:
             if open_turn.barge in LET_GO_ON:  # that was about what was said before
                 open_turn.barge = self._suspicion
@@ -58,6 +57,7 @@ class UserTurns(ReplyLife):
             reply = None
         heard = reply is not None and ((reply.number == item.reply and item.heard) or reply.times.heard is not None)
         heard = heard or (reply is not None and reply.heard_before) or self._heard_in_steps(before)
+        heard = heard or (before is not None and before.heard)
         listened = before is not None and before.barge in LET_GO_ON
         turn = self.turns.resume(item.turn, joins=not heard and not listened)
         if turn is None:
@@ -147,8 +147,12 @@ class UserTurns(ReplyLife):
 
     def _take_turn(self, turn: Turn) -> Iterator[do.Effect]:
         if not turn.text:
-            if turn.failed and not (turn.waived or self._unanswered or self.says) and self.options.stt_failed_text:
-                self.says.append(it.SayAsked(self._at, self.options.stt_failed_text, 0))
+            if (
+                turn.failed
+                and not (turn.waived or self._unanswered or self.queue.texts)
+                and self.options.stt_failed_text
+            ):
+                self.queue.put(it.SayAsked(self._at, self.options.stt_failed_text, 0))
             return
         speaking = self.reply is not None and self.reply.phase is not Phase.THINKING
         goes_on = self.reply is not None and self.reply.phase is Phase.SPEAKING

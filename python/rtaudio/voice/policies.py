@@ -17,9 +17,17 @@ from typing import Final, Literal, get_args
 
 Interruption = Literal["off", "duck_only", "pause", "after_sentence", "immediate"]
 INTERRUPTIONS: Final[tuple[Interruption, ...]] = get_args(Interruption)
+Priority = Literal["low", "normal", "high", "now"]
+"""When the agent says what the program wants said; see rtaudio.voice.speech_queue."""
 
 
 def checked(interruption: Interruption | None, where: str) -> None:
     """Raises ValueError for what is no policy."""
     if interruption is not None and interruption not in INTERRUPTIONS:
         raise ValueError(f"{where}: {interruption!r} is no interruption policy; there are {', '.join(INTERRUPTIONS)}")
+
+
+def checked_priority(priority: Priority, where: str) -> None:
+    """Raises ValueError for what is no priority."""
+    if priority not in get_args(Priority):
+        raise ValueError(f"{where}: {priority!r} is no priority; there are {', '.join(get_args(Priority))}")

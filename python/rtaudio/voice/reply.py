@@ -21,7 +21,7 @@ from rtaudio.voice import effects as do
 from rtaudio.voice.clause_rules import rules_for
 from rtaudio.voice.clauses import Clause, ClauseSplitter
 from rtaudio.voice.heard import WordAt, heard_until, place_words
-from rtaudio.voice.items import AudioCame
+from rtaudio.voice.items import AudioCame, ReplyAsked, SayAsked
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import ToolCall, Word
@@ -34,8 +34,8 @@ CHARS_PER_S = 15.0
 """English speech, roughly: places the words of a first clause that is heard before its end was synthesised."""
 
 
-ReplyKind = Literal["answer", "say", "late"]
-"""late: of the model by itself, about results of tools that came late."""
+ReplyKind = Literal["answer", "say", "asked", "late"]
+"""asked: of the model, by the program's wish. late: by itself, about results of tools that came late."""
 
 
 class Phase(Enum):
@@ -97,7 +97,8 @@ class Reply:
     times: Milestones
     port_rate: int
     options: SessionOptions
-    ticket: int = 0
+    wishes: tuple[SayAsked | ReplyAsked, ...] = ()  # of the program, that it is for
+    dropped: set[int] = field(default_factory=set)  # tickets of those, nobody wants any more
     interruption: Interruption = "immediate"
     phase: Phase = Phase.THINKING
     began_mic: int = 0
@@ -134,6 +135,16 @@ class Reply:
         return self.written > 0
 
     @property
+    def recording(self) -> int:
+        """The ticket under which its audio is kept; 0: a voice speaks it."""
+        return next((wish.ticket for wish in self.wishes if isinstance(wish, SayAsked) and wish.recorded), 0)
+
+    @property
+    def failed(self) -> bool:
+        """Of a provider, so that there is nothing to hear."""
+        return (self.model_failed or self.broken) and self.phase is not Phase.STOPPING
+
+    @property
     def working(self) -> bool:
         return self.phase is not Phase.STOPPING and not self.segment_ended
 
@@ -145,6 +156,11 @@ class Reply:
     def add_text(self, text: str) -> list[Clause]:
         self.text += text
         return self._add(self.splitter.feed(text))
+
+    def add_recorded(self, text: str) -> list[Clause]:
+        """All of it, in one piece, as its audio has it: nothing is split or written otherwise for a voice."""
+        self.text, self.speakable, self.start_buffer = text, speakable((), {}), StartBuffer(0.0)
+        return self._add([Clause(text, 0)])
 
     def end_text(self, complete: bool) -> list[Clause]:
         """No more text. An incomplete one loses the clause that was under way."""
@@ -167,7 +183,7 @@ class Reply:
             clause, number = self.clauses[self.started], self.started
             self.started += 1
             if clause.spoken.speakable:
-                yield do.StartSpeech(self.number, number, clause.spoken.text)
+                yield do.StartSpeech(self.number, number, clause.spoken.text, self.recording)
                 in_flight += 1
             else:
                 yield from self.end_clause(number)

@@ -48,7 +48,7 @@ def take_tokens(
 
 def take_all(reply: Reply, text: str, at: it.Stamp) -> Iterator[do.Effect]:
     """The whole text at once, of a reply that needs no model."""
-    yield from _speak(reply, reply.add_text(text), at)
+    yield from _speak(reply, reply.add_recorded(text) if reply.recording else reply.add_text(text), at)
     yield from _speak(reply, reply.end_text(complete=True), at)
     yield from _end_segment(reply)
 

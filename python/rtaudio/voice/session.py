@@ -9,25 +9,28 @@ posted, without a pause of the event loop in between. The machine (machine.py) d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rtaudio.core import PortClosed, post_turn_hint
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.agents import Agents
-from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
 from rtaudio.voice.hands import Hands, TurnHint
-from rtaudio.voice.machine import SAYS, Machine
+from rtaudio.voice.machine import Machine
 from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.policies import Interruption, checked
-from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
+from rtaudio.voice.policies import Interruption, Priority, checked, checked_priority
+from rtaudio.voice.protocols import LLM, STT, TTS, Audio, ProviderKind, Speech
+from rtaudio.voice.recordings import Recording
+from rtaudio.voice.speech import SpeechHandle
+from rtaudio.voice.speech_queue import MOST_WAITING
 from rtaudio.voice.streams import attempt, describe
 from rtaudio.voice.troubles import listening
 from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
@@ -125,31 +128,85 @@ class Session:
         return self._hands.observers.open(bound, finished=self._machine.closed)
 
     def say(
-        self, text: str, *, interruptible: bool | None = None, interruption: Interruption | None = None
-    ) -> asyncio.Future[ChatMessage]:
+        self,
+        text: str,
+        *,
+        interruptible: bool | None = None,
+        interruption: Interruption | None = None,
+        priority: Priority = "normal",
+        audio: tuple[Audio, int] | AsyncIterator[Speech] | None = None,
+    ) -> SpeechHandle:
         """Has the agent say `text`, after what it is saying.
+
+        `priority`: when, among what waits (rtaudio.voice.speech_queue); "now" cuts what is being said. `audio`: speech
+        that is there already, (mono float32 samples in [-1, 1], rate) or an async iterator of `Speech`, which is closed
+        when it is over; `text` is then what it says.
 
         `interruption`: what the user's speech does to it (rtaudio.voice.policies), by default what the session's
         options say. `interruptible=False` is short for "off", `True` for "immediate". What the user says meanwhile is
         kept, and answered when it is over. `interrupt` stops it all the same: that is the program's own word.
 
-        The future gives the message as it came into the history, with what was heard of it; it is cancelled if the
-        session closes first. Raises ValueError for text without a letter or digit and for policies that do not go
-        together, RuntimeError for a session that is not running, BufferError when too much waits to be said.
+        Awaiting what it gives gives the message as it came into the history, with what was heard of it;
+        asyncio.CancelledError if the session closes first. Raises ValueError for text without a letter or digit, audio
+        that is none and policies that do not go together, RuntimeError for a session that is not running, BufferError
+        when too much waits to be said.
         """
-        self._need_running()
+        self._need_room("say")
         checked(interruption, "say")
+        checked_priority(priority, "say")
         if interruptible is not None:
             if interruption is not None:
                 raise ValueError("say: give interruptible or interruption, not both: the first is short for the second")
             interruption = "immediate" if interruptible else "off"
         if not any(map(str.isalnum, text)):
             raise ValueError(f"say: nothing to speak in {text!r}")
-        if len(self._machine.says) >= SAYS:
-            raise BufferError(f"say: {SAYS} texts wait to be said already")
-        ticket, future = self._hands.promise()
-        self.post(it.SayAsked(self._stamp(), text, ticket, interruption))
-        return future
+        recording = Recording(audio) if audio is not None else None
+        ticket, handle = self._hands.promise(self._stop_speech, recording)
+        recorded = recording is not None
+        self.post(it.SayAsked(self._stamp(), text, ticket, interruption, priority, recorded))
+        return handle
+
+    def generate_reply(
+        self,
+        *,
+        user_input: str | None = None,
+        instructions: str | None = None,
+        tools: Sequence[str] | Literal["none"] | None = None,
+        interruption: Interruption | None = None,
+        priority: Priority = "normal",
+    ) -> SpeechHandle:
+        """Has the model speak, by the program's wish.
+
+        `user_input`: words of the user that came as text (a chat box, a test). They are a turn like one that was
+        spoken: in the history at once, answered once. An answer of which nothing was heard yet is given up and the two
+        turns are answered together; an agent who is speaking goes on, unless `priority` is "now". `instructions`: for
+        this reply alone, with all its steps, beside the agent's. `tools`: names of those that it may call, "none", or
+        None for all there are. `interruption`, `priority`: as for `say`.
+
+        What was said by the user and is unanswered yet is answered by this reply. If the user speaks before anything of
+        it was heard, it is begun again when that turn is over, and answers both. Where the model fails, it is as for
+        any reply: ProviderFailed, and `SessionOptions.llm_failed_text` is said; the handle is "failed", and gives a
+        message without text. A tool must not await a reply that waits for that very tool: give "high".
+
+        Raises ValueError for user_input without a letter or digit and tools that the agent has not, RuntimeError for a
+        session that is not running, BufferError when too much waits.
+        """
+        self._need_room("generate_reply")
+        checked(interruption, "generate_reply")
+        checked_priority(priority, "generate_reply")
+        if user_input is not None and not any(map(str.isalnum, user_input)):
+            raise ValueError(f"generate_reply: nothing to answer in {user_input!r}")
+        only = self._known_tools(tools)
+        text = user_input.strip() if user_input is not None else None
+        ticket, handle = self._hands.promise(self._stop_speech)
+        self.post(it.ReplyAsked(self._stamp(), ticket, instructions or "", text, only, interruption, priority))
+        return handle
+
+    @property
+    def queue(self) -> tuple[SpeechHandle, ...]:
+        """What `say` and `generate_reply` were asked for and waits, in order."""
+        handles = (self._hands.handle(wish.ticket) for wish in self._machine.queue)
+        return tuple(handle for handle in handles if handle is not None)
 
     def interrupt(self) -> None:
         """Stops what the agent is thinking or saying, and was to say, at once. What was heard stays in the history.
@@ -225,6 +282,25 @@ class Session:
 
     def _stamp(self) -> it.Stamp:
         return self._hands.stamp()
+
+    def _stop_speech(self, ticket: int) -> None:
+        if not self.closed:
+            self.post(it.SpeechStopAsked(self._stamp(), ticket))
+
+    def _known_tools(self, tools: Sequence[str] | Literal["none"] | None) -> tuple[str, ...] | None:
+        if tools is None or tools == "none":
+            return None if tools is None else ()
+        if isinstance(tools, str):
+            raise ValueError(f'generate_reply: tools = {tools!r}; give a list of names, "none" or None')
+        known = [spec.name for spec in self._tools.specs] if self._tools is not None else []
+        if unknown := [name for name in tools if name not in known]:
+            raise ValueError(f"generate_reply: the agent has no tools {unknown}; it has {known}")
+        return tuple(tools)
+
+    def _need_room(self, where: str) -> None:
+        self._need_running()
+        if len(self._machine.queue) >= MOST_WAITING:
+            raise BufferError(f"{where}: {MOST_WAITING} texts and replies wait to be said already")
 
     def _need_running(self) -> None:
         if not self._started or self.closed:

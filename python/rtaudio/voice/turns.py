@@ -55,6 +55,8 @@ class Turn:
     core: int = 0  # where the whole turn began, as the core has it
     before: Turn | None = None  # the part that this one goes on with
     hinted: int = 0  # words that the core was told of
+    heard: bool = False  # something of an answer to it was
+    typed: bool = False  # it came as text, and was taken at once
 
     def judge(self, barge: BargeState, lets_go_on: bool) -> None:
         """The core's word on what was said last. `lets_go_on`: that asks for nothing; so it says nothing of a turn
@@ -104,6 +106,13 @@ class Turns:
         self._turns.append(turn)
         return turn
 
+    def typed(self, text: str, position: int, time_ns: int) -> Turn:
+        """A turn that came as text at that mic position: nothing of it is awaited."""
+        self._seen += 1
+        turn = Turn(0, self._seen, position, position, Hearing.SETTLED, position, position, text, typed=True)
+        turn.ended_ns = turn.decided_ns = turn.final_ns = time_ns
+        return turn
+
     @property
     def over(self) -> Turn | None:
         """The last one that ended."""
@@ -118,7 +127,7 @@ class Turns:
         if not joins:
             turn.core = core
             return None
-        self._seen -= 1
+        self._seen -= turn.turn == self._seen  # its number is free again, unless others came after it
         turn.turn, turn.core, turn.before = before.turn, core, before
         return turn
 

@@ -10,13 +10,15 @@ async def book(context: ToolContext[Guests], day: date) -> str:
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
 from typing_extensions import TypeVar
 
-from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.policies import Priority
+from rtaudio.voice.speech import SpeechHandle
 
 Data = TypeVar("Data", default=None)
 
@@ -27,7 +29,11 @@ class SessionHandle(Protocol):
     @property
     def history(self) -> ChatContext: ...
 
-    def say(self, text: str) -> Awaitable[ChatMessage]: ...
+    def say(self, text: str) -> SpeechHandle: ...
+
+    def generate_reply(
+        self, *, user_input: str | None = None, instructions: str | None = None, priority: Priority = "normal"
+    ) -> SpeechHandle: ...
 
     def interrupt(self) -> None: ...
 
