@@ -31,8 +31,10 @@ LAYER = {
     "web": 3,
     "testing": 3,
 }
+RPC = ("rpc", "rpc_calls", "rpc_peer", "tasks")
 CONTRACTS = {
-    f"rtaudio.voice.{name}" for name in ("protocols", "clock", "chat", "events", "policies", "streams", "troubles")
+    f"rtaudio.voice.{name}"
+    for name in ("protocols", "clock", "chat", "events", "policies", "streams", "troubles", *RPC)
 }
 # What the tools of the last layer may use of each other: everything is tried against simulated callers.
 LAST_LAYER = {

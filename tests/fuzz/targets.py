@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from rtaudio.core.onnx_weights import OnnxFormatError, read_tensors
 from rtaudio.core.vad import SileroVad
 from rtaudio.transports.websocket.frames import AudioFrame, ProtocolError, encode_frame
 from rtaudio.transports.websocket.incoming import from_client
+from rtaudio.transports.websocket.messages import Calling, decode_from_client, decode_from_server, encode_message
+from rtaudio.transports.websocket.rpc import from_wire, to_wire
+from rtaudio.voice.rpc import RpcMessage
+from rtaudio.voice.rpc_peer import RpcPeer
 from tests.core.onnx_writer import block, number, tensor, varint
 from tests.fuzz.fuzzer import Target
 
@@ -60,12 +65,63 @@ def _websocket_call(data: bytes) -> object:
     return got
 
 
+def _client_calls(data: bytes) -> object:
+    """What a client sends of calls, each message behind its length in two bytes, to a peer that has asked and serves.
+    Its methods answer at once or never; what it answers must be of the protocol again."""
+    sent: list[str] = []
+
+    class Way:
+        def send(self, message: RpcMessage) -> None:
+            sent.append(encode_message(to_wire(message)))
+
+    async def give(params: object) -> object:
+        return params
+
+    async def main() -> None:
+        peer, at, here = RpcPeer(Way(), {"give": give, "wait": asyncio.sleep}, failed=lambda name, error: None), 0, None
+        here = asyncio.ensure_future(peer.call("there", [1]))
+        await asyncio.sleep(0)
+        try:
+            while at + 2 <= len(data):
+                size = int.from_bytes(data[at : at + 2], "little")
+                message = decode_from_client(data[at + 2 : at + 2 + size].decode("utf-8", "surrogateescape"))
+                if isinstance(message, Calling):
+                    peer.receive(from_wire(message))
+                    await asyncio.sleep(0)
+                at += 2 + size
+        finally:
+            await peer.aclose()
+            await asyncio.gather(here, return_exceptions=True)
+
+    asyncio.run(main())
+    assert all(decode_from_server(each) is not None for each in sent)
+    return len(sent)
+
+
+def _client_call_examples() -> list[bytes]:
+    said = [
+        b'{"type":"rpc_request","id":1,"method":"give","params":{"a":[1,2.5,null,"\\u00e9"]},"timeout_ms":5000}',
+        b'{"type":"rpc_request","id":2,"method":"wait","params":30,"timeout_ms":600000}',
+        b'{"type":"rpc_cancel","id":2}',
+        b'{"type":"rpc_request","id":3,"method":"none","timeout_ms":1}',
+        b'{"type":"rpc_ack","id":1}',
+        b'{"type":"rpc_result","id":1,"value":["red",{"a":1}]}',
+        b'{"type":"rpc_error","id":1,"code":7,"message":"no"}',
+    ]
+    return [b"".join(len(each).to_bytes(2, "little") + each for each in said[begin:]) for begin in range(len(said))]
+
+
 def _calls() -> list[bytes]:
     said = [
         HELLO,
         b'{"type":"played","position":1200,"played":1200,"queued":0,"latency_ms":20.5}',
         b'{"type":"cleared","id":1,"position":1200,"played":1200,"dropped":48}',
         b'{"type":"ping","id":7}',
+        b'{"type":"rpc_request","id":1,"method":"say","params":{"text":"Hello.","n":[1,2.5,null]},"timeout_ms":5000}',
+        b'{"type":"rpc_ack","id":1}',
+        b'{"type":"rpc_result","id":1,"value":["red",{"a":1}]}',
+        b'{"type":"rpc_error","id":2,"code":1400,"message":"no"}',
+        b'{"type":"rpc_cancel","id":1}',
         b'{"type":"later"}',
         b'{"type":"bye","reason":"done"}',
     ]
@@ -83,6 +139,25 @@ TARGETS = [
         _calls,
         ("websocket/frames.py", "websocket/messages.py", "websocket/incoming.py"),
         (b'"type":', b"{", b"}", b"[", b"null", b"-1", b"1e999", b"9007199254740992", b"\\ud800", b"\xff", b"\x01\x00"),
+    ),
+    Target(
+        "client_calls",
+        _client_calls,
+        (ProtocolError,),
+        _client_call_examples,
+        ("websocket/rpc.py", "websocket/messages.py", "voice/rpc_calls.py", "voice/rpc_peer.py"),
+        (
+            b'"id":1',
+            b'"id":2',
+            b"rpc_cancel",
+            b"rpc_ack",
+            b'"params":',
+            b"[[[[",
+            b"1e999",
+            b"\\ud800",
+            b"null",
+            b'"give"',
+        ),
     ),
     Target(
         "onnx_weights",

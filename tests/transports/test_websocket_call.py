@@ -124,7 +124,7 @@ def test_what_the_caller_says_is_heard_whole_answered_and_interrupts() -> None:
         ("no JSON", 4000, "not of this protocol"),
         ('{"type": "ping", "id": 1}', 4002, "before “hello”"),
         (encode_frame(AudioFrame(0, np.zeros(1, np.int16))), 4002, "audio before “hello”"),
-        ("x" * 5000, 1009, "at most 4096"),
+        ("x" * 21000, 1009, "at most 20480"),
         (
             '{"type": "hello", "versions": [9], "input": {"rates": [16000], "formats": ["pcm16"]}, '
             '"output": {"rates": [24000], "formats": ["pcm16"]}}',

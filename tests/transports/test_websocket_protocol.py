@@ -165,7 +165,7 @@ def test_any_text_is_a_message_or_refused(data: str) -> None:
         ('{"type": "hello", "versions": [], "input": {}, "output": {}}', 4000, "$.versions"),
         ("[" * 2000, 4000, "of this protocol"),
         ('{"type": "bye", "reason": "' + "x" * 300 + '"}', 4000, "length <= 200"),
-        ('{"type": "' + "x" * 5000 + '"}', 1009, "a text message of 5012 bytes: at most 4096"),
+        ('{"type": "' + "x" * 21000 + '"}', 1009, "a text message of 21012 bytes: at most 20480"),
         ("\ud800", 4000, "no Unicode"),
     ],
 )

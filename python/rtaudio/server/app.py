@@ -21,7 +21,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +63,8 @@ class CallSetup:
     detector: DetectorConfig | None = None
     data: object = None
     """What the agent's tools get (`ToolContext.data`)."""
+    methods: Sequence[object] = ()
+    """What the client may call, as `Session.expose` takes it. Nothing, unless it is named here."""
     on_start: Callable[[Session], None] | None = None
     """Told of the call's session when it runs, before the agent is heard; to keep it, to say things. Must not block."""
 

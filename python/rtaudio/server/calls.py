@@ -206,9 +206,12 @@ class Calls:
                 wake=self._wake,
                 data=setup.data,
             )
+            if setup.methods:
+                session.expose(*setup.methods)
             events = session.events(bound=1024)  # before it begins: the greeting is told at once
             async with session:
                 call = WebSocketCall(connection, incoming, welcome, port, progress=lambda: session.progress)
+                call.take_calls(session.connect_client)
                 if setup.on_start is not None:
                     setup.on_start(session)
                 line = self._add(port, welcome.input.rate, setup.detector)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rtaudio.core import PortClosed, post_turn_hint
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.agents import Agents
 from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.client_calls import ClientCalls
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
@@ -29,6 +30,8 @@ from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption, Priority, checked, checked_priority
 from rtaudio.voice.protocols import LLM, STT, TTS, Audio, ProviderKind, Speech
 from rtaudio.voice.recordings import Recording
+from rtaudio.voice.rpc import RpcChannel
+from rtaudio.voice.rpc_peer import RpcPeer
 from rtaudio.voice.speech import SpeechHandle
 from rtaudio.voice.speech_queue import MOST_WAITING
 from rtaudio.voice.streams import attempt, describe
@@ -93,6 +96,7 @@ class Session:
             self._tools,
         )
         self._mailbox = Mailbox[it.Item](self._handle)
+        self._client = ClientCalls(self, data)
         self._events_lost = 0
         self._started = False
         self._closing: asyncio.Task[None] | None = None
@@ -215,6 +219,23 @@ class Session:
         running."""
         self._need_running()
         self.post(it.InterruptAsked(self._stamp()))
+
+    def expose(self, *methods: object) -> None:
+        """Lets the client call these (rtaudio.voice.tools): functions with typed parameters, objects with methods under
+        @client_method, what `session_methods` gives. Also while the session runs. Raises ToolDefinitionError for what
+        is none, and for a name that is taken; ImportError without rtaudio[tools]."""
+        self._client.expose(methods)
+
+    def connect_client(self, channel: RpcChannel) -> RpcPeer:
+        """For a transport: from now on the client can be called by `channel`. What comes of it goes to the peer's
+        `receive`; its `close` says that the client is gone. Another one that connects takes the place of the first."""
+        return self._client.connect(channel)
+
+    async def call_client(self, method: str, params: Any = None, *, timeout_s: float = 10.0) -> Any:
+        """Calls a method of the client (the page, the app), with parameters and a result that JSON can carry, each of
+        15 KiB at most. RpcError: nothing came of it, and why; its `code` is 1401 where no client is connected that
+        takes calls. Cancelled: the client is told. TypeError, ValueError: what no call can have."""
+        return await self._client.call(method, params, timeout_s)
 
     async def aclose(self) -> None:
         """Idempotent; if the caller is cancelled meanwhile, closing goes on to its end."""
@@ -349,5 +370,6 @@ class Session:
         heard, bound = self._hands.heard_now()
         self.post(it.CloseAsked(self._stamp(), reason, heard, bound))
         await self._hands.aclose()
+        await self._client.aclose()
         self.post(it.Ended(self._stamp()))
         self._hands.observers.finish()

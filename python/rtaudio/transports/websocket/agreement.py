@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from rtaudio.transports.websocket.frames import ProtocolError
-from rtaudio.transports.websocket.messages import Able, Agreed, Hello, Welcome
+from rtaudio.transports.websocket.messages import RPC, Able, Agreed, Hello, Welcome
 
 VERSION: Final = 1
 FORMATS: Final = ("pcm16",)
+FEATURES: Final = (RPC,)
 INPUT_RATES: Final = (16000, 8000, 24000, 32000, 44100, 48000)
 OUTPUT_RATES: Final = (24000, 16000, 48000, 8000)
 """Of what a line takes and a playout puts out, those that are of use on a network."""
@@ -26,6 +27,7 @@ def agree(hello: Hello, *, call: str, lead_ms: int, server: str) -> Welcome:
         output=_agreed("play", hello.output, OUTPUT_RATES),
         lead_ms=lead_ms,
         server=server,
+        features=[name for name in FEATURES if name in hello.features],
     )
 
 

@@ -3,7 +3,8 @@
     connection ──receive task──► Incoming ──audio──► Line.push          full: reads no further (back-pressure)
                                           └─reports─► Line.report_remote
     connection ◄──send task──── Outgoing ◄── what the port puts out, ahead of its time; playout's events
-                            └── messages ◄── `follow` task: the session's events; answers to pings
+                            ├── messages ◄── `follow` task: the session's events; answers to pings
+                            └── calls ◄── RpcOverWebSocket ◄── the session's peer, where the client takes calls
 
 One call's tasks live in `run`, which ends when the connection, the session or the port does; then all are gone.
 """
@@ -22,11 +23,14 @@ from rtaudio.transports.websocket.connection import Connection
 from rtaudio.transports.websocket.frames import AudioFrame, ProtocolError, encode_frame
 from rtaudio.transports.websocket.incoming import Incoming, from_client
 from rtaudio.transports.websocket.outgoing import Outgoing, Sent
+from rtaudio.transports.websocket.rpc import RpcOverWebSocket
 from rtaudio.transports.websocket.transcript import message_of
 from rtaudio.voice.events import SessionClosed, SessionEvent
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort, Line
+    from rtaudio.voice.rpc import RpcChannel
+    from rtaudio.voice.rpc_peer import RpcPeer
 
 HELLO_WITHIN_S: Final = 10.0
 SEND_WITHIN_S: Final = 10.0
@@ -76,6 +80,7 @@ class WebSocketCall:
         self._outgoing = Outgoing(welcome.output.rate)
         self._waiting: deque[say.FromServer] = deque()
         self._due = asyncio.Event()
+        self._rpc = RpcOverWebSocket(self._due.set)
         self._told_progress = (0, 0)
         self._progress_at = 0.0
         self._dropped = self._reports = self._remote_dropped = self._waited_for_room = 0
@@ -91,6 +96,12 @@ class WebSocketCall:
             self._dropped += 1
         self._waiting.append(message)
         self._due.set()
+
+    def take_calls(self, connect: Callable[[RpcChannel], RpcPeer]) -> None:
+        """Before `run`: calls go both ways, if the client has said that it knows them. `connect`: the session's
+        `connect_client`."""
+        if say.RPC in self._welcome.features:
+            self._rpc.connect(connect)
 
     async def run(self, line: Line, events: AsyncIterator[SessionEvent]) -> tuple[int, str]:
         """Talks until the end; gives what the connection is to be closed with (or was). `line`: of the port, with a
@@ -111,11 +122,12 @@ class WebSocketCall:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._rpc.close()
 
     def figures(self) -> dict[str, int]:
         """What came and went: see Incoming.figures and Outgoing.figures (`out_...`). reports from the client,
         remote_dropped (samples it dropped at clears), messages_dropped (for a person), waited_for_room (times that
-        input waited for room in the line)."""
+        input waited for room in the line); see RpcOverWebSocket.figures (`rpc_...`)."""
         return {
             **self._incoming.figures(),
             **{f"out_{name}": value for name, value in self._outgoing.figures().items()},
@@ -123,6 +135,7 @@ class WebSocketCall:
             "remote_dropped": self._remote_dropped,
             "messages_dropped": self._dropped,
             "waited_for_room": self._waited_for_room,
+            **{f"rpc_{name}": value for name, value in self._rpc.figures().items()},
         }
 
     # ---- Inside.
@@ -155,6 +168,10 @@ class WebSocketCall:
                     self.tell(say.Pong(id=ping))
                 case say.Bye(reason=reason):
                     return 1000, reason or "the client hung up"
+                case (
+                    say.RpcRequest() | say.RpcAck() | say.RpcResult() | say.RpcFailure() | say.RpcCancel()
+                ) as message:
+                    self._rpc.receive(message)
         return self._connection.close_code or 1006, "the client went away"
 
     async def _push(self, line: Line, frame: AudioFrame) -> None:
@@ -211,6 +228,7 @@ class WebSocketCall:
             self._waiting.append(say.Progress(at_s=at_s, reply=progress[0], offset=progress[1]))
         while self._waiting:
             out.append(say.encode_message(self._waiting.popleft()))
+        out += [say.encode_message(each) for each in self._rpc.take()]
         return out
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final, TypeAlias, get_args
 import msgspec
 
 from rtaudio.transports.websocket.frames import POSITIONS, ProtocolError
+from rtaudio.voice.rpc import MOST_METHOD_CHARS, MOST_TEXT_CHARS, MOST_TIMEOUT_S
 
-MOST_FROM_CLIENT: Final = 4 << 10
+MOST_FROM_CLIENT: Final = 20 << 10
 MOST_FROM_SERVER: Final = 64 << 10
 """Bytes of a text message."""
 
@@ -19,6 +20,9 @@ Position: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=POSITIONS)]
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 Rate: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=768_000)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]
+Feature: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
+RPC: Final = "rpc"
+"""The feature of a side that takes calls, and answers them."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -49,6 +53,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     input: Able
     output: Able
     client: Name = ""
+    features: Annotated[list[Feature], msgspec.Meta(max_length=32)] = []
 
 
 class Played(Message, frozen=True, kw_only=True, tag="played"):
@@ -93,6 +98,7 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     output: Agreed
     lead_ms: Number
     server: Name = ""
+    features: list[Feature] = []
 
 
 class Clear(Message, frozen=True, kw_only=True, tag="clear"):
@@ -112,6 +118,45 @@ class Duck(Message, frozen=True, kw_only=True, tag="duck"):
 
 class Pong(Message, frozen=True, kw_only=True, tag="pong"):
     """The answer to `Ping`."""
+
+    id: Number
+
+
+# ---- Calls of methods, either way; between two sides that both have the feature `rpc`.
+
+
+class RpcRequest(Message, frozen=True, kw_only=True, tag="rpc_request"):
+    """Calls a method of the other side."""
+
+    id: Number
+    method: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_METHOD_CHARS)]
+    params: msgspec.Raw = msgspec.Raw(b"null")
+    timeout_ms: Annotated[int, msgspec.Meta(ge=1, le=round(MOST_TIMEOUT_S * 1000))]
+
+
+class RpcAck(Message, frozen=True, kw_only=True, tag="rpc_ack"):
+    """The request came, and the method is known."""
+
+    id: Number
+
+
+class RpcResult(Message, frozen=True, kw_only=True, tag="rpc_result"):
+    """What came of a request."""
+
+    id: Number
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class RpcFailure(Message, frozen=True, kw_only=True, tag="rpc_error"):
+    """Why nothing came of it."""
+
+    id: Number
+    code: Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)]
+    message: Annotated[str, msgspec.Meta(max_length=MOST_TEXT_CHARS)] = ""
+
+
+class RpcCancel(Message, frozen=True, kw_only=True, tag="rpc_cancel"):
+    """Who asked does not wait any more."""
 
     id: Number
 
@@ -204,10 +249,11 @@ class Notice(Told, frozen=True, kw_only=True, tag="notice"):
     text: str
 
 
-FromClient: TypeAlias = Hello | Played | Cleared | Ping | Bye
+Calling: TypeAlias = RpcRequest | RpcAck | RpcResult | RpcFailure | RpcCancel
+FromClient: TypeAlias = Hello | Played | Cleared | Ping | Bye | Calling
 ForPlayer: TypeAlias = Welcome | Clear | Duck | Pong | Bye
 ForPerson: TypeAlias = State | User | TurnGoesOn | Listens | Reply | Progress | Heard | Cut | Barge | Latency | Notice
-FromServer: TypeAlias = ForPlayer | ForPerson
+FromServer: TypeAlias = ForPlayer | ForPerson | Calling
 
 
 class _Head(msgspec.Struct):

@@ -11,14 +11,20 @@ except ImportError as error:
         f"rtaudio.voice.tools needs {error.name}: pip install 'rtaudio[tools]'", name=error.name
     ) from error
 
+from rtaudio.voice.tools.client_methods import ClientMethod, client_method
+from rtaudio.voice.tools.client_tool import ClientTool, client_tool
 from rtaudio.voice.tools.context import SessionHandle, ToolContext
 from rtaudio.voice.tools.definition import Tool, tool
-from rtaudio.voice.tools.errors import ToolDefinitionError, ToolError
+from rtaudio.voice.tools.errors import ClientError, ToolDefinitionError, ToolError
 from rtaudio.voice.tools.runner import Batch, LateResult, Progress, ToolRunner
+from rtaudio.voice.tools.session_methods import session_methods
 from rtaudio.voice.tools.toolset import Toolset
 
 __all__ = [
     "Batch",
+    "ClientError",
+    "ClientMethod",
+    "ClientTool",
     "LateResult",
     "Progress",
     "SessionHandle",
@@ -28,5 +34,8 @@ __all__ = [
     "ToolError",
     "ToolRunner",
     "Toolset",
+    "client_method",
+    "client_tool",
+    "session_methods",
     "tool",
 ]

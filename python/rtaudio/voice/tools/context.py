@@ -12,13 +12,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol
+from typing import Any, Generic, Protocol
 
 from typing_extensions import TypeVar
 
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.policies import Priority
+from rtaudio.voice.rpc import RpcError
 from rtaudio.voice.speech import SpeechHandle
+from rtaudio.voice.tools.errors import ClientError
 
 Data = TypeVar("Data", default=None)
 
@@ -36,6 +38,8 @@ class SessionHandle(Protocol):
     ) -> SpeechHandle: ...
 
     def interrupt(self) -> None: ...
+
+    async def call_client(self, method: str, params: Any = None, *, timeout_s: float = 10.0) -> Any: ...
 
 
 @dataclass(slots=True)
@@ -83,3 +87,11 @@ class ToolContext(Generic[Data]):
     def progress(self, text: str) -> None:
         """Tells whoever looks on; nothing is spoken."""
         self._tell(text, False)
+
+    async def call_client(self, method: str, params: Any = None, *, timeout_s: float = 10.0) -> Any:
+        """Calls a method of the client (the page, the app that the user speaks by), and gives its result. Raises
+        ClientError, whose text tells the model why there is none; cancelled with the call, and the client is told."""
+        try:
+            return await self.session.call_client(method, params, timeout_s=timeout_s)
+        except RpcError as error:
+            raise ClientError(error.code, error.text) from error

@@ -32,17 +32,17 @@ class Signature:
     method: bool
 
 
-def where_of(function: Callable[..., Any]) -> str:
-    """For messages: which function, and where it is."""
+def where_of(function: Callable[..., Any], kind: str = "tool") -> str:
+    """For messages: what, which function, and where it is."""
     name = getattr(function, "__qualname__", repr(function))
     code = getattr(function, "__code__", None)
     place = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
-    return f"tool {name}{place}"
+    return f"{kind} {name}{place}"
 
 
-def read_signature(function: Callable[..., Any], names: Mapping[str, Any]) -> Signature:
+def read_signature(function: Callable[..., Any], names: Mapping[str, Any], kind: str = "tool") -> Signature:
     """`names`: local ones that annotations may use. Raises ToolDefinitionError."""
-    where = where_of(function)
+    where = where_of(function, kind)
     try:
         entries = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError, NameError) as error:

@@ -4,11 +4,18 @@
 //   client.addEventListener("message", ({ detail }) => …);    what happens: state, user, reply, heard, cut, …
 //   await client.connect();                                   CallError says in words what is wrong
 //   client.mute(true); client.close();
+//   client.serve("pick", async ({ choices }) => …);           what the agent may call here, see rpc.js
+//   await client.call("say", { text: "Hello." });             what the agent's app offers to be called
 //
 // Events: "message" (a control message for a person), "audio" (what came: position, samples, start, end), "player" (the
 // player's report), "microphone" ({peak}), "closed" ({code, reason, text}). One client is one call; make a new one for the next.
 
+import { RpcPeer } from "./rpc.js";
+
+export { RpcCode, RpcError } from "./rpc.js";
+
 const VERSION = 1;
+const FEATURES = ["rpc"];
 const INPUT_RATE = 16000;
 const OUTPUT_RATE = 24000;
 const HEADER_BYTES = 16;
@@ -45,6 +52,7 @@ export class RtAudioClient extends EventTarget {
   #reported = -1;
   #ping = { id: 0, sent: 0 };
   #over = false;
+  #rpc = new RpcPeer((message) => this.#send(message));
 
   /** @param {string} url ws: or wss: @param {{startMs?: number}} options how much the player holds before it begins */
   constructor(url, { startMs = 60 } = {}) {
@@ -79,6 +87,16 @@ export class RtAudioClient extends EventTarget {
   /** @param {boolean} muted */
   mute(muted) {
     this.#capture?.port.postMessage({ muted });
+  }
+
+  /** Lets the agent call `method` by this name, before the call or during it; see RpcPeer.serve. */
+  serve(name, method) {
+    this.#rpc.serve(name, method);
+  }
+
+  /** Calls what the agent's app offers; see RpcPeer.call. */
+  call(method, params, options) {
+    return this.#rpc.call(method, params, options);
   }
 
   close(reason = "") {
@@ -117,6 +135,7 @@ export class RtAudioClient extends EventTarget {
           type: "hello",
           versions: [VERSION],
           client: "rtaudio client.js",
+          features: FEATURES,
           input: { rates: [INPUT_RATE], formats: ["pcm16"] },
           output: { rates: [OUTPUT_RATE, 16000, 48000], formats: ["pcm16"] },
         });
@@ -124,6 +143,7 @@ export class RtAudioClient extends EventTarget {
         const message = typeof data === "string" ? JSON.parse(data) : null;
         if (message?.type !== "welcome") return;
         clearTimeout(late);
+        if (message.features?.includes("rpc")) this.#rpc.open();
         socket.onmessage = ({ data: next }) => this.#take(next);
         resolve(message);
       };
@@ -178,6 +198,7 @@ export class RtAudioClient extends EventTarget {
         if (message.id === this.#ping.id) this.roundTripMs = performance.now() - this.#ping.sent;
         return undefined;
       default: // also those that are not known here
+        if (this.#rpc.receive(message)) return undefined;
         this.dispatchEvent(new CustomEvent("message", { detail: message }));
         return undefined;
     }
@@ -247,6 +268,7 @@ export class RtAudioClient extends EventTarget {
 
   #end() {
     this.#over = true;
+    this.#rpc.close();
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
     for (const track of this.#stream?.getTracks() ?? []) track.stop();

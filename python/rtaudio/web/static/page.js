@@ -1,6 +1,7 @@
 // The page: buttons, levels, state and figures around one client. `globalThis.rtaudio.client` is the call, for consoles.
 
 import { CallError, RtAudioClient } from "./client.js";
+import { serveHere } from "./page-methods.js";
 import { Transcript } from "./transcript.js";
 
 const $ = (id) => document.getElementById(id);
@@ -27,6 +28,7 @@ async function call() {
   const mine = new RtAudioClient(url.href, startMs ? { startMs } : {});
   client = mine;
   globalThis.rtaudio = { client };
+  serveHere(mine, $("question"));
   mine.addEventListener("message", ({ detail }) => take(detail));
   mine.addEventListener("microphone", ({ detail }) => level($("you"), detail.peak));
   mine.addEventListener("player", ({ detail }) => player(detail));
@@ -62,6 +64,7 @@ function over(problem) {
   $("mute").disabled = true;
   for (const id of ["you", "agent"]) $(id).value = 0;
   $("queued").textContent = "–";
+  $("question").hidden = true;
   $("error").textContent = problem;
   $("error").hidden = !problem;
 }
