@@ -27,6 +27,7 @@ KINDS = {
     "slow": ToolPolicy(detach_after_s=1.0),
     "one": ToolPolicy(at_once=1, duplicates="join"),
     "hang": ToolPolicy(timeout_s=5.0),
+    "fill": ToolPolicy(filler=("One moment.", "Still at it."), on_interruption="cancel"),
 }
 PLANS: list[tuple[str, tuple[str, ...]]] = [
     (REPLY, ()),
@@ -36,6 +37,7 @@ PLANS: list[tuple[str, tuple[str, ...]]] = [
     ("One moment, and another one. ", ("ask", "hang")),
     ("I do that. ", ("slow", "slow")),
     (REPLY, ("cancel",)),
+    ("", ("fill", "keep", "fill")),
 ]
 """What the model may do in a step: say something, and call tools."""
 
@@ -168,6 +170,8 @@ class ToolWorld(World):
                 self.debts["watch",].append(lambda: it.ToolEnded(self.at(), call_id, tool, outcome))
             case cdo.Deliver(batch=batch, uses=uses):
                 self.debts["deliver", batch].append(lambda: it.ToolsDelivered(self.at(), batch, uses))
+            case cdo.Fill(call_id=call_id, text=text):
+                self.debts["watch",].append(lambda: it.SayAsked(self.at(), text, 0, priority="low", while_call=call_id))
             case cdo.DeliverLate(of=of, use=use):
                 self.debts["late", of].append(lambda: it.LateResultCame(self.at(), of, use))
             case _:

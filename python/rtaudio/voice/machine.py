@@ -55,6 +55,7 @@ Tools. An answer is made of steps, each a reply of its own, until one calls no t
       tools run       answered, with that in view. "Okay" and the like are a backchannel, unless the agent had asked.
                       Replies that the program asks for wait, unless they are "high".
     went on           as above: what the tools did stays in the history, and is seen by the answer to the whole turn.
+    a filler          of a call that takes long waits at low priority, and is dropped when the call has its result.
     a late result     comes into the history before the model's next reply. Where there is none to come, and nobody
                       speaks, one begins for it (kind "late"); it may be silent. Given up like an answer, it is begun
                       again.

@@ -14,7 +14,7 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ToolUse
 from rtaudio.voice.protocols import ToolSpec
-from rtaudio.voice.tools import Batch, LateResult, Progress, SessionHandle, ToolRunner, Toolset
+from rtaudio.voice.tools import Batch, Filler, LateResult, Progress, SessionHandle, ToolRunner, Toolset
 from rtaudio.voice.tools.call_effects import Began, CallEffect, Ended
 from rtaudio.voice.tools.call_items import CallItem
 
@@ -41,6 +41,7 @@ class ToolDesk:
             session=session,
             late=self._late,
             progress=self._told,
+            filler=self._fill,
             watch=self._watched,
             record=record,
             ids=ids,
@@ -79,6 +80,9 @@ class ToolDesk:
 
     def _told(self, told: Progress) -> None:
         self._post(it.ToolReported(self._stamp(), told.call_id, told.tool, told.text, told.spoken))
+
+    def _fill(self, filler: Filler) -> None:
+        self._post(it.SayAsked(self._stamp(), filler.text, 0, priority="low", while_call=filler.call_id))
 
     def _watched(self, effect: Began | Ended) -> None:
         if isinstance(effect, Began):

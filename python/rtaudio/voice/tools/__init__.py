@@ -16,7 +16,7 @@ from rtaudio.voice.tools.client_tool import ClientTool, client_tool
 from rtaudio.voice.tools.context import SessionHandle, ToolContext
 from rtaudio.voice.tools.definition import Tool, tool
 from rtaudio.voice.tools.errors import ClientError, ToolDefinitionError, ToolError
-from rtaudio.voice.tools.runner import Batch, LateResult, Progress, ToolRunner
+from rtaudio.voice.tools.runner import Batch, Filler, LateResult, Progress, ToolRunner
 from rtaudio.voice.tools.session_methods import session_methods
 from rtaudio.voice.tools.toolset import Toolset
 
@@ -25,6 +25,7 @@ __all__ = [
     "ClientError",
     "ClientMethod",
     "ClientTool",
+    "Filler",
     "LateResult",
     "Progress",
     "SessionHandle",

@@ -122,6 +122,15 @@ class Tell(CallEffect):
     spoken: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Fill(CallEffect):
+    """The call takes long: this is to be said, if nobody speaks and the result does not come first."""
+
+    call_id: str
+    tool: str
+    text: str
+
+
 def encode(effect: CallEffect) -> dict[str, Any]:
     """As plain data; what a replay is compared with."""
     return {"call_effect": type(effect).__name__, **asdict(effect)}

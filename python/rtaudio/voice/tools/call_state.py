@@ -50,6 +50,7 @@ class Call:
     work: Work | None = None
     asked: bool = False
     clock: int | None = None
+    filler_clock: int | None = None
     result: tuple[str, bool] | None = None
 
 

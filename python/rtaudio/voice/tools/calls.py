@@ -15,6 +15,8 @@ calls.
                  result, in any order of events: every state but DONE and DETACHED has a clock or a Close that ends it.
     room         a work that was cancelled or timed out keeps its place until it has really stopped: what hangs cannot
                  pile up. Who waits for room longer than the time-out is refused.
+    filler       a call that is still WAITING some time after it began asks for a text to be said, one for all calls of
+                 its reply.
     one work     calls with one key, or the same call where the tool says "join", wait for one work. It is cancelled
                  when nobody waits for it. A key whose work succeeded is not run again.
 """
@@ -32,6 +34,7 @@ from rtaudio.voice.tools import call_items as it
 from rtaudio.voice.tools import call_state as say
 from rtaudio.voice.tools.call_ids import CallIds, object_text, usable_name
 from rtaudio.voice.tools.call_state import Call, CallState, Work, WorkState
+from rtaudio.voice.tools.fillers import Fillers
 
 STOP_GRACE_S: Final = 2.0
 """How long a timed-out attempt may take to stop before the next one is given up."""
@@ -40,7 +43,7 @@ MOST_CALLS: Final = 256
 """Without a result, those that were delivered as still running included; more are refused, and counted."""
 
 
-Clock = tuple[Literal["room", "attempt", "stop", "pause"], Work] | tuple[Literal["detach"], Call]
+Clock = tuple[Literal["room", "attempt", "stop", "pause"], Work] | tuple[Literal["detach", "filler"], Call]
 
 
 class Calls:
@@ -61,6 +64,7 @@ class Calls:
         self._queue: deque[Work] = deque()
         self._clocks: dict[int, Clock] = {}
         self._done: OrderedDict[str, str] = OrderedDict()
+        self._fillers = Fillers()
         self._last_batch = self._numbers = 0
 
     @property
@@ -175,7 +179,12 @@ class Calls:
         work.calls.append(call)
         if call.batch in self._moved_on:
             yield from self._detach(call)
-        elif (after_s := work.policy.detach_after_s) is not None:
+            return
+        if work.policy.filler:
+            call.filler_clock = self._number()
+            self._clocks[call.filler_clock] = ("filler", call)
+            yield do.Wake(call.filler_clock, work.policy.filler_after_s)
+        if (after_s := work.policy.detach_after_s) is not None:
             call.clock = self._number()
             self._clocks[call.clock] = ("detach", call)
             yield do.Wake(call.clock, after_s)
@@ -201,6 +210,7 @@ class Calls:
         if call.state is CallState.WAITING:
             call.state, call.result = CallState.DETACHED, (say.STILL_RUNNING, False)
             yield from self._stop_clock(call)
+            yield from self._stop_filler(call)
             yield from self._deliver(call.batch)
 
     def _cancel(self, call: Call, why: str) -> Iterator[do.CallEffect]:
@@ -234,6 +244,7 @@ class Calls:
         call.state, call.result = CallState.DONE, (text, failed)
         del self._calls[call.number]
         yield from self._stop_clock(call)
+        yield from self._stop_filler(call)
         if call.work is None or call.work.first is not call:
             yield do.Forget(call.number)
         if late:
@@ -250,6 +261,7 @@ class Calls:
             return
         del self._batches[batch]
         self._moved_on.discard(batch)
+        self._fillers.over(batch)
         yield do.Deliver(
             batch, tuple(ToolUse(call.id, call.name, call.arguments, *call.result) for call in calls if call.result)
         )
@@ -325,6 +337,11 @@ class Calls:
 
     def _woke(self, clock: Clock) -> Iterator[do.CallEffect]:
         kind, what = clock
+        if kind == "filler" and isinstance(what, Call):
+            what.filler_clock = None
+            if (text := self._fillers.next(what)) is not None:
+                yield do.Fill(what.id, what.name, text)
+            return
         what.clock = None
         if isinstance(what, Call):
             yield from self._detach(what)
@@ -374,6 +391,12 @@ class Calls:
             del self._clocks[what.clock]
             yield do.StopClock(what.clock)
             what.clock = None
+
+    def _stop_filler(self, call: Call) -> Iterator[do.CallEffect]:
+        if call.filler_clock is not None:
+            del self._clocks[call.filler_clock]
+            yield do.StopClock(call.filler_clock)
+            call.filler_clock = None
 
     def _number(self) -> int:
         self._numbers += 1

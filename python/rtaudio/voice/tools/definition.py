@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, get_args, overload
 
@@ -206,6 +206,8 @@ def tool(
     retry_on: type[BaseException] | tuple[type[BaseException], ...] = (),
     backoff_s: float = 0.5,
     most_chars: int = 16_000,
+    filler: str | Sequence[str] | None = None,
+    filler_after_s: float = 1.5,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]:
     """`@tool(...)`."""
 
@@ -231,6 +233,7 @@ def tool(
     run         "loop", "thread" or "process"; see `Run`
     key         from the arguments, by name: the same text for the same thing asked for. Calls with one key run once
     retry_on    exceptions worth another attempt (TimeoutError: after `timeout_s`, too), `retries` times
+    filler      a text, several to be taken in turn, or None: said once when a call takes longer than `filler_after_s`
     timeout_s, at_once, detach_after_s, on_interruption, duplicates, retries, backoff_s, most_chars   see `ToolPolicy`
     """
     names = dict(sys._getframe(1).f_locals)

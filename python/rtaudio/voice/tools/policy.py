@@ -21,7 +21,8 @@ class ToolPolicy:
     """`timeout_s`: of one attempt, and of waiting for one. `at_once`: how many of this tool run side by side; more
     wait. `detach_after_s`: the model is told that the call takes longer, and gets the result when it comes. `retries`:
     further attempts after a failure that the tool calls transient, the first after `backoff_s`, each later one after
-    twice as long. `most_chars`: of a result; what is beyond is cut off, and said to be.
+    twice as long. `most_chars`: of a result; what is beyond is cut off, and said to be. `filler`: what the agent says,
+    one of them in turn, when the call has taken `filler_after_s` and nobody speaks.
     """
 
     timeout_s: float = 30.0
@@ -32,6 +33,13 @@ class ToolPolicy:
     retries: int = 0
     backoff_s: float = 0.5
     most_chars: int = 16_000
+    filler: tuple[str, ...] = ()
+    filler_after_s: float = 1.5
+
+    def __post_init__(self) -> None:
+        filler: object = self.filler  # one text, or none, where a tool is defined; a list from a journal
+        texts = (filler,) if isinstance(filler, str) else tuple(self.filler or ())
+        object.__setattr__(self, "filler", texts)
 
     def check(self, where: str) -> None:
         """Raises ToolDefinitionError for what makes no sense."""
@@ -47,6 +55,7 @@ class ToolPolicy:
         for name, number, least in (("at_once", self.at_once, 1), ("retries", self.retries, 0)):
             if number < least:
                 raise ToolDefinitionError(f"{where}: {name} = {number}; it must be at least {least}")
+        self._check_filler(where)
         if self.most_chars < 100:
             raise ToolDefinitionError(f"{where}: most_chars = {self.most_chars}; it must be at least 100")
         choices = (
@@ -56,3 +65,20 @@ class ToolPolicy:
         for name, chosen, known in choices:
             if chosen not in get_args(known):
                 raise ToolDefinitionError(f"{where}: {name} = {chosen!r}; it is one of {get_args(known)}")
+
+    def _check_filler(self, where: str) -> None:
+        if not self.filler:
+            return
+        for text in self.filler:
+            if not (isinstance(text, str) and any(map(str.isalnum, text))):
+                raise ToolDefinitionError(f"{where}: filler = {text!r}; it must be a text that can be spoken")
+        if not (math.isfinite(self.filler_after_s) and self.filler_after_s > 0):
+            raise ToolDefinitionError(
+                f"{where}: filler_after_s = {self.filler_after_s}; it must be positive and finite"
+            )
+        for name, ends_s in (("timeout_s", self.timeout_s), ("detach_after_s", self.detach_after_s)):
+            if ends_s is not None and self.filler_after_s >= ends_s:
+                raise ToolDefinitionError(
+                    f"{where}: filler_after_s = {self.filler_after_s} is no less than {name} = {ends_s}: "
+                    "the filler would never be said"
+                )

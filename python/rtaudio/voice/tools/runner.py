@@ -51,6 +51,14 @@ class LateResult:
     use: ToolUse
 
 
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """A call takes long: `text` may be said, unless its result comes first."""
+
+    call_id: str
+    text: str
+
+
 class Batch:
     """The calls of one reply. Each method does nothing once the results are there."""
 
@@ -77,7 +85,7 @@ class ToolRunner:
 
     `data`         what tools get as `ToolContext.data`
     `at_once`      how many run side by side, of all tools
-    `late`, `progress`   called with each, at once
+    `late`, `progress`, `filler`   called with each, at once
     `watch`        called when a call was taken, and when it has come to its end
     `failed`       called with the tool and an exception that the model is not told; by default it is logged
     `record`       gets every item and effect, for a journal
@@ -97,6 +105,7 @@ class ToolRunner:
         at_once: int = 16,
         late: Callable[[LateResult], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        filler: Callable[[Filler], None] | None = None,
         watch: Callable[[do.Began | do.Ended], None] | None = None,
         failed: Callable[[str, BaseException], None] | None = None,
         record: Callable[[it.CallItem | do.CallEffect], None] | None = None,
@@ -109,7 +118,7 @@ class ToolRunner:
         told = failed if failed is not None else _log_failure
         self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix)
         self._session, self._late, self._progress, self._record = session, late, progress, record
-        self._watch = watch
+        self._watch, self._filler = watch, filler
         self._batches: dict[int, Batch] = {}
         self._closing: asyncio.Task[None] | None = None
         self._number = 0
@@ -190,6 +199,8 @@ class ToolRunner:
                 _call(self._late, LateResult(effect.of, effect.use))
             case do.Began() | do.Ended():
                 _call(self._watch, effect)
+            case do.Fill():
+                _call(self._filler, Filler(effect.call_id, effect.text))
             case do.Tell():
                 if effect.spoken and self._session is not None:
                     _call(self._session.say, effect.text)
