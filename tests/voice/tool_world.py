@@ -103,7 +103,8 @@ class ToolWorld(World):
 
     def _answer(self, effect: do.StartModel) -> None:
         self.check_rules()  # that is what the model sees
-        reply = self.machine.reply
+        held = self.machine.held
+        reply = held.reply if held is not None and effect.said is not None else self.machine.reply
         assert reply is not None
         assert self.machine.step is None, "the model never begins beside its own tools"
         if self.machine._continued is None:

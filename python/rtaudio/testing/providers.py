@@ -60,7 +60,9 @@ class FakeSTT(FakeProvider):
     """Turn k is understood as `texts[k]` ("" beyond them), or as what `texts` makes of the audio.
 
     `heard` keeps the audio of each turn, exactly. The final comes `final_after_s` after the end; with `partials`, a
-    partial transcript comes as soon as there is audio.
+    partial transcript comes as soon as there is audio: the first word. With `all_after_s`, another comes with all the
+    words whenever the audio has been silent (below -40 dBFS) for so long after sound; `complete`: the STT takes them
+    for all of the turn.
     """
 
     def __init__(
@@ -69,10 +71,13 @@ class FakeSTT(FakeProvider):
         *,
         final_after_s: float = 0.1,
         partials: bool = True,
+        all_after_s: float | None = None,
+        complete: bool = False,
         failure: Failure | None = None,
     ) -> None:
         super().__init__("fake-stt", failure)
         self.texts, self.final_after_s, self.partials = texts, final_after_s, partials
+        self.all_after_s, self.complete = all_after_s, complete
         self.heard: list[Audio] = []
 
     def stream(self) -> FakeSTTStream:
@@ -93,14 +98,27 @@ class FakeSTTStream(_Stream):
         self._number = len(provider.heard)
         provider.heard.append(np.zeros(0, dtype=np.float32))
         self._audio = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._news = asyncio.Event()
+        self._ended = False
+        self._silent: int | None = None  # samples since sound; None: nothing was heard that is not told
+        self._all = False  # all the words are to be told
 
     def push(self, samples: Audio) -> None:
         self._stt.heard[self._number] = np.concatenate([self._stt.heard[self._number], samples])
         self._audio.set()
+        if (all_after_s := self._stt.all_after_s) is not None:
+            loud = np.flatnonzero(np.abs(samples) > 0.01)
+            if len(loud):
+                self._silent = len(samples) - 1 - int(loud[-1])
+            elif self._silent is not None:
+                self._silent += len(samples)
+            if self._silent is not None and self._silent >= all_after_s * 16000:
+                self._silent, self._all = None, True
+                self._news.set()
 
     def end(self) -> None:
-        self._ended.set()
+        self._ended = True
+        self._news.set()
 
     async def __aiter__(self) -> AsyncIterator[Transcript]:
         pieces = 0
@@ -110,7 +128,15 @@ class FakeSTTStream(_Stream):
                 return
             pieces += 1
             yield Transcript(self._stt.text_of(self._number).partition(" ")[0], False)
-        await self._ended.wait()
+        while not self._ended:
+            await self._news.wait()
+            self._news.clear()
+            if self._all and not self._ended:
+                self._all = False
+                if not await at_piece(self._failure, pieces):
+                    return
+                pieces += 1
+                yield Transcript(self._stt.text_of(self._number), False, complete=self._stt.complete)
         await asyncio.sleep(self._stt.final_after_s)
         if await at_piece(self._failure, pieces):
             yield Transcript(self._stt.text_of(self._number), True)

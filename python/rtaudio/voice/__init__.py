@@ -10,6 +10,7 @@ from rtaudio.voice.events import (
     AudioLost,
     Backchannel,
     BargeIn,
+    EagerReply,
     EventsLost,
     InputStarved,
     LinkBack,
@@ -36,7 +37,7 @@ from rtaudio.voice.events import (
     UserBack,
     UserText,
 )
-from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.options import EagerMode, SessionOptions
 from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import (
     LLM,
@@ -67,6 +68,8 @@ __all__ = [
     "BargeIn",
     "ChatContext",
     "ChatMessage",
+    "EagerMode",
+    "EagerReply",
     "EventsLost",
     "InputStarved",
     "Interruption",

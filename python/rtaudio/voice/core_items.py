@@ -58,6 +58,8 @@ class Segments:
                 return it.TurnOver(at, event.mic, event.decided, BARGE_STATES[event.b], TurnReasons.of(event))
             case "turn_resumed":
                 return it.TurnWentOn(at, event.a, *self._heard(at))
+            case "turn_answered" if event.value >= 0:
+                return it.TurnWeighed(at, event.mic, event.value)
             case "turn_unanswered":
                 return it.TurnUnanswered(at, bool(event.c))
             case "barge_in":

@@ -55,13 +55,14 @@ class BeginReply(Effect):
 class StartModel(Effect):
     """Have the language model answer the history as it is now. `tools`: it may call them; else it is told that it may
     not any more. `may_be_silent`: it need not say anything. `instructions`: for this reply, beside the agent's. `only`:
-    of the tools, those; None: all."""
+    of the tools, those; None: all. `said`: answer as if this were remembered; it is what the user has probably said."""
 
     reply: int
     tools: bool = True
     may_be_silent: bool = False
     instructions: str = ""
     only: tuple[str, ...] | None = None
+    said: Remember | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ SpeechState = Literal["waiting", "thinking", "speaking", "done", "interrupted", 
 BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"]
 ToolOutcome = Literal["done", "failed", "cancelled"]
 MicState = Literal["good", "silent", "quiet", "loud"]
+EagerState = Literal["begun", "kept", "dropped"]
+EagerReason = Literal["spoke", "words", "unasked", "chat", "interrupted", "failed", "closed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +211,34 @@ class TurnMetrics(SessionEvent):
     """How much of all that was spent in waiting for tools, in the steps of the same answer before this one."""
     step: int = 0
     """How many steps with tools this answer had before this reply."""
+    eager_attempts: int = 0
+    """How many replies were begun before the turn was over; like the rest, told with the first step of its answer."""
+    eager_kept: bool = False
+    """This is one of them."""
+    eager_wasted_tokens: int = 0
+    """What came of those that were dropped, in pieces of the model's stream."""
+    eager_wasted_audio_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EagerReply(SessionEvent):
+    """A reply is begun before its turn is over (`SessionOptions.eager`), then kept or dropped: each once, also for the
+    last one of a session. Nobody hears anything of it before it is kept, or ever if it is dropped.
+
+    `why`: of one begun, what made the end of the turn probable (complete: the STT says so; probable: the core does;
+    stable: words and silence lasted); of one dropped, what became of it: spoke (the user went on), words (the words
+    are others), unasked (the turn wants no answer), chat (something else comes first, or has come), interrupted,
+    failed, closed; None of one kept. `held_for_s`: since it was begun. `tokens`, `audio_for_s`: what its model (in
+    pieces of its stream) and its voice gave in that time: lost, if it is dropped.
+    """
+
+    turn: int
+    reply: int
+    state: EagerState
+    why: EagerReason | Literal["complete", "probable", "stable"] | None
+    held_for_s: float = 0.0
+    tokens: int = 0
+    audio_for_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

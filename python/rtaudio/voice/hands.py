@@ -257,6 +257,8 @@ class Hands:
     def _start_model(self, effect: do.StartModel) -> None:
         speaking, reply = self._of(effect.reply), effect.reply
         chat = self._machine.chat
+        if (said := effect.said) is not None:
+            (chat.replace_last if said.instead else chat.append)(said.message)
         more = "" if effect.tools else NO_MORE_TOOLS
         chat.instructions = "\n\n".join(filter(None, (chat.instructions, effect.instructions, more)))
         work = pump_model(
@@ -267,7 +269,7 @@ class Hands:
             reply,
             effect.may_be_silent,
             wanted=lambda: speaking.wanted,
-            ready=lambda: self._machine.backlog < self._options.clauses_waiting,
+            ready=lambda: self._machine.wants_text(reply),
         )
         speaking.tasks.append(self._start(work, f"model for reply {reply}"))
 

@@ -75,6 +75,15 @@ class TurnWentOn(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnWeighed(Item):
+    """The core has weighed the silence that began at mic position `end`: the turn is complete with `probability`. It
+    may come before the SpeechPaused of that silence, and anew as more is known."""
+
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class TurnUnanswered(Item):
     """For the first time nobody said in time whether a turn was complete."""
 

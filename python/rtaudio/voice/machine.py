@@ -37,6 +37,9 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
                       spoke for, or another asked for as well, is begun again without it if nothing was heard.
     interrupt         what is thought, said or waits to be said is given up, and so is the answer to words that are
                       awaited; they come into the history. A turn that is being spoken is answered like any other.
+    begun ahead       where the end of a turn is probable, its answer is begun and kept unheard (HELD). Once the turn is
+                      decided it is the reply, if it answers what was said in the end; else it is as if it had never
+                      been: no word of it in the history, no sound, no tool run (machine_eager.py).
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
 
@@ -71,7 +74,7 @@ from typing import Final
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
-from rtaudio.voice.machine_turns import UserTurns
+from rtaudio.voice.machine_eager import EagerReplies
 from rtaudio.voice.replying import MIC_RATE, take_audio, take_tokens
 from rtaudio.voice.turns import Hearing
 
@@ -79,7 +82,7 @@ AFTER_CLOSE: Final = (it.ProviderTroubled, it.ToolEnded, it.ToolsDelivered, it.E
 """What a closed machine still takes."""
 
 
-class Machine(UserTurns):
+class Machine(EagerReplies):
     """`handle` takes one item at a time and is never re-entered. `history` is its own: copy it to keep it."""
 
     def handle(self, item: it.Item) -> list[do.Effect]:
@@ -88,6 +91,7 @@ class Machine(UserTurns):
             return []
         self._at = item.at
         effects = list(self._react(item))
+        effects += self._eager(item)
         effects += self._commit()
         if not self.closed:
             effects += self._begin()
@@ -99,12 +103,9 @@ class Machine(UserTurns):
     @property
     def due(self) -> int | None:
         """Mic position from which on the machine wants a TimeCame; None: never, as things are."""
-        return None if self.closed else self.presence.due
-
-    @property
-    def backlog(self) -> int:
-        """Clauses that wait for a TTS."""
-        return self.reply.backlog if self.reply is not None else 0
+        if self.closed:
+            return None
+        return min((due for due in (self.presence.due, self._eager_due) if due is not None), default=None)
 
     def _react(self, item: it.Item) -> Iterator[do.Effect]:
         match item:
@@ -119,6 +120,8 @@ class Machine(UserTurns):
                 yield from self._turn_over(item)
             case it.TurnWentOn():
                 yield from self._went_on(item)
+            case it.TurnWeighed():
+                pass  # of the end that is only probable: machine_eager.py
             case it.TurnUnanswered():
                 yield do.Emit(ev.TurnModelSilent(at_s=self._now_s, late=item.late))
             case it.BargeChanged():
@@ -147,14 +150,18 @@ class Machine(UserTurns):
                 if (turn := self.turns.find(item.turn)) is not None and turn.state is not Hearing.SETTLED:
                     yield from self._transcript(turn, item)
             case it.TokenCame() | it.CallCame() | it.TokensEnded() | it.TokensFailed():
-                if (reply := self._find(item.reply)) is not None and reply.working:
+                if (held := self.held) is not None and held.reply.number == item.reply:
+                    yield from self._take_held(held, item)
+                elif (reply := self._find(item.reply)) is not None and reply.working:
                     complete = isinstance(item, it.TokensEnded) and not reply.text_ended
                     yield from take_tokens(reply, item)
                     if complete and reply.calls:
                         yield from self._run_tools(reply)
                     yield from self._retire_silent(reply)
             case it.AudioCame() | it.WordsFound() | it.AudioEnded() | it.AudioFailed():
-                if (reply := self._find(item.reply)) is not None and reply.working:
+                if (held := self.held) is not None and held.reply.number == item.reply:
+                    yield from self._take_held(held, item)
+                elif (reply := self._find(item.reply)) is not None and reply.working:
                     yield from take_audio(reply, item)
                     yield from self._retire_silent(reply)
             case it.ReplySounded() | it.ReplyAudible() | it.ReplyDone() | it.ReplyCut():

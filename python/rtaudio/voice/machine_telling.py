@@ -5,9 +5,10 @@
     machine_reply.py     the agent's reply, from begin to end
     machine_speech.py    what the program wants said or answered, and text of the user
     machine_turns.py     the user's turns, and who has the floor
+    machine_eager.py     replies begun before their turn is over
     machine.py           every item to its place; the rules in words
 
-One machine in six pieces: each may use those above it, and none of those below.
+One machine in seven pieces: each may use those above it, and none of those below.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.asking import Asked
 from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
+from rtaudio.voice.eager import EndWatch, Held
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
 from rtaudio.voice.reply import Phase, Reply
@@ -61,6 +63,8 @@ class Telling:
         self._late: list[ToolUse] = []  # results that came late, not in the history yet
         self._late_untold = False  # and nobody has told of them
         self._tools_began: dict[str, int] = {}  # call -> mic position
+        self.held: Held | None = None  # a reply begun before its turn is over
+        self._watch = EndWatch(options)
         self._at = it.Stamp(0, 0)
         self._reason = ""
         self._asked = Asked.NOTHING  # as the core was told
@@ -121,14 +125,20 @@ class Telling:
             yield self._remember_user(said)
 
     def _remember_user(self, message: ChatMessage) -> do.Effect:
+        remember = self._joined(message)
+        if not remember.instead:
+            return self._remember(remember.message)
+        self.history.replace_last(remember.message)
+        return remember
+
+    def _joined(self, message: ChatMessage) -> do.Remember:
         """Joins what the user says to what is still unanswered, where that is the last message."""
         last = self.history[-1] if len(self.history) else None
         joins = last is not None and last.role == "user" and not (last.backchannel or message.backchannel)
         if self._unanswered is not None and last is not None and joins:
             message = replace(message, text=f"{last.text} {message.text}", began_s=last.began_s)
-            self.history.replace_last(message)
             return do.Remember(message, instead=True)
-        return self._remember(message)
+        return do.Remember(message)
 
     def _find(self, number: int) -> Reply | None:
         return self.reply if self.reply is not None and self.reply.number == number else None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from rtaudio.voice.backchannels import ENGLISH, INTERRUPTING
 from rtaudio.voice.clause_rules import checked_language
 from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.transforms import BY_NAME, WRITTEN_FOR_THE_EYE, Pronunciations, TransformName
+
+EagerMode = Literal["off", "text", "speech"]
+"""What is done for a reply before its turn is over; see `SessionOptions.eager`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,20 @@ class SessionOptions:
     tool_steps: int = 8
     """How often the model may call tools in one answer, and by itself after it (results that come late); the step after
     that has to do without."""
+    eager: EagerMode = "text"
+    """Whether a reply is begun before the turn is over, where its end is probable, and kept unheard until that is
+    decided. "text": its model is asked; "speech": its first clause is synthesised, too; "off": neither. It takes
+    evidence: a turn model, or an STT that says when a turn is complete (or `eager_stable_s`); without, it is as "off".
+    See docs/pre-emptive.md for what it saves and what it costs."""
+    eager_probability: float = 0.75
+    """How probable the core must hold it that the turn is complete."""
+    eager_stable_s: float | None = None
+    """Where nobody says how probable it is: silence, and time without new words, that are enough. None: they never
+    are."""
+    eager_attempts: int = 2
+    """How many replies may be begun ahead for one turn."""
+    eager_tokens: int = 64
+    """How much of its text (pieces of the model's stream) is taken before the turn is decided."""
     stt_failed_text: str | None = "Sorry, I did not catch that."
     llm_failed_text: str | None = "Sorry, I cannot answer right now."
     """Said instead, where the TTS works; None: say nothing and listen."""
@@ -83,6 +101,7 @@ class SessionOptions:
             "ahead_s",
             "start_buffer_s",
             "away_s",
+            "eager_stable_s",
         ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 3600:
@@ -98,6 +117,13 @@ class SessionOptions:
         if unknown := set(self.text_transforms) - set(BY_NAME):
             raise ValueError(f"text_transforms: {sorted(unknown)} unknown; there are {', '.join(BY_NAME)}")
         Pronunciations(self.pronunciations)
-        for name in ("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting", "tool_steps"):
+        if self.eager not in (modes := get_args(EagerMode)):
+            raise ValueError(f"eager = {self.eager!r}: must be one of {', '.join(modes)}")
+        if not 0 <= self.eager_probability <= 1:
+            raise ValueError(f"eager_probability = {self.eager_probability}: must lie in 0..1")
+        for name in (
+            *("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting", "tool_steps"),
+            *("eager_attempts", "eager_tokens"),
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")

@@ -5,6 +5,7 @@
 It knows which character of the text begins at which sample of the segment, and so what was heard of it (law 9).
 
     phase      leaves to
+    HELD       THINKING when its turn is decided and it is the answer; gone when it is not (machine_eager.py)
     THINKING   SPEAKING when its first sample is put out; gone when cancelled with nothing written, or without audio
     SPEAKING   gone when its segment is done or cut
     STOPPING   flushed by the session: gone when the cut, or the end that overtook it, is reported
@@ -41,6 +42,7 @@ ReplyKind = Literal["answer", "say", "asked", "late"]
 class Phase(Enum):
     """Where a reply is; see the module."""
 
+    HELD = "held"
     THINKING = "thinking"
     SPEAKING = "speaking"
     STOPPING = "stopping"

@@ -16,6 +16,7 @@ from rtaudio.voice.clauses import Clause
 from rtaudio.voice.protocols import ProviderKind
 from rtaudio.voice.reply import MIC_RATE as MIC_RATE
 from rtaudio.voice.reply import Reply
+from rtaudio.voice.turns import EagerTally
 
 
 def take_tokens(
@@ -142,6 +143,7 @@ def ending(reply: Reply, message: ChatMessage, heard: int, bound: int, at: it.St
 def metrics(reply: Reply, at: it.Stamp) -> ev.TurnMetrics:
     """How long the reply took so far, step by step."""
     times = reply.times
+    eager = reply.answers.eager if reply.answers is not None and not reply.steps else EagerTally()
 
     def since(mark: int | None) -> float | None:
         return None if mark is None else (mark - times.origin_ns) / 1e9
@@ -159,4 +161,8 @@ def metrics(reply: Reply, at: it.Stamp) -> ev.TurnMetrics:
         heard_s=since(times.heard),
         tools_s=reply.tools_ns / 1e9,
         step=reply.steps,
+        eager_attempts=eager.attempts,
+        eager_kept=eager.kept,
+        eager_wasted_tokens=eager.wasted_tokens,
+        eager_wasted_audio_s=eager.wasted_audio_s,
     )

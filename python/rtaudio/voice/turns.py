@@ -16,7 +16,7 @@ that users see (`turn`) and the place by which the core knows the turn (`core`);
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -31,6 +31,16 @@ class Hearing(Enum):
     TALKING = "talking"
     AWAITED = "awaited"
     SETTLED = "settled"
+
+
+@dataclass(slots=True)
+class EagerTally:
+    """Of replies that were begun before the turn was over (machine_eager.py)."""
+
+    attempts: int = 0
+    kept: bool = False
+    wasted_tokens: int = 0
+    wasted_audio_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -57,6 +67,7 @@ class Turn:
     hinted: int = 0  # words that the core was told of
     heard: bool = False  # something of an answer to it was
     typed: bool = False  # it came as text, and was taken at once
+    eager: EagerTally = field(default_factory=EagerTally)  # of all parts
 
     def judge(self, barge: BargeState, lets_go_on: bool) -> None:
         """The core's word on what was said last. `lets_go_on`: that asks for nothing; so it says nothing of a turn
@@ -94,6 +105,11 @@ class Turns:
         """Somebody talks, or a transcript is awaited."""
         return bool(self._turns)
 
+    @property
+    def alone(self) -> bool:
+        """There is one turn, and no more."""
+        return len(self._turns) == 1
+
     def find(self, number: int) -> Turn | None:
         return next((turn for turn in self._turns if turn.number == number), None)
 
@@ -129,6 +145,7 @@ class Turns:
             return None
         self._seen -= turn.turn == self._seen  # its number is free again, unless others came after it
         turn.turn, turn.core, turn.before = before.turn, core, before
+        turn.eager = before.eager
         return turn
 
     def end(self, turn: Turn, end: int, until: int) -> None:
