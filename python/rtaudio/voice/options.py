@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from rtaudio.voice.backchannels import ENGLISH, INTERRUPTING
 from rtaudio.voice.clause_rules import checked_language
 from rtaudio.voice.policies import Interruption, checked
-from rtaudio.voice.transforms import BY_NAME, WRITTEN_FOR_THE_EYE, Pronunciations, TransformName
+from rtaudio.voice.transforms import WRITTEN_FOR_THE_EYE, TransformName, transforms
 
 EagerMode = Literal["off", "text", "speech"]
 """What is done for a reply before its turn is over; see `SessionOptions.eager`."""
@@ -35,8 +35,8 @@ class SessionOptions:
     close_timeout_s: float = 2.0
     """How long a provider's stream may take to close before it is given up and reported."""
     language: str | None = None
-    """What the agent speaks, as a BCP 47 tag ("de", "en-GB"): its clauses end by the rules of that language. None: not
-    known, or several; then by rules that are safe for all."""
+    """What the agent speaks, as a BCP 47 tag ("de", "en-GB"): its clauses end by the rules of that language, and its
+    numbers may be said in it. None: not known, or several; clauses then end by rules that are safe for all."""
     first_clause_chars: int = 10
     """A first clause at least this long may end at a comma: it is what the listener waits for."""
     clause_chars: int = 60
@@ -63,7 +63,8 @@ class SessionOptions:
     """Words that stop an agent who may be interrupted at once, although the core took their sound for a backchannel or
     for nothing ("stop", "wait"); found anywhere in a turn of at most four words."""
     text_transforms: tuple[TransformName, ...] = WRITTEN_FOR_THE_EYE
-    """What is done to the text before it is spoken (rtaudio.voice.transforms); the history keeps it as written."""
+    """What is done to the text before it is spoken (rtaudio.voice.transforms); the history keeps it as written.
+    "numbers" needs `language` and rtaudio[numbers]."""
     pronunciations: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Words and names, and how a voice should be given them; after the transforms."""
     away_s: float | None = 15.0
@@ -114,9 +115,7 @@ class SessionOptions:
             if isinstance(words := getattr(self, name), str):
                 raise ValueError(f"{name}: give a tuple of words, not one text")
             object.__setattr__(self, name, tuple(words))  # a journal gives a list
-        if unknown := set(self.text_transforms) - set(BY_NAME):
-            raise ValueError(f"text_transforms: {sorted(unknown)} unknown; there are {', '.join(BY_NAME)}")
-        Pronunciations(self.pronunciations)
+        transforms(self.text_transforms, self.pronunciations, self.language)
         if self.eager not in (modes := get_args(EagerMode)):
             raise ValueError(f"eager = {self.eager!r}: must be one of {', '.join(modes)}")
         if not 0 <= self.eager_probability <= 1:

@@ -129,7 +129,7 @@ class Reply:
     def __post_init__(self) -> None:
         rules = rules_for(self.options.language)
         self.splitter = ClauseSplitter(self.options.first_clause_chars, self.options.clause_chars, rules)
-        self.speakable = speakable(self.options.text_transforms, self.options.pronunciations)
+        self.speakable = speakable(self.options.text_transforms, self.options.pronunciations, self.options.language)
 
     @property
     def opened(self) -> bool:
