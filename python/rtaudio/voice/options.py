@@ -46,7 +46,8 @@ class SessionOptions:
     clauses_waiting: int = 64
     """Clauses ready but not yet begun, beyond which the model's stream is not read further (back-pressure)."""
     ahead_s: float = 10.0
-    """Audio held per clause beyond what the playout has room for; then its TTS stream is not read further."""
+    """Audio held per clause beyond what the playout has room for; then its TTS stream is not read further. No clause is
+    begun while more than that is held of those before it."""
     start_buffer_s: float = 1.0
     """How much of a clause's audio may at most be waited for before its first sample, where the voice has shown that it
     is slower than speech or gives it in bursts; a voice that is faster is never waited for. 0: nothing is."""

@@ -5,16 +5,18 @@ A pump ends when its stream does, when it fails, when it is cancelled, or when i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, TTS, ProviderKind, ToolCall, ToolSpec
-from rtaudio.voice.received import TokenText, checked_speech, checked_token, wrong_call
+from rtaudio.voice.received import InARow, Senseless, TokenText, checked_speech, checked_token, wrong_call
 from rtaudio.voice.segment_writer import SegmentWriter
-from rtaudio.voice.streams import Stalled, close_stream, describe, next_within
+from rtaudio.voice.streams import BREATH, Stalled, close_stream, describe, next_within
 from rtaudio.voice.tasks import Signal
 from rtaudio.voice.word_finder import WordFinder
 
@@ -56,14 +58,11 @@ async def pump_model(
     except Exception as error:
         return failed(describe(error))
     try:
-        source, limit_s, came, calls, text = (
-            aiter(stream),
-            desk.options.llm_first_timeout_s,
-            may_be_silent,
-            0,
-            TokenText(),
-        )
-        while wanted():
+        source, text = aiter(stream), TokenText()
+        limit_s, came, calls = desk.options.llm_first_timeout_s, may_be_silent, 0
+        for number in count(1):
+            if not wanted():
+                return
             try:
                 token = checked_token(await next_within(source, limit_s, "token"))
             except StopAsyncIteration:
@@ -82,8 +81,10 @@ async def pump_model(
                 while wanted() and not ready():
                     await desk.moved.wait()
                 if not wanted():
-                    return None
-    except Stalled as error:
+                    return
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+    except (Stalled, Senseless) as error:
         failed(str(error))
     except Exception as error:
         failed(describe(error))
@@ -101,8 +102,8 @@ async def pump_speech(
     writer: SegmentWriter,
     finder: WordFinder,
 ) -> None:
-    """Reads the audio of one clause, at most `ahead_s` of it beyond what the playout took, and has `finder` look for
-    its words where the TTS does not say where they are."""
+    """Reads the audio of one clause, at most `ahead_s` of it beyond what the playout took, once no more than that is
+    held of the clauses before it, and has `finder` look for its words where the TTS does not say where they are."""
 
     async def find(*, complete: bool) -> None:
         if found := await finder.look(complete=complete):
@@ -111,30 +112,39 @@ async def pump_speech(
     def failed(what: str) -> None:
         desk.post(it.AudioFailed(desk.stamp(), reply, clause, tts.name, what))
 
+    while wanted() and writer.held_s > desk.options.ahead_s:  # clauses before it, complete and not played yet
+        await desk.moved.wait()
+    if not wanted():
+        return
     try:
         stream = tts.stream(text)
     except Exception as error:
         return failed(describe(error))
     try:
-        source, limit_s = aiter(stream), desk.options.tts_first_timeout_s
-        while wanted():
+        source, limit_s, empty = aiter(stream), desk.options.tts_first_timeout_s, InARow("pieces of audio")
+        for number in count(1):
+            if not wanted():
+                return
             try:
                 speech = checked_speech(await next_within(source, limit_s, "audio"))
             except StopAsyncIteration:
                 await find(complete=True)
                 return desk.post(it.AudioEnded(desk.stamp(), reply, clause, tts.name))
-            count = len(speech.samples)
-            if count:
+            samples = len(speech.samples)
+            empty.came(bool(samples or speech.words))
+            if samples:
                 limit_s = desk.options.tts_next_timeout_s
                 writer.hold(clause, speech.samples, speech.rate)
             words = tuple(speech.words)
-            desk.post(it.AudioCame(desk.stamp(), reply, clause, tts.name, count, speech.rate, words))
+            desk.post(it.AudioCame(desk.stamp(), reply, clause, tts.name, samples, speech.rate, words))
             finder.add(speech)
             if finder.due:
                 await find(complete=False)
             while wanted() and writer.held(clause) > desk.options.ahead_s * speech.rate:
                 await desk.moved.wait()
-    except Stalled as error:
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+    except (Stalled, Senseless) as error:
         failed(str(error))
     except Exception as error:
         failed(describe(error))

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript
+from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Word
 
 MOST_CALLS: Final = 64
 """Of tools, in one reply."""
@@ -21,12 +21,22 @@ MOST_ARGUMENTS: Final = 1_000_000
 """Characters of the arguments of one call."""
 MOST_TRANSCRIPT: Final = 100_000
 """Characters understood in one turn: two hours of speech."""
+MOST_TRANSCRIPTS: Final = 100_000
+"""Of one turn."""
+MOST_REPLY: Final = 1_000_000
+"""Characters of one reply: eighteen hours of speech."""
+EMPTY_IN_A_ROW: Final = 1000
+"""Pieces without anything in them, after which a stream is taken for broken."""
 PIECE_CHARS: Final = 1024
 """A token that is longer is taken in pieces of this length, each when there is room: back-pressure holds for one token
 of megabytes as for many small ones."""
 
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+class Senseless(Exception):
+    """What came breaks no type and has no meaning; the message says it without the name of an exception."""
 
 
 def whole_characters(text: str) -> str:
@@ -37,19 +47,40 @@ def whole_characters(text: str) -> str:
     return _HALF.sub("\ufffd", joined)
 
 
+class InARow:
+    """Counts pieces without anything in them. `what`: their name."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._count = what, 0
+
+    def came(self, something: bool) -> None:
+        """Raises Senseless where nothing came too often."""
+        self._count = 0 if something else self._count + 1
+        if self._count == EMPTY_IN_A_ROW:
+            raise Senseless(f"sent {EMPTY_IN_A_ROW} empty {self._what} in a row")
+
+
 class TokenText:
     """The text of a model's tokens, in pieces of whole characters, however it was cut into tokens (law 6)."""
 
     def __init__(self) -> None:
         self._half = ""
+        self._length = 0
+        self._empty = InARow("tokens")
 
     def pieces(self, text: str) -> Iterator[str]:
+        """Raises Senseless where too much came, or nothing too often."""
+        self._empty.came(bool(text))
         text, self._half = self._half + text, ""
-        if text[-1:] and "\ud800" <= text[-1] <= "\udbff":  # its other half may come
+        if "\ud800" <= text[-1:] <= "\udbff":  # its other half may come
             text, self._half = text[:-1], text[-1]
         text = whole_characters(text)
         for start in range(0, len(text), PIECE_CHARS):
-            yield text[start : start + PIECE_CHARS]
+            piece = text[start : start + PIECE_CHARS]
+            self._length += len(piece)
+            if self._length > MOST_REPLY:
+                raise Senseless(f"sent more than {MOST_REPLY} characters in one reply")
+            yield piece
 
     def rest(self) -> str:
         """At the end: what waits for its other half."""
@@ -99,4 +130,6 @@ def checked_speech(speech: Speech) -> Speech:
         raise ValueError(f"rate must be a whole number of Hz, not {speech.rate!r}")
     if not np.isfinite(samples).all():
         raise ValueError("samples hold NaN or infinity")
+    if not isinstance(speech.words, Sequence) or not all(isinstance(word, Word) for word in speech.words):
+        raise TypeError(f"words must be a sequence of Word, not {speech.words!r:.60}")
     return Speech(np.ascontiguousarray(samples), speech.rate, speech.words)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from rtaudio.core import LostSamples
+from rtaudio.voice import received
 from rtaudio.voice.protocols import STT, STTStream
-from rtaudio.voice.received import checked_transcript
-from rtaudio.voice.streams import being_cancelled, describe
+from rtaudio.voice.streams import BREATH, being_cancelled, describe
 
 if TYPE_CHECKING:
     from rtaudio.core._port import MediaReader
@@ -95,10 +95,15 @@ class Recognition:
         try:
             async with asyncio.timeout(None) as self._limit:
                 self._arm()
-                async for received in self._stream:
+                number = 0
+                async for transcript in self._stream:
                     if self._over:
                         return
-                    transcript = checked_transcript(received)
+                    if (number := number + 1) % BREATH == 0:
+                        await asyncio.sleep(0)
+                    if number > received.MOST_TRANSCRIPTS:
+                        return self._fail(f"sent more than {received.MOST_TRANSCRIPTS} transcripts in one turn")
+                    transcript = received.checked_transcript(transcript)
                     text, settled = transcript.text, transcript.final
                     final = settled and self._ended
                     self._over = final

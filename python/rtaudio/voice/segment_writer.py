@@ -32,6 +32,7 @@ class SegmentWriter:
         self._held: dict[tuple[int, int], tuple[Audio, int]] = {}  # (clause, number) -> (piece, rate)
         self._pieces: dict[int, int] = {}  # by clause: how many came
         self._held_samples: dict[int, int] = {}
+        self._held_all, self._rate = 0, 1
         self._queue: deque[tuple[int, Audio, int]] = deque()  # (clause, what is left of a piece, rate)
         self._words: deque[WordAt] = deque()
         self._sentence_ends: deque[int] = deque()
@@ -43,10 +44,17 @@ class SegmentWriter:
         self._pieces[clause] = number + 1
         self._held[clause, number] = (samples, rate)
         self._held_samples[clause] = self._held_samples.get(clause, 0) + len(samples)
+        self._held_all += len(samples)
+        self._rate = rate
 
     def held(self, clause: int) -> int:
         """Samples of the clause that have not been written yet."""
         return 0 if self._over else self._held_samples.get(clause, 0)
+
+    @property
+    def held_s(self) -> float:
+        """Audio of all clauses that has not been written yet."""
+        return 0.0 if self._over else self._held_all / self._rate
 
     def play(self, clause: int, number: int) -> None:
         """Queues the piece; opens the segment with the first. Raises what the playout does (a rate it cannot take)."""
@@ -104,6 +112,7 @@ class SegmentWriter:
             taken = segment.write(samples, rate)
             if taken:
                 self._held_samples[clause] -= taken
+                self._held_all -= taken
                 self._moved.fire()
             if taken < len(samples):
                 self._queue[0] = (clause, samples[taken:], rate)

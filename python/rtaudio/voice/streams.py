@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from rtaudio.voice.protocols import ProviderError
 
@@ -22,6 +22,11 @@ def describe(error: BaseException) -> str:
     if isinstance(error, ProviderError):
         return error.what
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+BREATH: Final = 64
+"""Pieces of a stream that may come one after another before the event loop has a turn: one that never waits would
+else block it."""
 
 
 class Stalled(Exception):
