@@ -98,6 +98,12 @@ class Agent:
         times are in what is yielded, their offsets in `text`. Without any they are looked for in the sound."""
         return in_use().tts(text)
 
+    def transcription(self, text: AsyncIterator[str]) -> AsyncIterator[str]:
+        """What those who look at the session are shown of a reply: `text` has its clauses, as the model wrote them, as
+        they go to be spoken. The events tell of the reply in what is yielded; the history keeps what was heard by the
+        model's text. What is not yielded is not shown, also where this fails."""
+        return text
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.instructions[:40]!r})"
 

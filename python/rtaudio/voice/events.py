@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rtaudio.voice.policies import Interruption
-from rtaudio.voice.protocols import ProviderKind
+from rtaudio.voice.protocols import StageKind
 
 if TYPE_CHECKING:
     from rtaudio.core import TurnReasons
@@ -283,7 +283,7 @@ class ToolStepsSpent(SessionEvent):
 class ProviderFailed(SessionEvent):
     """A provider raised, hung or sent nothing. The session goes on."""
 
-    kind: ProviderKind
+    kind: StageKind
     provider: str
     what: str
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtaudio.core import PortClosed
 from rtaudio.voice import effects as do
+from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agents import Agents
 from rtaudio.voice.clock import now_ns
@@ -26,10 +27,11 @@ from rtaudio.voice.recognition import Recognition
 from rtaudio.voice.recordings import Recording
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.speech import SpeechHandle
-from rtaudio.voice.stage_use import Owner
+from rtaudio.voice.stage_use import Owner, Surroundings
 from rtaudio.voice.stages import InCharge, staged
 from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
+from rtaudio.voice.transcription import Shown
 from rtaudio.voice.troubles import listening
 from rtaudio.voice.word_finder import Pace, WordFinder
 
@@ -85,14 +87,26 @@ class Hands:
         self._recordings: dict[int, Recording] = {}
         self._tickets = 0
         self.observers = Observers()
+        self._shown = Shown(self.observers.put)
 
     def _in_charge(self) -> InCharge:
         """What hears, thinks and speaks now, for one use: stages of the agent in charge, or what it works with."""
+        return staged(self._agents.in_charge.agent, self._surroundings())
+
+    def _surroundings(self) -> Surroundings:
         known, owner = (
             self._agents.in_charge,
             Owner(self._tasks.start, self._desk.troubled, self._options.close_timeout_s),
         )
-        return staged(known.agent, known.stt, known.llm, known.tts, owner=owner)
+        return Surroundings(known.stt, known.llm, known.tts, owner)
+
+    def _tell(self, event: ev.SessionEvent) -> None:
+        self._shown.told(event, self._agents.in_charge.agent, self._surroundings)
+        self._look_for_end_of_text()
+
+    def _look_for_end_of_text(self) -> None:
+        if (reply := self._machine.reply) is not None and reply.text_ended:
+            self._shown.complete(reply.number)
 
     def stamp(self) -> it.Stamp:
         try:
@@ -121,6 +135,7 @@ class Hands:
             recognition.feed()
         if (speaking := self._speaking) is None:
             return
+        self._look_for_end_of_text()
         speaking.writer.write()
         segment = speaking.writer.segment
         if segment is not None and not speaking.audible_told and (heard := segment.heard(stamp.time_ns).now):
@@ -143,7 +158,8 @@ class Hands:
         if speaking is None or reply is None or speaking.number != reply.number or speaking.writer.segment is None:
             return 0, 0
         try:
-            return reply.number, speaking.writer.segment.text_offset(speaking.writer.segment.heard(now_ns()).now)
+            offset = speaking.writer.segment.text_offset(speaking.writer.segment.heard(now_ns()).now)
+            return self._shown.progress(reply.number, offset)
         except PortClosed:
             return 0, 0
 
@@ -194,7 +210,7 @@ class Hands:
             case do.SpeechMoved():
                 self._speech_moved(effect)
             case do.Emit():
-                self.observers.put(effect.event)
+                self._tell(effect.event)
             case do.Hint():
                 with contextlib.suppress(PortClosed):
                     self._hint(effect.kind, effect.value, effect.turn)
@@ -330,6 +346,7 @@ class Hands:
 
     def _stop_providers(self, speaking: Speaking) -> None:
         speaking.wanted = False
+        self._shown.stop(speaking.number)
         for task in speaking.tasks:
             self._tasks.cancel(task)
 

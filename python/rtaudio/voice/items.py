@@ -16,7 +16,7 @@ from rtaudio.core.turns import TurnReasons
 from rtaudio.voice.chat import ToolUse
 from rtaudio.voice.events import BargeState, MicState, ToolOutcome
 from rtaudio.voice.policies import Interruption, Priority
-from rtaudio.voice.protocols import ProviderKind, ToolCall, Word
+from rtaudio.voice.protocols import StageKind, ToolCall, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ class AudioFailed(Item):
 class ProviderTroubled(Item):
     """A provider failed beside any turn or reply: it did not warm up, or a stream of its did not close."""
 
-    kind: ProviderKind
+    kind: StageKind
     provider: str
     what: str
 

@@ -155,13 +155,15 @@ class TTS(Protocol):
 
 
 ProviderKind = Literal["stt", "llm", "tts"]
+StageKind = Literal["stt", "llm", "tts", "transcription"]
+"""What an agent can do itself; the last one has no provider."""
 
 
 class ProviderError(Exception):
     """A provider raised, hung, or sent nothing. `provider` is its name, `kind` what it does, `what` the trouble; the
     cause is chained."""
 
-    def __init__(self, kind: ProviderKind, provider: str, what: str) -> None:
+    def __init__(self, kind: StageKind, provider: str, what: str) -> None:
         super().__init__(f"{kind} {provider}: {what}")
         self.kind = kind
         self.provider = provider

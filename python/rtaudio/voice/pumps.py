@@ -13,7 +13,7 @@ from itertools import count
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, TTS, ProviderKind, ToolCall, ToolSpec
+from rtaudio.voice.protocols import LLM, TTS, ProviderKind, StageKind, ToolCall, ToolSpec
 from rtaudio.voice.received import InARow, Senseless, TokenText, checked_speech, checked_token, wrong_call
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import BREATH, Stalled, close_stream, describe, next_within
@@ -30,7 +30,7 @@ class Desk:
     stamp: Callable[[], it.Stamp]
     moved: Signal
 
-    def troubled(self, kind: ProviderKind, provider: str) -> Callable[[str], None]:
+    def troubled(self, kind: StageKind, provider: str) -> Callable[[str], None]:
         return lambda what: self.post(it.ProviderTroubled(self.stamp(), kind, provider, what))
 
     def replaced(self, kind: ProviderKind, provider: str, what: str) -> None:

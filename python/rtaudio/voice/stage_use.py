@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Audio,
         ProviderKind,
         Speech,
+        StageKind,
         STTStream,
         Token,
         ToolCall,
@@ -40,7 +41,7 @@ class Owner:
     """Of a use of a stage: starts and keeps its tasks, hears of trouble."""
 
     start: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
-    troubled: Callable[[ProviderKind, str], Callable[[str], None]]
+    troubled: Callable[[StageKind, str], Callable[[str], None]]
     close_timeout_s: float
 
 

@@ -24,8 +24,19 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 from rtaudio.voice.agent import Agent
-from rtaudio.voice.protocols import LLM, STT, TTS, ProviderError, ProviderKind, Speech, Token, ToolCall, Transcript
-from rtaudio.voice.stage_use import Owner, StageUse, Surroundings, enter
+from rtaudio.voice.protocols import (
+    LLM,
+    STT,
+    TTS,
+    ProviderError,
+    ProviderKind,
+    Speech,
+    StageKind,
+    Token,
+    ToolCall,
+    Transcript,
+)
+from rtaudio.voice.stage_use import StageUse, Surroundings, enter
 from rtaudio.voice.streams import being_cancelled, describe
 
 if TYPE_CHECKING:
@@ -45,13 +56,12 @@ class InCharge(NamedTuple):
     tts: TTS
 
 
-def staged(agent: Agent, stt: STT, llm: LLM, tts: TTS, *, owner: Owner) -> InCharge:
-    """For one use: each provider, or the agent's own stage over it."""
-    around = Surroundings(stt, llm, tts, owner)
+def staged(agent: Agent, around: Surroundings) -> InCharge:
+    """For one use: each provider of `around`, or the agent's own stage over it."""
     return InCharge(
-        _OwnSTT(agent, around) if _own(agent, "stt") else stt,
-        _OwnLLM(agent, around) if _own(agent, "llm") else llm,
-        _OwnTTS(agent, around) if _own(agent, "tts") else tts,
+        _OwnSTT(agent, around) if _own(agent, "stt") else around.stt,
+        _OwnLLM(agent, around) if _own(agent, "llm") else around.llm,
+        _OwnTTS(agent, around) if _own(agent, "tts") else around.tts,
     )
 
 
@@ -64,7 +74,7 @@ class StageStream(Generic[T]):
 
     def __init__(
         self,
-        kind: ProviderKind,
+        kind: StageKind,
         name: str,
         makes: Callable[[], AsyncIterator[T]],
         wanted: type[Any] | tuple[type[Any], ...],
