@@ -2,17 +2,21 @@
 
 from rtaudio.testing.caller import SimulatedCaller
 from rtaudio.testing.energy_vad import EnergyVad
+from rtaudio.testing.expectations import Called, Expectations, ProviderBroke, Said, Turn
 from rtaudio.testing.failures import Failure, FakeFailure
 from rtaudio.testing.providers import FakeLLM, FakeSTT, FakeTTS, numbered, numbers_of
 from rtaudio.testing.realtime import FakeRealtime
 from rtaudio.testing.realtime_server import BrokenRule, FakeConnection, FakeItem
 from rtaudio.testing.simulation import SimulatedSink, Simulation, speech
+from rtaudio.testing.text import TextConversation
 from rtaudio.testing.virtual_time import Deadlock, VirtualTimeLoop, run
 
 __all__ = [
     "BrokenRule",
+    "Called",
     "Deadlock",
     "EnergyVad",
+    "Expectations",
     "Failure",
     "FakeConnection",
     "FakeFailure",
@@ -21,9 +25,13 @@ __all__ = [
     "FakeRealtime",
     "FakeSTT",
     "FakeTTS",
+    "ProviderBroke",
+    "Said",
     "SimulatedCaller",
     "SimulatedSink",
     "Simulation",
+    "TextConversation",
+    "Turn",
     "VirtualTimeLoop",
     "numbered",
     "numbers_of",
