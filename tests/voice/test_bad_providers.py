@@ -331,3 +331,22 @@ def test_a_huge_piece_of_audio_is_played_as_it_is() -> None:
         one_turn(llm=FakeLLM(["One thing."]), tts=spoken_as([Speech(tone(20.0), RATE)]), options=OPTIONS)
     )
     assert (got, history[-1]) == ([], "One thing.")
+
+
+# ---- The program itself.
+
+
+def test_text_that_a_program_gives_is_checked_as_well() -> None:
+    async def main() -> None:
+        async with Simulation(Agent(), stt=FakeSTT([]), llm=FakeLLM(["Yes."]), tts=FakeTTS()) as sim:
+            with pytest.raises(ValueError, match="say: 200000 characters; at most 100000"):
+                sim.session.say("so " * 66_666 + "so")
+            with pytest.raises(ValueError, match="generate_reply: 100001 characters"):
+                sim.session.generate_reply(user_input="x" * 100_001)
+            sim.session.say("Half a \ud83d is said.")
+            sim.session.generate_reply(user_input="And half a \ud83d is asked.")
+            await sim.finish()
+            texts = [message.text for message in sim.session.history]
+        assert sorted(texts) == sorted(["Half a \ufffd is said.", "And half a \ufffd is asked.", "Yes."])
+
+    run(main())

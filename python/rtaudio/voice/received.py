@@ -47,6 +47,18 @@ def whole_characters(text: str) -> str:
     return _HALF.sub("\ufffd", joined)
 
 
+def given_text(text: str, where: str) -> str:
+    """Text that a program gives, to be said or answered. Raises ValueError where nothing in it can be, or it is longer
+    than anybody would listen to."""
+    if not any(map(str.isalnum, text)):
+        raise ValueError(f"{where} in {text!r:.200}")
+    if len(text) > MOST_TRANSCRIPT:
+        raise ValueError(
+            f"{where.split(':')[0]}: {len(text)} characters; at most {MOST_TRANSCRIPT}, two hours of speech"
+        )
+    return whole_characters(text)
+
+
 class InARow:
     """Counts pieces without anything in them. `what`: their name."""
 

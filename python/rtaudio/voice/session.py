@@ -29,6 +29,7 @@ from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption, Priority, checked, checked_priority
 from rtaudio.voice.protocols import LLM, STT, TTS, Audio, ProviderKind, Speech
+from rtaudio.voice.received import given_text
 from rtaudio.voice.recordings import Recording
 from rtaudio.voice.rpc import RpcChannel
 from rtaudio.voice.rpc_peer import RpcPeer
@@ -151,9 +152,9 @@ class Session:
         kept, and answered when it is over. `interrupt` stops it all the same: that is the program's own word.
 
         Awaiting what it gives gives the message as it came into the history, with what was heard of it;
-        asyncio.CancelledError if the session closes first. Raises ValueError for text without a letter or digit, audio
-        that is none and policies that do not go together, RuntimeError for a session that is not running, BufferError
-        when too much waits to be said.
+        asyncio.CancelledError if the session closes first. Raises ValueError for text without a letter or digit or of
+        more than 100,000 characters, audio that is none and policies that do not go together, RuntimeError for a
+        session that is not running, BufferError when too much waits to be said.
         """
         self._need_room("say")
         checked(interruption, "say")
@@ -162,8 +163,7 @@ class Session:
             if interruption is not None:
                 raise ValueError("say: give interruptible or interruption, not both: the first is short for the second")
             interruption = "immediate" if interruptible else "off"
-        if not any(map(str.isalnum, text)):
-            raise ValueError(f"say: nothing to speak in {text!r}")
+        text = given_text(text, "say: nothing to speak")
         recording = Recording(audio) if audio is not None else None
         ticket, handle = self._hands.promise(self._stop_speech, recording)
         recorded = recording is not None
@@ -198,10 +198,8 @@ class Session:
         self._need_room("generate_reply")
         checked(interruption, "generate_reply")
         checked_priority(priority, "generate_reply")
-        if user_input is not None and not any(map(str.isalnum, user_input)):
-            raise ValueError(f"generate_reply: nothing to answer in {user_input!r}")
+        text = given_text(user_input, "generate_reply: nothing to answer").strip() if user_input is not None else None
         only = self._known_tools(tools)
-        text = user_input.strip() if user_input is not None else None
         ticket, handle = self._hands.promise(self._stop_speech)
         self.post(it.ReplyAsked(self._stamp(), ticket, instructions or "", text, only, interruption, priority))
         return handle
