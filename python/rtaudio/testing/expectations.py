@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import SessionEvent
-from rtaudio.voice.protocols import ProviderKind
+from rtaudio.voice.protocols import StageKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Called:
 class ProviderBroke:
     """A provider failed: the model, mostly."""
 
-    kind: ProviderKind
+    kind: StageKind
     what: str
 
     def __str__(self) -> str:
@@ -141,7 +141,7 @@ class Expectations:
         self._at += 1
         return called
 
-    def fails(self, kind: ProviderKind) -> ProviderBroke:
+    def fails(self, kind: StageKind) -> ProviderBroke:
         """A provider of that kind fails next."""
         expected = f"a failure of the {kind}"
         broke = self._next(ProviderBroke, expected)
