@@ -386,6 +386,24 @@ def test_the_client_calls_what_is_exposed() -> None:
     run(main())
 
 
+def test_what_the_user_types_is_a_turn() -> None:
+    async def main() -> None:
+        async with conversation(Cast(llm=FakeLLM(["At nine.", "Goodbye."]))) as simulation:
+            simulation.session.expose(*session_methods("user_text", "generate_reply"))
+            client, _ = client_of(simulation)
+            await client.call("user_text", {"text": "When do you open?"})
+            await simulation.finish()
+            await client.call("generate_reply", {"instructions": "Say goodbye."})
+            await simulation.finish()
+            with pytest.raises(RpcError, match="nothing to answer in"):
+                await client.call("user_text", {"text": "?"})
+            await client.aclose()
+        said = [(message.role, message.text) for message in simulation.session.history.messages]
+        assert said == [("user", "When do you open?"), ("assistant", "At nine."), ("assistant", "Goodbye.")]
+
+    run(main())
+
+
 def test_nothing_is_exposed_unless_it_is_named() -> None:
     async def main() -> None:
         async with conversation(Cast()) as simulation:
@@ -420,7 +438,7 @@ def test_wrong_methods_are_refused_when_they_are_exposed() -> None:
             ):
                 with pytest.raises(ToolDefinitionError, match=why):
                     session.expose(wrong)
-            with pytest.raises(ToolDefinitionError, match="give some of say, interrupt, history"):
+            with pytest.raises(ToolDefinitionError, match="give some of say, interrupt, user_text"):
                 session_methods("sing")  # type: ignore[arg-type]
 
     run(main())

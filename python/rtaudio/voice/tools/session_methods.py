@@ -8,7 +8,7 @@ from rtaudio.voice.tools.client_methods import ClientMethod, client_method
 from rtaudio.voice.tools.context import ToolContext
 from rtaudio.voice.tools.errors import ToolDefinitionError, ToolError
 
-SessionMethod = Literal["say", "interrupt", "history"]
+SessionMethod = Literal["say", "interrupt", "user_text", "generate_reply", "history"]
 
 
 @client_method
@@ -27,13 +27,32 @@ async def interrupt(context: ToolContext[Any]) -> None:
 
 
 @client_method
+async def user_text(context: ToolContext[Any], text: str) -> None:
+    """What the user has typed: a turn as if it had been spoken. Does not wait for the answer."""
+    _reply(context, text, None)
+
+
+@client_method
+async def generate_reply(context: ToolContext[Any], instructions: str = "") -> None:
+    """Has the model speak; does not wait until it is heard. Whoever has the client tells the model what to do."""
+    _reply(context, None, instructions or None)
+
+
+def _reply(context: ToolContext[Any], user_input: str | None, instructions: str | None) -> None:
+    try:
+        context.session.generate_reply(user_input=user_input, instructions=instructions)
+    except (ValueError, BufferError) as error:
+        raise ToolError(str(error)) from error
+
+
+@client_method
 async def history(context: ToolContext[Any], last: int = 20) -> list[dict[str, str]]:
     """The last messages: who, and what was heard. What tools did is not among it."""
     messages = context.session.history.messages[-last:] if last > 0 else []
     return [{"role": message.role, "text": message.text} for message in messages]
 
 
-_ALL: Final[dict[str, ClientMethod]] = {"say": say, "interrupt": interrupt, "history": history}
+_ALL: Final = {method.name: method for method in (say, interrupt, user_text, generate_reply, history)}
 
 
 def session_methods(*names: SessionMethod) -> tuple[ClientMethod, ...]:
