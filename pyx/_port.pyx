@@ -206,6 +206,8 @@ cdef class AudioPort:
     @property
     def playout(self):
         """The playout of this port."""
+        if self.is_closed:
+            return playout_on(self)  # not kept: the two would hold each other until the garbage collector comes
         if self._playout is None:
             self._playout = playout_on(self)
         return self._playout
@@ -309,6 +311,7 @@ cdef class AudioPort:
             rta_playout_detach(rta_port_consumer(self.engine_side))
             self.pulling = False
         self.is_closed = True
+        self._playout = None
 
     def __enter__(self):
         return self

@@ -243,9 +243,11 @@ class TurnModel:
             waited = feed.written() - event.decided
             if waited > self._late_after:
                 self._counts["late"] += 1
-                raise TurnQuestionDropped(
-                    f"question {event.a} waited for {waited * 1000 // MIC_RATE} ms: the model does not keep up"
-                )
+                waited_ms = waited * 1000 // MIC_RATE
+                # Told, not raised: a traceback would hold the line, and with it the port, for whoever keeps the error.
+                why = f"question {event.a} waited for {waited_ms} ms: the model does not keep up"
+                self._tell(feed, TurnQuestionDropped(why))
+                return
             begin = max(0, event.b - _PROSODY_LEAD, event.decided - _MOST)
             samples = feed.mic.copy(begin, event.decided - begin)
             memo = feed.memo if feed.memo is not None and feed.memo.fell == event.mic else None
@@ -259,7 +261,7 @@ class TurnModel:
             self._counts["answered"] += 1
             if failure is not None:
                 self._counts["failed"] += 1
-                raise failure
+                self._tell(feed, failure)
         except LostSamples:
             self._counts["lost"] += 1
             self._tell(feed, TurnQuestionDropped(f"question {event.a}: the mic ring no longer holds its turn"))

@@ -216,13 +216,13 @@ class Calls:
                     setup.on_start(session)
                 line = self._add(port, welcome.input.rate, setup.detector)
                 try:
-                    task = asyncio.current_task()
-                    assert task is not None
-                    self._running[task] = call
+                    self._running[_this_task()] = call  # in no variable: a cancelled task would hold itself by it
                     return await call.run(line, events)
                 finally:
                     LOG.info("call %s: %s", welcome.call, call.figures() | line.figures())
                     self._lines.discard(line)
+                    if self._turns is not None:
+                        self._turns.remove(line)
                     self._engine.remove(line)
 
     def _add(self, port: AudioPort, input_rate: int, detector: DetectorConfig | None) -> Line:
@@ -239,6 +239,12 @@ class Calls:
         if self._turns is not None:
             self._turns.add(line)
         return line
+
+
+def _this_task() -> asyncio.Task[None]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 def _troubled(line: Line, error: Exception) -> None:

@@ -47,6 +47,9 @@ class Segments:
             if len(self._replies) > REMEMBERED:
                 self._replies.popitem(last=False)
 
+    def clear(self) -> None:
+        self._replies.clear()
+
     def item_of(self, event: Event, at: it.Stamp) -> it.Item | None:
         """None: of no interest here, or of a segment that no reply of this session wrote."""
         match event.kind:

@@ -17,6 +17,7 @@ from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agents import Agents
 from rtaudio.voice.clock import now_ns
+from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.core_items import Segments
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.observe import Observers
@@ -175,6 +176,14 @@ class Hands:
         if left := await self._tasks.aclose(2 * self._options.close_timeout_s + 1):
             warnings.warn(f"session closed, but a provider keeps running: {', '.join(left)}", ResourceWarning, 2)
 
+    def release(self) -> None:
+        """After the last item: holds on to nothing of the port any more."""
+        if self._speaking is not None:
+            self._speaking.writer.release()
+        self._port, self._hint, self._speaking = CLOSED_PORT, lambda kind, value, turn: None, None
+        self._recognitions.clear()
+        self._segments.clear()
+
     def carry_out(self, effect: do.Effect) -> None:
         match effect:
             case do.OpenRecognition():
@@ -267,6 +276,8 @@ class Hands:
 
     def _of(self, reply: int) -> Speaking:
         if self._speaking is None or self._speaking.number != reply:
+            if self._speaking is not None:
+                self._speaking.writer.release()
             self._speaking = Speaking(reply, SegmentWriter(self._port, self._moved))
         return self._speaking
 

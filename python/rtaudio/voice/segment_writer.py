@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from rtaudio.core import SegmentCut
+from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.heard import WordAt
 from rtaudio.voice.policies import Interruption
 from rtaudio.voice.protocols import Audio
@@ -77,6 +78,12 @@ class SegmentWriter:
     def end(self) -> None:
         self._ending = True
         self.write()
+
+    def release(self) -> None:
+        """The reply is past: nothing is held of the port any more, by whoever holds this still (a task that was
+        cancelled does, until garbage collection)."""
+        self.drop()
+        self._port, self.segment = CLOSED_PORT, None
 
     def drop(self) -> None:
         self._over = True

@@ -19,6 +19,7 @@ from rtaudio.voice.agent import Agent
 from rtaudio.voice.agents import Agents
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.client_calls import ClientCalls
+from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
@@ -370,4 +371,6 @@ class Session:
         await self._hands.aclose()
         await self._client.aclose()
         self.post(it.Ended(self._stamp()))
+        self._hands.release()
+        self._port = CLOSED_PORT
         self._hands.observers.finish()
