@@ -111,6 +111,14 @@ async def refuses(params: Any) -> Any:
     raise RpcError(7, "not now")
 
 
+async def refuses_with_half_a_character(params: Any) -> Any:
+    raise RpcError(8, "\ud800" * 2000)
+
+
+async def refuses_with_a_code_that_is_none(params: Any) -> Any:
+    raise RpcError(1 << 40, "no")
+
+
 async def breaks(params: Any) -> Any:
     raise KeyError("a secret")
 
@@ -140,6 +148,8 @@ async def cancels_itself(params: Any) -> Any:
     ("method", "code"),
     [
         (refuses, 7),
+        (refuses_with_half_a_character, 8),
+        (refuses_with_a_code_that_is_none, RpcCode.APPLICATION_ERROR),
         (breaks, RpcCode.APPLICATION_ERROR),
         (says_much, RpcCode.RESPONSE_PAYLOAD_TOO_LARGE),
         (says_an_object, RpcCode.APPLICATION_ERROR),
@@ -153,6 +163,7 @@ def test_a_method_that_gives_nothing_says_why_and_no_more(method: Method, code: 
         asker, server, _, back = ends({"it": method})
         assert await code_of(asker.call("it", timeout_s=5)) == code
         assert "secret" not in str(back.sent)
+        str(back.sent).encode()
         await asyncio.sleep(1)
         await tidy(asker, server)
 
@@ -176,6 +187,7 @@ def test_what_no_call_can_have_is_refused_before_it_is_sent() -> None:
             (ValueError, ("it", float("inf")), 1.0),
             (ValueError, ("", None), 1.0),
             (ValueError, ("x" * 65, None), 1.0),
+            (ValueError, ("\ud800", None), 1.0),
             (ValueError, ("it", None), 0.0),
             (ValueError, ("it", None), float("nan")),
             (ValueError, ("it", None), 601.0),
@@ -357,7 +369,7 @@ def test_whatever_a_channel_does_each_call_ends_once_with_its_own_answer(seed: i
 ANSWERS = st.one_of(
     st.builds(Ack, st.integers(0, 6)),
     st.builds(Result, st.integers(0, 6), st.just("1")),
-    st.builds(Failure, st.integers(0, 6), st.integers(), st.text(max_size=3)),
+    st.builds(Failure, st.integers(0, 6), st.integers(-(1 << 31), (1 << 31) - 1), st.text(max_size=3)),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -126,3 +127,21 @@ def test_what_was_asked_ends_with_the_call(called: Any) -> None:
         answer.result(10)
     assert caught.value.code == RpcCode.RECIPIENT_DISCONNECTED
     assert page.evaluate("asked") == RpcCode.RECIPIENT_DISCONNECTED
+
+
+def test_the_example_asks_on_the_page(opened: Opened, tmp_path: Path) -> None:
+    """examples/page.py, with text in the place of speech."""
+    for package in ("hibari", "pocketsphinx", "soxr"):
+        pytest.importorskip(package, reason=f"{package} is not installed: pip install 'rtaudio[local]'")
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "page.py"))
+    with serving(lambda started: example["app"]) as site:
+        page = opened(site.url, microphone(tmp_path / "mic.wav", [], 1))
+        page.get_by_role("button", name="Call").click()
+        page.get_by_role("status").filter(has_text="listening").wait_for()
+        page.evaluate("rtaudio.client.call('user_text', { text: 'Which branch is open?' })")
+        page.get_by_role("button", name="Harbour").click()
+        page.locator("li.agent", has_text="Harbour is open until seven.").wait_for()
+        page.evaluate("rtaudio.client.call('user_text', { text: 'Make it green.' })")
+        colour = "document.documentElement.style.getPropertyValue('--accent')"
+        until(lambda: page.evaluate(colour) == "green")
+        assert not page.problems

@@ -44,11 +44,14 @@ class RpcCode(IntEnum):
 
 class RpcError(Exception):
     """A call that came to nothing. `code`: an RpcCode, or the application's own; `text`: why, in words. A method that
-    is served raises it to refuse."""
+    is served raises it to refuse. Raises ValueError for a code beyond 32 bits."""
 
     def __init__(self, code: int, text: str) -> None:
+        if not -(1 << 31) <= code < 1 << 31:
+            raise ValueError(f"code = {code}: it must have 32 bits at most")
+        text = text[:MOST_TEXT_CHARS].encode("utf-8", "replace").decode()  # half a character cannot be sent
         super().__init__(f"{text} ({int(code)})")
-        self.code, self.text = int(code), text[:MOST_TEXT_CHARS]
+        self.code, self.text = int(code), text
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,8 @@ class Asked:
 
     def begin(self, method: str, params: str, timeout_s: float, now_s: float) -> Request:
         """A new call. Raises RpcError where it cannot be, ValueError for what no call can have."""
-        if not 0 < len(method) <= MOST_METHOD_CHARS:
-            raise ValueError(f"a method's name has 1 to {MOST_METHOD_CHARS} characters, not {method[:80]!r}")
+        if not 0 < len(method) <= MOST_METHOD_CHARS or not method.isprintable():
+            raise ValueError(f"a method's name has 1 to {MOST_METHOD_CHARS} printable characters, not {method[:80]!r}")
         if not 0 < timeout_s <= MOST_TIMEOUT_S:
             raise ValueError(f"timeout_s = {timeout_s}: it must lie within 0 and {MOST_TIMEOUT_S:g}")
         if (size := len(params.encode())) > MOST_PAYLOAD:
