@@ -42,3 +42,16 @@ def test_the_restaurant_books_a_table_although_the_caller_speaks_meanwhile() -> 
     cut = next(message for message in history if message.interrupted)
     assert cut.unheard.endswith("I will tell you.")
     assert said[-2:] == ["Yes, there is. You can park behind the house.", "Your table at eight is booked."]
+
+
+def test_the_front_desk_says_everything_in_its_order() -> None:
+    history, handles = run(example("front_desk.py")["main"]())
+    assert [handle.state for handle in handles] == ["done", "done", "done"]
+    said = [message.text for message in history if message.role == "assistant" and message.text]
+    assert said[2:] == [
+        "One moment, I am looking.",
+        "Here it is. Parcel A7 is in shelf 7.",
+        "Please leave the building by the main door.",
+        "Please mind that we close at six.",
+    ]
+    assert openai_problems(messages_of(history)) == []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from rtaudio import AudioPort
 from rtaudio.core.journal import Journal, read_journal
 from rtaudio.core.replay import replay_playout
 from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS, SimulatedCaller, Simulation, speech, virtual_time
-from rtaudio.voice import Agent
+from rtaudio.voice import Agent, ToolCall
 from rtaudio.voice.journaling import replay_session, session_differences, session_recorder
+from rtaudio.voice.tools import tool
 
 LONG = "This is a long reply, with many words in it. It goes on and on, until somebody stops it. Or it ends."
 
@@ -68,3 +70,39 @@ def test_a_changed_item_is_noticed(tmp_path: Path) -> None:
         if record.get("item") == "TranscriptCame" and record["final"]:
             record["text"] = "something else"
     assert session_differences(journal)
+
+
+def test_what_the_program_wants_is_in_the_journal_too(tmp_path: Path) -> None:
+    """Texts, replies, audio of its own, text of the user, a filler, and what it takes back; no tool is run again."""
+    runs = 0
+
+    @tool(filler=["One moment.", "Still at it."], filler_after_s=0.5)
+    async def look() -> str:
+        """Looks."""
+        nonlocal runs
+        runs += 1
+        await asyncio.sleep(4.0)
+        return "found"
+
+    async def main() -> Simulation:
+        agent, port = Agent("Be brief.", tools=[look]), AudioPort(24000)
+        steps = [[ToolCall("c1", "look", "{}")], "Here it is.", "By the way, we close."]
+        recorder = session_recorder(journal := Journal(tmp_path / "session.rtj", port, input_rate=24000), agent, 24000)
+        voices = {"stt": FakeSTT([]), "llm": FakeLLM(steps), "tts": FakeTTS()}
+        with journal:
+            async with Simulation(agent, **voices, port=port, recorder=recorder) as sim:
+                sim.session.say("Terms apply.", audio=(speech(0.5), 24000))
+                answer = sim.session.generate_reply(user_input="look", tools=["look"])
+                sim.session.generate_reply(instructions="Say when we close.", priority="low")
+                sim.session.say("Never said.", priority="low").interrupt()
+                await sim.until(answer.done)
+                sim.session.say("An alarm.", priority="now")
+                await sim.finish()
+        return sim
+
+    sim = virtual_time.run(main())
+    assert (runs, "One moment." in [message.text for message in sim.session.history]) == (1, True)
+    journal = read_journal(tmp_path / "session.rtj")
+    assert session_differences(journal) == []
+    assert replay_session(journal)[0].history == sim.session.history
+    assert runs == 1

@@ -48,7 +48,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class ProviderBroke:
-    """A provider failed: the model, mostly."""
+    """A provider, or a stage of the agent, failed: the model, mostly."""
 
     kind: StageKind
     what: str
@@ -142,7 +142,7 @@ class Expectations:
         return called
 
     def fails(self, kind: StageKind) -> ProviderBroke:
-        """A provider of that kind fails next."""
+        """A provider, or a stage of the agent, of that kind fails next."""
         expected = f"a failure of the {kind}"
         broke = self._next(ProviderBroke, expected)
         if broke.kind != kind:
