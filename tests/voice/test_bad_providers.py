@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -331,6 +332,70 @@ def test_a_huge_piece_of_audio_is_played_as_it_is() -> None:
         one_turn(llm=FakeLLM(["One thing."]), tts=spoken_as([Speech(tone(20.0), RATE)]), options=OPTIONS)
     )
     assert (got, history[-1]) == ([], "One thing.")
+
+
+# ---- Those that hang and do not heed their cancellation.
+
+
+class Deaf:
+    """A provider of any kind: its first stream waits whatever comes, until it is released."""
+
+    name = "deaf"
+
+    def __init__(self, then: Any) -> None:
+        self.then, self.released, self.used = then, asyncio.Event(), False
+
+    def stream(self, *opened_with: Any) -> Any:
+        if self.used:
+            return self.then.stream(*opened_with)
+        self.used, released = True, self.released
+
+        class Stream(OddStream):
+            async def __aiter__(self) -> AsyncIterator[Any]:
+                while not released.is_set():
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await released.wait()
+                return
+                yield
+
+        return Stream(())
+
+    async def warm_up(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+@pytest.mark.parametrize("kind", ["stt", "llm", "tts"])
+def test_one_that_does_not_even_heed_its_time_out_holds_up_nobody(kind: str) -> None:
+    """Nothing can end it; but the agent goes on, and it is named."""
+    limits = {f"{kind}_{'final' if kind == 'stt' else 'first'}_timeout_s": 1.0}
+    options = SessionOptions(close_timeout_s=0.3, stt_failed_text="Pardon?", llm_failed_text="Alas.", **limits)  # type: ignore[arg-type]
+
+    async def main() -> None:
+        cast: dict[str, Any] = {"stt": FakeSTT(["one", "two"]), "llm": FakeLLM(["Yes."]), "tts": FakeTTS()}
+        if kind == "stt":
+            cast["stt"] = FakeSTT(["two"])
+        deaf = cast[kind] = Deaf(cast[kind])
+        caller = caller_with({"at_s": 0.5}, {"at_s": 6.5})
+        with pytest.warns(ResourceWarning, match="keeps running"):
+            async with Simulation(Agent(), caller=caller, options=options, **cast) as sim:
+                await sim.finish()
+        texts = [message.text for message in sim.session.history]
+        deaf.released.set()
+        await asyncio.sleep(0.01)
+        (told,) = sim.told(ProviderFailed)
+        assert (told.kind, told.provider) == (kind, "deaf")
+        assert told.what.endswith("and it does not heed its cancellation")
+        assert (
+            texts
+            == {
+                "stt": ["Pardon?", "two", "Yes."],
+                "llm": ["one", "Alas.", "two", "Yes."],
+                "tts": ["one", "two", "Yes."],
+            }[kind]
+        )
+
+    run(main())
 
 
 # ---- The program itself.

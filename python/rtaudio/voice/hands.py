@@ -248,6 +248,7 @@ class Hands:
                     stt,
                     self._port.mic(effect.start),
                     final_timeout_s=self._options.stt_final_timeout_s,
+                    close_timeout_s=self._options.close_timeout_s,
                     came=lambda text, final, complete: self._post(
                         it.TranscriptCame(self.stamp(), turn, text, final, complete)
                     ),

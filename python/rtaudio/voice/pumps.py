@@ -16,7 +16,7 @@ from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, TTS, ProviderKind, StageKind, ToolCall, ToolSpec
 from rtaudio.voice.received import InARow, Senseless, TokenText, checked_speech, checked_token, wrong_call
 from rtaudio.voice.segment_writer import SegmentWriter
-from rtaudio.voice.streams import BREATH, Stalled, close_stream, describe, next_within
+from rtaudio.voice.streams import BREATH, Stalled, Stuck, close_stream, describe, next_within
 from rtaudio.voice.tasks import Signal
 from rtaudio.voice.word_finder import WordFinder
 
@@ -58,13 +58,13 @@ async def pump_model(
     except Exception as error:
         return failed(describe(error))
     try:
-        source, text = aiter(stream), TokenText()
+        source, text, stuck = aiter(stream), TokenText(), Stuck(failed, desk.options.close_timeout_s)
         limit_s, came, calls = desk.options.llm_first_timeout_s, may_be_silent, 0
         for number in count(1):
             if not wanted():
                 return
             try:
-                token = checked_token(await next_within(source, limit_s, "token"))
+                token = checked_token(await next_within(source, limit_s, "token", stuck))
             except StopAsyncIteration:
                 if rest := text.rest():
                     desk.post(it.TokenCame(desk.stamp(), reply, rest))
@@ -121,12 +121,13 @@ async def pump_speech(
     except Exception as error:
         return failed(describe(error))
     try:
-        source, limit_s, empty = aiter(stream), desk.options.tts_first_timeout_s, InARow("pieces of audio")
+        source, empty, stuck = aiter(stream), InARow("pieces of audio"), Stuck(failed, desk.options.close_timeout_s)
+        limit_s = desk.options.tts_first_timeout_s
         for number in count(1):
             if not wanted():
                 return
             try:
-                speech = checked_speech(await next_within(source, limit_s, "audio"))
+                speech = checked_speech(await next_within(source, limit_s, "audio", stuck))
             except StopAsyncIteration:
                 await find(complete=True)
                 return desk.post(it.AudioEnded(desk.stamp(), reply, clause, tts.name))

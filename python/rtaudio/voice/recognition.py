@@ -31,6 +31,7 @@ class Recognition:
         reader: MediaReader,
         *,
         final_timeout_s: float | None,
+        close_timeout_s: float,
         came: Callable[[str, bool, bool], None],
         failed: Callable[[str], None],
         lost: Callable[[int], None],
@@ -38,12 +39,13 @@ class Recognition:
         """Opens the stream; raises what the provider raises."""
         self._stream: STTStream = stt.stream()
         self._reader = reader
-        self._final_timeout_s = final_timeout_s
+        self._final_timeout_s, self._close_timeout_s = final_timeout_s, close_timeout_s
         self._came, self._failed, self._lost = came, failed, lost
         self._until: int | None = None
         self._ended = False  # the stream was told that no more audio comes
         self._over = False  # final or failed
         self._limit: asyncio.Timeout | None = None
+        self._last: asyncio.TimerHandle | None = None  # for a stream that does not heed that limit
         if reader.lost:  # its start was already overwritten
             lost(reader.lost)
 
@@ -83,7 +85,13 @@ class Recognition:
 
     def _arm(self) -> None:
         if self._limit is not None and self._ended and self._final_timeout_s is not None:
-            self._limit.reschedule(asyncio.get_running_loop().time() + self._final_timeout_s)
+            loop, what = asyncio.get_running_loop(), f"{self._no_final}, and it does not heed its cancellation"
+            self._limit.reschedule(loop.time() + self._final_timeout_s)
+            self._last = loop.call_later(self._final_timeout_s + self._close_timeout_s, self._fail, what)
+
+    @property
+    def _no_final(self) -> str:
+        return f"no final transcript within {self._final_timeout_s} s of the end of the turn"
 
     def _fail(self, what: str) -> None:
         if not self._over:
@@ -91,6 +99,13 @@ class Recognition:
             self._failed(what)
 
     async def run(self) -> None:
+        try:
+            await self._read()
+        finally:
+            if self._last is not None:
+                self._last.cancel()
+
+    async def _read(self) -> None:
         text, settled = "", False
         try:
             async with asyncio.timeout(None) as self._limit:
@@ -112,8 +127,7 @@ class Recognition:
                         return
         except TimeoutError as error:
             ours = self._limit is not None and self._limit.expired()
-            wait = f"no final transcript within {self._final_timeout_s} s of the end of the turn"
-            return self._fail(wait if ours else describe(error))
+            return self._fail(self._no_final if ours else describe(error))
         except asyncio.CancelledError as error:
             if being_cancelled():
                 raise

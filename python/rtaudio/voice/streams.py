@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from rtaudio.voice.protocols import ProviderError
@@ -39,9 +40,23 @@ def being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def next_within(source: AsyncIterator[T], limit_s: float | None, waiting_for: str) -> T:
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """What becomes of a stream that goes on waiting although it was cancelled: `told` hears of it `after_s` later."""
+
+    told: Callable[[str], None]
+    after_s: float
+
+
+async def next_within(
+    source: AsyncIterator[T], limit_s: float | None, waiting_for: str, stuck: Stuck | None = None
+) -> T:
     """The next of `source`; StopAsyncIteration at its end. Raises Stalled after `limit_s`, and where the source cancels
-    itself."""
+    itself. Where it does not heed the time-out there is nothing to be raised: `stuck` is told."""
+    what, last = f"no {waiting_for} within {limit_s} s", None
+    if limit_s is not None and stuck is not None:
+        loop, words = asyncio.get_running_loop(), f"{what}, and it does not heed its cancellation"
+        last = loop.call_later(limit_s + stuck.after_s, stuck.told, words)
     try:
         async with asyncio.timeout(limit_s) as limit:
             return await anext(source)
@@ -51,8 +66,11 @@ async def next_within(source: AsyncIterator[T], limit_s: float | None, waiting_f
         raise Stalled("CancelledError: it was cancelled by itself") from None
     except TimeoutError:
         if limit.expired():
-            raise Stalled(f"no {waiting_for} within {limit_s} s") from None
+            raise Stalled(what) from None
         raise
+    finally:
+        if last is not None:
+            last.cancel()
 
 
 async def close_stream(stream: Closable, limit_s: float, troubled: Callable[[str], None]) -> None:
