@@ -93,6 +93,8 @@ ENGINE = [
     "media_map",
     "line_clock",
     "line_echo",
+    "line_reference",
+    "resample_variable",
     "ear",
     "line",
     "line_input",

@@ -100,9 +100,11 @@ rta_status rta_line_create(rta_line **line, rta_port_engine *port, const rta_lin
     /* A stage's reference begins with silence, so that it is always there: a tick, and what its resampler holds back. */
     const bool own_clocks = config->kind != RTA_LINE_PACED;
     const uint64_t lead = own_clocks ? 0 : samples_at((uint64_t)tick_ns, RTA_MIC_RATE) + LINE_REFERENCE_SLACK;
-    status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, own_clocks, config->stage, lead, resampled);
+    if (own_clocks) status = rta_line_clock_create(&l->clock, port, l->delay_samples);
+    if (!status)
+        status = rta_line_echo_create(&l->echo, port, l->hears || l->answers, l->clock ? &l->clock->map : NULL,
+                                      config->stage, lead, resampled);
     if (!status) status = rta_line_output_init(l);
-    if (!status && own_clocks) status = rta_line_clock_create(&l->clock, port, l->delay_samples);
     if (!status) status = rta_detector_init(&l->detector, &config->detector);
     if (!status)
         status = wire(&l->input_writer, &l->input_producer, &l->input_reader, &l->input_consumer, l->input_data,

@@ -6,21 +6,13 @@
 #include <string.h>
 
 enum {
-    PIECE = 2048,     /* samples of the tap at a time */
     REST = 4096, /* samples of the mic that come at once, at most: a tick of 100 ms and a stage's frame are less */
     REFERENCE = 8192, /* 16 kHz samples of reference that may wait at a stage: 0.5 s */
-    BEHIND = 960, /* a stage's reference on a device line, as in echo_guard.h: 60 ms, 250 ms */
-    AHEAD = 4000,
 };
 
 struct rta_line_echo {
     rta_echo_guard *guard; /* NULL: none */
-    bool own_clocks;
-    rta_history_reader tap;
-    uint64_t lost_told; /* of the tap's samples */
-    bool by_due; /* only what has fallen due, before `due` */
-    uint64_t due;
-    float piece[PIECE];
+    rta_line_reference reference;
     float rest[REST];
     float shares[RTA_LINE_SHARES]; /* of the window that ends at 512 * (i + 1), i modulo the length */
     /* the stage's */
@@ -29,7 +21,7 @@ struct rta_line_echo {
     bool initialised;
     rta_resampler *to_mic_rate;
     float *down; /* a piece at 16 kHz */
-    float reference[REFERENCE];
+    float waits[REFERENCE]; /* reference, at 16 kHz */
     uint64_t reference_written, reference_read;
     float held[RTA_STAGE_FRAME], frame_reference[RTA_STAGE_FRAME];
     uint32_t held_count;
@@ -46,7 +38,7 @@ static rta_status make_stage(rta_line_echo *e, const rta_stage *s, uint32_t rate
     if (lead >= REFERENCE) return RTA_INVALID;
     const rta_status status = rta_resampler_create(&e->to_mic_rate, rate, RTA_MIC_RATE);
     if (status) return status;
-    e->down = rta_zeroed(rta_resampler_max_out(e->to_mic_rate, PIECE) * sizeof(float));
+    e->down = rta_zeroed(rta_resampler_max_out(e->to_mic_rate, RTA_REFERENCE_PIECE) * sizeof(float));
     e->out = rta_zeroed((mic_samples + RTA_STAGE_FRAME) * sizeof(float));
     e->state = rta_zeroed(s->state_bytes);
     if (!e->down || !e->out || !e->state) return RTA_NOMEM;
@@ -57,15 +49,13 @@ static rta_status make_stage(rta_line_echo *e, const rta_stage *s, uint32_t rate
     return made;
 }
 
-rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, bool own_clocks,
+rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, const rta_media_map *clocks,
                                 const rta_stage *stage, uint64_t reference_lead, uint64_t mic_samples) {
     *echo = NULL;
     rta_line_echo *e = rta_zeroed(sizeof *e);
     if (!e) return RTA_NOMEM;
     const uint32_t rate = rta_port_engine_config(port)->playout.rate;
-    e->own_clocks = own_clocks;
-    rta_status status = rta_port_engine_tap_reader(port, &e->tap);
-    e->lost_told = e->tap.lost;
+    rta_status status = rta_line_reference_init(&e->reference, port, guards || stage ? clocks : NULL);
     if (!status && guards) {
         status = rta_echo_guard_create(&e->guard, rate);
         if (status == RTA_INVALID) status = RTA_OK; /* a rate that the resampler does not know: no guard */
@@ -83,6 +73,7 @@ void rta_line_echo_destroy(rta_line_echo *e) {
     if (!e) return;
     if (e->stage && e->initialised && e->stage->done) e->stage->done(e->stage->model, e->state);
     rta_echo_guard_destroy(e->guard);
+    rta_line_reference_free(&e->reference);
     rta_resampler_destroy(e->to_mic_rate);
     free(e->down);
     free(e->out);
@@ -95,11 +86,10 @@ void rta_line_echo_destroy(rta_line_echo *e) {
 static void keep_for_stage(rta_line_echo *e, const float *samples, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
         const bool audio = fabsf(samples[i]) <= (float)RTA_INPUT_LIMIT; /* false for NaN */
-        e->reference[(e->reference_written + i) % REFERENCE] = audio ? samples[i] : 0.0f;
+        e->waits[(e->reference_written + i) % REFERENCE] = audio ? samples[i] : 0.0f;
     }
     e->reference_written += count;
-    const uint64_t waiting = e->reference_written - e->reference_read;
-    if (waiting > REFERENCE) e->reference_read = e->reference_written - REFERENCE;
+    if (e->reference_written > e->reference_read + REFERENCE) e->reference_read = e->reference_written - REFERENCE;
 }
 
 static void put_out(rta_line_echo *e, const float *samples, uint64_t count) {
@@ -111,51 +101,25 @@ static void put_out(rta_line_echo *e, const float *samples, uint64_t count) {
 }
 
 void rta_line_echo_fell_due(rta_line_echo *e, uint64_t from, uint64_t to) {
-    e->by_due = true;
-    e->due = to;
-    if (e->tap.position < from) e->tap.position = from;
+    rta_line_reference_fell_due(&e->reference, from, to);
 }
 
-static uint64_t available(const rta_line_echo *e) {
-    const uint64_t there = rta_history_available(&e->tap);
-    if (!e->by_due) return there;
-    const uint64_t due = e->due > e->tap.position ? e->due - e->tap.position : 0;
-    return due < there ? due : there;
-}
-
-void rta_line_echo_take_reference(rta_line_echo *e) {
+void rta_line_echo_take_reference(rta_line_echo *e, uint64_t count, uint64_t waiting) {
+    const float *samples;
     if (!e->guard && !e->stage) return;
-    for (uint64_t count; (count = available(e)) > 0;) {
-        if (count > PIECE) count = PIECE;
-        const rta_status status = rta_history_read(&e->tap, e->piece, count);
-        if (status == RTA_LOST) { /* overwritten before it was taken: as long a silence */
-            for (uint64_t missing = e->tap.lost - e->lost_told, run; missing; missing -= run) {
-                run = missing < PIECE ? missing : PIECE;
-                memset(e->piece, 0, run * sizeof(float));
-                put_out(e, e->piece, run);
-            }
-            e->lost_told = e->tap.lost;
-        } else if (status == RTA_OK) {
-            put_out(e, e->piece, count);
-        } else {
-            break;
-        }
-    }
-    if (!e->own_clocks) return;
-    if (e->guard) rta_echo_guard_align(e->guard);
-    if (e->stage && e->reference_written - e->reference_read > AHEAD + BEHIND)
-        e->reference_read = e->reference_written - BEHIND;
+    rta_line_reference_heard(&e->reference, count, waiting);
+    for (uint64_t given; (given = rta_line_reference_next(&e->reference, &samples)) > 0;) put_out(e, samples, given);
 }
 
 /* ---- Stage */
 
 static void run_stage(rta_line_echo *e, float *out) {
     const rta_stage *s = e->stage;
-    const uint64_t waiting = e->reference_written - e->reference_read;
+    const uint64_t waiting = e->reference_written > e->reference_read ? e->reference_written - e->reference_read : 0;
     const uint64_t there = waiting < s->frame_samples ? waiting : s->frame_samples;
-    for (uint64_t i = 0; i < there; i++) e->frame_reference[i] = e->reference[(e->reference_read + i) % REFERENCE];
+    for (uint64_t i = 0; i < there; i++) e->frame_reference[i] = e->waits[(e->reference_read + i) % REFERENCE];
     memset(e->frame_reference + there, 0, (s->frame_samples - there) * sizeof(float));
-    e->reference_read += there;
+    e->reference_read += s->frame_samples; /* the place of what comes too late has passed */
     if (there < s->frame_samples) store(&e->figures.stage_starved, e->figures.stage_starved + s->frame_samples - there);
     s->run(s->model, e->state, e->held, e->frame_reference, out);
     uint64_t bad = 0;
@@ -192,7 +156,7 @@ static void tell(rta_line_echo *e) {
     store(&e->figures.found, f.found);
     store(&e->figures.moved, f.moved);
     store(&e->figures.starved, f.starved);
-    store(&e->figures.realigned, f.realigned);
+    store(&e->figures.realigned, e->reference.realigned);
     __atomic_store_n(&e->figures.delay_samples, (int64_t)f.delay_samples, __ATOMIC_RELAXED);
 }
 

@@ -13,18 +13,21 @@
 
 #include "echo_guard.h"
 #include "engine.h"
+#include "line_reference.h"
 #include "resample.h"
 
 enum { RTA_LINE_SHARES = 2048 /* windows kept: 65 s, more than may wait at an outside VAD */ };
 
 typedef struct rta_line_echo rta_line_echo;
 
-/* own_clocks: what is heard comes by another clock than what is put out: a device line, a network line. mic_lead: samples of silence put before the reference of a stage, at 16 kHz. */
-rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, bool own_clocks,
+/* clocks: of a line on which what is heard comes by another clock than what is put out (device, network), else NULL; outlives
+ * it. reference_lead: samples of silence put before the reference of a stage, at 16 kHz. */
+rta_status rta_line_echo_create(rta_line_echo **echo, rta_port_engine *port, bool guards, const rta_media_map *clocks,
                                 const rta_stage *stage, uint64_t reference_lead, uint64_t mic_samples);
 void rta_line_echo_destroy(rta_line_echo *echo);
-/* Takes what was put out since the last call. */
-void rta_line_echo_take_reference(rta_line_echo *echo);
+/* Takes what was put out and belongs beside the `count` mic samples that come next (line_reference.h); `waiting`: mic samples
+ * that wait at the line's input behind them. */
+void rta_line_echo_take_reference(rta_line_echo *echo, uint64_t count, uint64_t waiting);
 /* Of a line that puts out ahead of its time, after each pull: the time of [from, to) has come, which is what the next call
  * takes; what lies between the last one and this was recalled. */
 void rta_line_echo_fell_due(rta_line_echo *echo, uint64_t from, uint64_t to);

@@ -115,7 +115,8 @@ void rta_line_feed(rta_line *l, uint64_t count, rta_line_origin origin) {
     uint64_t resampled = 0, fresh_count = 0;
     rta_resampler_process(l->resampler, l->chunk, count, l->fresh, &resampled);
     measure(l, l->fresh, resampled, origin); /* before any canceller */
-    rta_line_echo_take_reference(l->echo);
+    const uint64_t waiting = rta_ring_available(&l->input_reader) * RTA_MIC_RATE / l->config.input_rate;
+    rta_line_echo_take_reference(l->echo, resampled, waiting);
     const float *fresh = rta_line_echo_stage(l->echo, l->fresh, resampled, &fresh_count);
     if (!fresh_count) return;
     const float *kept = l->cleaned ? l->cleaned : fresh; /* as many: both are at 16 kHz */

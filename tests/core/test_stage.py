@@ -129,7 +129,8 @@ def test_on_a_device_line_reference_that_is_not_there_counts_as_silence() -> Non
         engine.step(0)
         engine.step(500_000_000)
         assert np.array_equal(heard.read()[DELAY:], mic[:-DELAY])
-        assert line.figures()["stage_starved"] == len(mic)
+        starved = line.figures()["stage_starved"]  # the rest: the line filled up what was missing for 60 ms
+        assert 0.95 * len(mic) < starved <= len(mic)
     port.close()
 
 
