@@ -25,8 +25,8 @@ from typing import Final
 from rtaudio.voice import events as ev
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.received import MOST_REPLY
+from rtaudio.voice.stage_stream import StageStream
 from rtaudio.voice.stage_use import Surroundings
-from rtaudio.voice.stages import StageStream
 from rtaudio.voice.streams import close_stream, describe
 
 _WORD: Final = re.compile(r"\S+")
