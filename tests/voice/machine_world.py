@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
-from rtaudio.voice.agent import Agent
+from rtaudio.voice.agent import Agent, AgentSettings
 from rtaudio.voice.events import Backchannel, BargeState
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.options import SessionOptions
@@ -24,8 +24,9 @@ Debt = Callable[[], it.Item]
 
 
 class World:
-    def __init__(self, options: SessionOptions | None = None) -> None:
-        self.machine = Machine(Agent(), options if options is not None else OPTIONS, RATE)
+    def __init__(self, options: SessionOptions | None = None, agent: Agent | AgentSettings | None = None) -> None:
+        agent = agent if agent is not None else Agent()
+        self.machine = Machine(agent, options if options is not None else OPTIONS, RATE)
         self.judged: set[int] = set()  # turns of which the core said that they ask for nothing
         self.words: dict[int, str] = {}  # of turns that are to say something of their own
         self.items: list[it.Item] = []

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 from rtaudio.providers.openai_messages import messages_of
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
+from rtaudio.voice.agent import Agent, AgentSettings
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import ToolCall
 from rtaudio.voice.tools import call_effects as cdo
@@ -45,8 +47,13 @@ PLANS: list[tuple[str, tuple[str, ...]]] = [
 class ToolWorld(World):
     """`plans`: which of PLANS each reply of the model follows, over and over; one that may call nothing speaks."""
 
-    def __init__(self, plans: list[int], options: SessionOptions | None = None) -> None:
-        super().__init__(options)
+    kinds: ClassVar = KINDS
+    steps: ClassVar = PLANS
+
+    def __init__(
+        self, plans: list[int], options: SessionOptions | None = None, agent: Agent | AgentSettings | None = None
+    ) -> None:
+        super().__init__(options, agent)
         self.plans = plans
         self.calls = Calls()
         self.call_items: list[cit.CallItem] = []
@@ -111,7 +118,7 @@ class ToolWorld(World):
             self.last_chain = effect.reply
             self.turn_of[effect.reply] = reply.answers.turn if reply.answers is not None else 0
         self.chains[effect.reply] = self.last_chain
-        text, calls = PLANS[self.plans[effect.reply % len(self.plans)] % len(PLANS)]
+        text, calls = self.steps[self.plans[effect.reply % len(self.plans)] % len(self.steps)]
         if not effect.tools:
             text, calls = REPLY, ()
         for word in text.split(" "):
@@ -143,7 +150,7 @@ class ToolWorld(World):
     def _owe_calls(self, effect: cdo.CallEffect) -> None:
         match effect:
             case cdo.Prepare(call=call, tool_call=asked):
-                if (policy := KINDS.get(asked.name)) is None:
+                if (policy := self.kinds.get(asked.name)) is None:
                     self.give_calls(cit.Refused(call, "There is no such tool."))
                 else:
                     self.give_calls(cit.Prepared(call, policy, None, asked.name, False))

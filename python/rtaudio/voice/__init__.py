@@ -1,9 +1,10 @@
 """The asyncio layer: an agent that hears, answers and stops at once, on a port of the compiled core."""
 
-from rtaudio.voice.agent import Agent
+from rtaudio.voice.agent import Agent, StopReply
 from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
 from rtaudio.voice.clock import outside
 from rtaudio.voice.events import (
+    AgentChanged,
     AgentSpeechHeard,
     AgentSpeechInterrupted,
     AgentSpeechStarted,
@@ -12,6 +13,7 @@ from rtaudio.voice.events import (
     BargeIn,
     EagerReply,
     EventsLost,
+    HookFailed,
     InputStarved,
     LinkBack,
     LinkLost,
@@ -37,6 +39,8 @@ from rtaudio.voice.events import (
     UserBack,
     UserText,
 )
+from rtaudio.voice.handoff import Handoff
+from rtaudio.voice.history_policy import HistoryPolicy
 from rtaudio.voice.options import EagerMode, SessionOptions
 from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import (
@@ -53,6 +57,7 @@ from rtaudio.voice.protocols import (
 )
 from rtaudio.voice.session import Session
 from rtaudio.voice.speech import SpeechHandle
+from rtaudio.voice.task import Task, TaskCancelled
 from rtaudio.voice.watchdog import LoopBlocked, Watchdog
 
 __all__ = [
@@ -60,6 +65,7 @@ __all__ = [
     "STT",
     "TTS",
     "Agent",
+    "AgentChanged",
     "AgentSpeechHeard",
     "AgentSpeechInterrupted",
     "AgentSpeechStarted",
@@ -71,6 +77,9 @@ __all__ = [
     "EagerMode",
     "EagerReply",
     "EventsLost",
+    "Handoff",
+    "HistoryPolicy",
+    "HookFailed",
     "InputStarved",
     "Interruption",
     "LinkBack",
@@ -91,6 +100,9 @@ __all__ = [
     "SpeechHandle",
     "SpeechStarted",
     "StateChanged",
+    "StopReply",
+    "Task",
+    "TaskCancelled",
     "Token",
     "ToolCall",
     "ToolFinished",

@@ -19,14 +19,19 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
+from rtaudio.voice.history_policy import HistoryPolicy, share
 from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.stage_use import in_use
 
 if TYPE_CHECKING:
-    from rtaudio.voice.chat import ChatContext
+    from rtaudio.voice.chat import ChatContext, ChatMessage
     from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech, Token, ToolCall, ToolSpec, Transcript
+    from rtaudio.voice.session import Session
+
+HookName = Literal["on_enter", "on_exit", "on_turn"]
+HOOKS: Final[tuple[HookName, ...]] = ("on_enter", "on_exit", "on_turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +43,62 @@ class Providers:
     tts: TTS | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What the session's machine knows of an agent: plain data. `hooks`: those it has. `own_voice`: its TTS is its
+    own."""
+
+    name: str = "Agent"
+    instructions: str = ""
+    greeting: str | None = None
+    greeting_interruption: Interruption | None = None
+    hooks: tuple[HookName, ...] = ()
+    own_voice: bool = False
+
+
+class StopReply(Exception):
+    """Raised by `Agent.on_turn`: the user's turn stays in the history, and nobody answers it."""
+
+
 class Agent:
-    """`instructions` go to the language model before the messages; `greeting` is said when the session begins.
+    """`name` is what events and models call it, by default that of its class.
+    `instructions` go to the language model before the messages; `greeting` is said when the
+    agent takes over, and when the session begins with it.
     `greeting_interruption`: what the user's speech does to the greeting ("off" for what must be said, such as a legal
     notice); None: what `SessionOptions.interruption` says. `tools`: what the model may call (rtaudio.voice.tools):
     functions with @tool, objects with methods that have it, a Toolset; methods of a subclass come by themselves.
-    `stt`, `llm`, `tts`: of this agent, where it is to have others than the session.
+    `stt`, `llm`, `tts`: of this agent, where it is to have others than the session. `history`: what it is shown of the
+    talk before it took over (rtaudio.voice.history_policy), where the handoff does not say.
 
-    A subclass may set `instructions`, `greeting` and `greeting_interruption` as class attributes; what is given to
-    `__init__` comes before them. Raises ValueError for an interruption that is none.
+    A subclass may set `name`, `instructions`, `greeting`, `greeting_interruption` and `history` as class attributes;
+    what is given to `__init__` comes before them. Raises ValueError for an interruption that is none.
+
+    Hooks that a subclass may have, each run in a task of its own, within `SessionOptions.hook_timeout_s`. What they
+    raise is told (HookFailed) and changes nothing; audio waits for none of them.
     """
 
+    name: str = ""
     instructions: str = ""
     greeting: str | None = None
     greeting_interruption: Interruption | None = None
     tools: tuple[object, ...] = ()
     providers: Providers = Providers()
+    history: HistoryPolicy = share
 
     def __init__(
         self,
         instructions: str | None = None,
         *,
+        name: str | None = None,
         greeting: str | None = None,
         greeting_interruption: Interruption | None = None,
         tools: Sequence[object] = (),
         stt: STT | None = None,
         llm: LLM | None = None,
         tts: TTS | None = None,
+        history: HistoryPolicy | None = None,
     ) -> None:
+        self.name = name if name is not None else self.name or type(self).__name__
         if instructions is not None:
             self.instructions = instructions
         if greeting is not None:
@@ -75,6 +108,22 @@ class Agent:
         checked(self.greeting_interruption, "greeting_interruption")
         self.tools = tuple(tools)
         self.providers = Providers(stt, llm, tts)
+        if history is not None:
+            self.history = history
+
+    async def on_enter(self, session: Session) -> None:
+        """It has taken over. An agent with no greeting goes on by itself from what the handing tool brought, once this
+        has ended, unless this has had something said."""
+
+    async def on_exit(self, session: Session) -> None:
+        """Another has taken over; that one's `on_enter` waits for this. Not called when the session closes."""
+
+    async def on_turn(self, session: Session, message: ChatMessage) -> str | None:
+        """The user's turn has been understood, and the model is not asked yet: it waits for this, at most
+        `SessionOptions.turn_hook_timeout_s`. The text that it gives is put behind the turn, for the model alone (what
+        was looked up). Called again, with all of it, where the user goes on with the turn. Raises StopReply for a turn
+        that is not to be answered."""
+        return None
 
     def tool_sources(self) -> tuple[object, ...]:
         """All that holds tools of this agent, for a Toolset: `tools`, and the agent itself if methods of it are."""
@@ -113,3 +162,12 @@ def _is_tool(value: object) -> bool:
     definition = sys.modules.get("rtaudio.voice.tools.definition")
     function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
     return definition is not None and isinstance(function, definition.Tool)
+
+
+def settings_of(agent: Agent) -> AgentSettings:
+    """As they are now."""
+    kind = type(agent)
+    has = tuple(hook for hook in HOOKS if getattr(kind, hook) is not getattr(Agent, hook))
+    own_voice = agent.providers.tts is not None or kind.tts is not Agent.tts
+    said = (agent.greeting, agent.greeting_interruption)
+    return AgentSettings(agent.name, agent.instructions, *said, has, own_voice)

@@ -7,17 +7,15 @@ here for the object, and for what the agent *in charge* hears, thinks and speaks
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.machine_telling import FIRST
 from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
 from rtaudio.voice.word_finder import Pace
 
 if TYPE_CHECKING:
     from rtaudio.voice.tools import Toolset
-
-FIRST: Final = 1
-"""Number of the agent that a session begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,14 @@ class Agents:
         known = KnownAgent(self._numbers, agent, own.stt or self._stt, own.llm or self._llm, tts, tools, pace)
         self._known[known.number] = known
         return known
+
+    def put_in_charge(self, number: int) -> KnownAgent:
+        self.in_charge = self._known[number]
+        return self.in_charge
+
+    def forget(self, number: int) -> None:
+        """It will not be put in charge again."""
+        self._known.pop(number, None)
 
     def _pace(self, tts: TTS) -> Pace:
         """How fast that voice speaks, as learned so far."""

@@ -136,6 +136,10 @@ class ChatContext:
         self._check_ids(message, self._messages[:-1])
         self._messages[-1] = message
 
+    def cut(self, length: int) -> None:
+        """Keeps the first `length` messages."""
+        del self._messages[length:]
+
     @staticmethod
     def _check_ids(message: ChatMessage, others: list[ChatMessage]) -> None:
         if not message.tools:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rtaudio.voice.agent import HookName
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import SessionEvent, SpeechState
 from rtaudio.voice.heard import WordAt
@@ -149,6 +150,55 @@ class Flush(Effect):
     """Silence the playout. The cut of `reply` comes back as an item."""
 
     reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutInCharge(Effect):
+    """From now on this agent's providers, tools and stages are used, for whatever begins."""
+
+    agent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetAgent(Effect):
+    """It will not be put in charge (again)."""
+
+    agent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseHistory(Effect):
+    """Have the agent's history policy make what it is shown of `messages`; answered by HistoryChosen."""
+
+    agent: int
+    messages: tuple[ChatMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook(Effect):
+    """Call the agent's hook, once the hook `after` (0: none) has ended; answered by HookEnded. `run`: counts them.
+    `message`: for "on_turn"."""
+
+    run: int
+    agent: int
+    hook: HookName
+    after: int = 0
+    message: ChatMessage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopHook(Effect):
+    """Nobody waits for it any more."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOver(Effect):
+    """Whoever waits for the task goes on: with its outcome, or, where `broken_off` says so, with that as the reason."""
+
+    agent: int
+    broken_off: str = ""
 
 
 @dataclass(frozen=True, slots=True)

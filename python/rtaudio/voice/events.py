@@ -20,6 +20,7 @@ SpeechState = Literal["waiting", "thinking", "speaking", "done", "interrupted", 
 """Of one text or reply that the program asked for; see rtaudio.voice.speech."""
 BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"]
 ToolOutcome = Literal["done", "failed", "cancelled"]
+ChangeReason = Literal["handoff", "program", "task", "task over"]
 MicState = Literal["good", "silent", "quiet", "loud"]
 EagerState = Literal["begun", "kept", "dropped"]
 EagerReason = Literal["spoke", "words", "unasked", "chat", "interrupted", "failed", "closed"]
@@ -277,6 +278,26 @@ class ToolStepsSpent(SessionEvent):
 
     reply: int
     steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentChanged(SessionEvent):
+    """Another agent is in charge; both by name. `why`: a tool handed over, or the program did ("program"); a task took
+    over, or gave back ("task over")."""
+
+    before: str
+    after: str
+    why: ChangeReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookFailed(SessionEvent):
+    """Something of the agent's own that the session ran (`what_ran`: a hook, or the choice of history for it) raised or
+    took too long. The session goes on without."""
+
+    agent: str
+    what_ran: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

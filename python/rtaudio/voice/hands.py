@@ -15,11 +15,13 @@ from rtaudio.core import PortClosed
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
+from rtaudio.voice.agent_desk import AgentDesk
 from rtaudio.voice.agents import Agents
 from rtaudio.voice.clock import now_ns
 from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.core_items import Segments
 from rtaudio.voice.machine import Machine
+from rtaudio.voice.machine_telling import FIRST
 from rtaudio.voice.observe import Observers
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import STT, ProviderKind, ToolSpec
@@ -39,7 +41,9 @@ from rtaudio.voice.word_finder import Pace, WordFinder
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
     from rtaudio.core._engine import HintKind
+    from rtaudio.voice.session import Session
     from rtaudio.voice.tool_desk import ToolDesk
+    from rtaudio.voice.tools import Toolset
 
 TurnHint = Callable[["HintKind", int, int], object]
 """As Line.post_turn_hint: kind, value, where the turn began. What it gives is of no account; PortClosed is taken."""
@@ -74,11 +78,13 @@ class Hands:
         take: Callable[[], None],
         failed: Callable[[BaseException], None],
         hint: TurnHint,
-        tools: ToolDesk | None,
+        session: Session,
+        tool_desk: Callable[[Toolset], ToolDesk],
     ) -> None:
         self._port, self._segments, self._machine, self._options = port, segments, machine, options
         self._agents = agents
-        self._post, self._take, self._hint, self._tools = post, take, hint, tools
+        self._post, self._take, self._hint, self._tool_desk = post, take, hint, tool_desk
+        self._tools: ToolDesk | None = None
         self._tasks = Tasks(failed)
         self._moved = Signal()
         self._desk = Desk(options, post, self.stamp, self._moved)
@@ -89,6 +95,8 @@ class Hands:
         self._tickets = 0
         self.observers = Observers()
         self._shown = Shown(self.observers.put)
+        self.agents = AgentDesk(session, agents, self._tasks, post, self.stamp, options)
+        self._put_in_charge(FIRST)
 
     def _in_charge(self) -> InCharge:
         """What hears, thinks and speaks now, for one use: stages of the agent in charge, or what it works with."""
@@ -171,6 +179,7 @@ class Hands:
         for recording in self._recordings.values():
             self._close_recording(recording)
         self._recordings.clear()
+        self.agents.close()
         if self._tools is not None:
             await self._tools.aclose()
         if left := await self._tasks.aclose(2 * self._options.close_timeout_s + 1):
@@ -218,6 +227,10 @@ class Hands:
                 self._flush(effect.reply)
             case do.SpeechMoved():
                 self._speech_moved(effect)
+            case do.PutInCharge():
+                self._put_in_charge(effect.agent)
+            case do.ForgetAgent() | do.ChooseHistory() | do.RunHook() | do.StopHook() | do.TaskOver():
+                self.agents.carry_out(effect)
             case do.Emit():
                 self._tell(effect.event)
             case do.Hint():
@@ -233,6 +246,13 @@ class Hands:
         """A task that reads a provider's stream, and hears of one that was replaced behind it."""
         with listening(self._desk.replaced):
             return self._tasks.start(work, name)
+
+    def _put_in_charge(self, number: int) -> None:
+        known = self._agents.put_in_charge(number)
+        if self._tools is None and known.tools is not None:
+            self._tools = self._tool_desk(known.tools)
+        if self._tools is not None:
+            self._tools.work_for(number, known.tools)
 
     # ---- Recognition.
 

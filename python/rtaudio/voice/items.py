@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rtaudio.core.turns import TurnReasons
-from rtaudio.voice.chat import ToolUse
+from rtaudio.voice.agent import AgentSettings
+from rtaudio.voice.chat import ChatMessage, ToolUse
 from rtaudio.voice.events import BargeState, MicState, ToolOutcome
+from rtaudio.voice.history_policy import Kept, share
 from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import StageKind, ToolCall, Word
 
@@ -317,14 +319,60 @@ class ToolsDelivered(Item):
 
     reply: int
     uses: tuple[ToolUse, ...]
+    handoffs: tuple[tuple[str, int], ...] = ()
+    """(id of a call, number of the agent that its tool returned)"""
 
 
 @dataclass(frozen=True, slots=True)
 class LateResultCame(Item):
-    """The result of the call `of`, which had been delivered as still running: a use of its own."""
+    """The result of the call `of`, which had been delivered as still running: a use of its own. `handoff`: number of
+    the agent that its tool returned; 0: none."""
 
     of: str
     use: ToolUse
+    handoff: int = 0
+
+
+# ---- From agents.
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCame(Item):
+    """An agent that may be put in charge, as `number`. `by`: whose tool returned it; 0: no tool did. `history`: what
+    it is shown of the talk; None: that is made beside the machine (effects.ChooseHistory)."""
+
+    number: int
+    settings: AgentSettings
+    history: Kept | None = share
+    by: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChosen(Item):
+    """What the agent is shown of the talk before it. `what`: why that is not as its policy says; "": it is."""
+
+    number: int
+    messages: tuple[ChatMessage, ...]
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookEnded(Item):
+    """Once for each RunHook. `what`: the trouble; "": none. `added`: what on_turn gave for the model. `stops`: it wants
+    no answer."""
+
+    run: int
+    what: str = ""
+    added: str = ""
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded(Item):
+    """The task has its outcome; or nobody waits for it any more (`given_up`)."""
+
+    number: int
+    given_up: bool = False
 
 
 # ---- From the user of the session.
@@ -367,6 +415,25 @@ class SpeechStopAsked(Item):
 @dataclass(frozen=True, slots=True)
 class InterruptAsked(Item):
     """The user of the session wants the agent to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBegan(Item):
+    """The first agent takes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverAsked(Item):
+    """The user of the session wants the agent `number` in charge."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAsked(Item):
+    """Somebody waits for what the task `number` brings."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +480,14 @@ def decode(data: dict[str, Any]) -> Item:
         fields["use"] = ToolUse(**fields["use"])
     if fields.get("tools") is not None:
         fields["tools"] = tuple(fields["tools"])
+    if "handoffs" in fields:
+        fields["handoffs"] = tuple((call, number) for call, number in fields["handoffs"])
+    if "settings" in fields:
+        settings = fields["settings"]
+        fields["settings"] = AgentSettings(**{**settings, "hooks": tuple(settings["hooks"])})
+        fields["history"] = Kept(**fields["history"]) if fields["history"] is not None else None
+    if "messages" in fields:
+        fields["messages"] = tuple(ChatMessage.from_dict(message) for message in fields["messages"])
     if fields.get("reasons") is not None:
         fields["reasons"] = TurnReasons(**{**fields["reasons"], "why": tuple(fields["reasons"]["why"])})
     return kind(**fields)

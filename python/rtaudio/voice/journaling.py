@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rtaudio.voice.agent import Agent
+from rtaudio.voice.agent import Agent, AgentSettings, settings_of
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.items import Item, decode, encode
@@ -39,11 +39,7 @@ def session_recorder(
 ) -> Recorder:
     """For `Session(..., recorder=...)`; the other arguments are those of that session."""
     start = {
-        "agent": {
-            "instructions": agent.instructions,
-            "greeting": agent.greeting,
-            "greeting_interruption": agent.greeting_interruption,
-        },
+        "agent": asdict(settings_of(agent)),
         "options": asdict(options if options is not None else SessionOptions()),
         "port_rate": port_rate,
         "history": history.to_dict() if history is not None else None,
@@ -72,8 +68,9 @@ def replay_session(journal: JournalFile) -> tuple[Machine, list[dict[str, Any]]]
     """Runs the session's machine again on the recorded items. Gives the machine as it was at the end (its `history` is
     the conversation) and every effect as plain data. ValueError: no session was recorded."""
     start, history = _start(journal)
-    agent, options = Agent(**start["agent"]), SessionOptions(**start["options"])
-    machine = Machine(agent, options, start["port_rate"], history)
+    settings = AgentSettings(**{**start["agent"], "hooks": tuple(start["agent"]["hooks"])})
+    options = SessionOptions(**start["options"])
+    machine = Machine(settings, options, start["port_rate"], history)
     effects: list[dict[str, Any]] = []
     for record in journal.session:
         if "item" in record:

@@ -63,6 +63,25 @@ Tools. An answer is made of steps, each a reply of its own, until one calls no t
                       speaks, one begins for it (kind "late"); it may be silent. Given up like an answer, it is begun
                       again.
     close             ends the tools, which gives each call its result; the history is complete when Ended comes.
+
+Agents. One is in charge: its model is asked and shown `chat`, its tools are called (machine_agents.py, stack.py):
+
+    handed over       a tool returned an agent. Once the step is in the history, the agent silent and nothing to be
+                      said, it is in charge (machine_switch.py): no reply is of two agents. Turns are not touched by it;
+                      a recognition goes on as it began. Results that come later are the new agent's.
+    two of them       in a step: the first, in the order of the calls. One that comes late counts while the agent that
+                      called is in charge, waits while a task is, and not after. Whose handoff does not take place is
+                      told so in the call's result.
+    entered           its greeting is said, and is all that it says by itself. Without one the model goes on from the
+                      results, once on_enter has ended, unless that has had something said.
+    its chat          is shared, chosen from the one before, or awaited (ChooseHistory): no model is asked before that.
+                      The step that handed over and what is unanswered are in it in any case.
+    on_turn           runs between a turn and its answer; what it gives is put behind the turn, in the chat alone.
+    a task            is put on top of who is in charge, whose step, going on and hook are put aside. The step's text
+                      comes into the history first, its calls with their results when it is gone on with.
+    a task is over    once its own step is in the history; with it those above it. What is unanswered then is answered
+                      by the agent below. A handoff puts an end to all tasks.
+    `interrupt`       puts no end to a task and drops no handoff; who takes over then says nothing by itself.
 """
 
 from __future__ import annotations
@@ -76,6 +95,7 @@ from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.machine_eager import EagerReplies
 from rtaudio.voice.replying import MIC_RATE, take_audio, take_tokens
+from rtaudio.voice.stack import Switch
 from rtaudio.voice.turns import Hearing
 
 AFTER_CLOSE: Final = (it.ProviderTroubled, it.ToolEnded, it.ToolsDelivered, it.Ended)
@@ -93,11 +113,11 @@ class Machine(EagerReplies):
         effects = list(self._react(item))
         effects += self._eager(item)
         effects += self._commit()
+        effects += self._switch()
         if not self.closed:
             effects += self._begin()
         effects += self._tell_state()
-        at_work = self.reply is not None or self.step is not None
-        self.presence.rest(at_work or self.turns.open, self._at.mic)
+        self.presence.rest(self.reply is not None or self._at_work, self._at.mic)
         return effects
 
     @property
@@ -174,9 +194,24 @@ class Machine(EagerReplies):
                     ev.ProviderFailed(at_s=self._now_s, kind=item.kind, provider=item.provider, what=item.what)
                 )
             case it.SayAsked() | it.ReplyAsked():
+                yield from self._said_on_entry(item)
                 yield from self._asked_for(item)
             case it.SpeechStopAsked():
                 yield from self._stop_speech(item.ticket)
+            case it.SessionBegan():
+                yield from self._begin_with_first()
+            case it.AgentCame():
+                yield from self._agent_came(item)
+            case it.HandOverAsked():
+                self._switches.append(Switch("program", item.number, hurries=True))
+            case it.TaskAsked():
+                self._switches.append(Switch("task", item.number))
+            case it.TaskEnded():
+                yield from self._task_ended(item)
+            case it.HistoryChosen():
+                yield from self._history_chosen(item)
+            case it.HookEnded():
+                yield from self._hook_ended(item)
             case it.TimeCame():
                 if self.presence.time_came(item.at.mic):
                     silent_for_s = self.presence.silent_for(item.at.mic) / MIC_RATE
@@ -205,5 +240,6 @@ class Machine(EagerReplies):
             if reply.opened:
                 yield do.Flush(reply.number)
             yield from self._retire(reply, item.heard, item.bound)
+        yield from self._close_agents()
         if self.step is None:
             yield from self._remember_late()

@@ -96,6 +96,8 @@ class EagerReplies(UserTurns):
             return None
         if self.reply is not None or step is not None or self._overtaken:
             return None
+        if self.top.waits or self._switches or "on_turn" in self.top.settings.hooks:
+            return None
         if turn.failed or turn.barge in LET_GO_ON or turn.eager.attempts >= self.options.eager_attempts:
             return None
         return turn

@@ -12,29 +12,44 @@ from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.asking import Asked, asked
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.machine_tools import ToolStep, ToolSteps
+from rtaudio.voice.machine_switch import Switching
+from rtaudio.voice.machine_tools import ToolStep
 from rtaudio.voice.reply import Milestones, Phase, Reply, ReplyKind
 from rtaudio.voice.replying import MIC_RATE, ending, take_all
 from rtaudio.voice.speech_queue import Wish
 from rtaudio.voice.turns import Turn
 
 
-class ReplyLife(ToolSteps):
+class ReplyLife(Switching):
     """See the module."""
 
     def _begin(self) -> Iterator[do.Effect]:
         while self.reply is None and not self.turns.open:
             yield from self._commit()
-            if (wish := self._next_wish()) is not None:
+            yield from self._switch()
+            if self.step is None and any(late.handoff for late in self._late):
+                untold = self._late_untold
+                yield from self._remember_late()
+                self._late_untold = untold and not self._switches  # else the new agent tells of them
+            elif (wish := self._next_wish()) is not None:
                 yield from self._begin_wish(wish)
             elif self.step is not None:
                 if self._unanswered is not None or self.queue.presses:
                     yield from self._move_on(self.step)
                 return
+            elif self.top.waits:
+                return
             elif (turn := self._unanswered) is not None:
+                if self._waits_for_hook(turn):
+                    yield from self._ask_hook(turn)
+                    return
                 yield from self._ask_model("answer", turn, None)
+            elif self._entering:
+                return
             elif (step := self._go_on) is not None:
                 yield from self._ask_model(step.kind, step.answers, step)
+            elif self._speaks:
+                yield from self._ask_model("entry", None, None)
             elif self._late_untold:
                 yield from self._ask_model("late", None, None)
             else:
@@ -42,9 +57,14 @@ class ReplyLife(ToolSteps):
 
     def _next_wish(self) -> Wish | None:
         """Of the program, where nothing else comes first."""
-        replies: Literal["all", "high", "none"] = "none" if self.step is not None else "high" if self._go_on else "all"
-        idle = self._unanswered is None and self._go_on is None and not self._late_untold
+        replies: Literal["all", "high", "none"] = "none" if self._keeps_models() else "high" if self._go_on else "all"
+        idle = not (self._wants_to_speak or self._late_untold)
         return self.queue.take(replies=replies, low=idle)
+
+    def _keeps_models(self) -> bool:
+        """No model can be asked yet."""
+        turn = self._unanswered
+        return self.step is not None or self.top.waits or (turn is not None and self._waits_for_hook(turn))
 
     def _begin_wish(self, wish: Wish) -> Iterator[do.Effect]:
         if isinstance(wish, it.ReplyAsked):
@@ -65,6 +85,7 @@ class ReplyLife(ToolSteps):
         if reply.answers is not None and (self._unanswered is None or self._unanswered.typed):
             self._unanswered = reply.answers
         self._late_untold = self._late_untold or reply.kind == "late"
+        self._speaks = self._speaks or reply.kind == "entry"
         self.queue.put_back(kept)
         return kept
 
@@ -73,7 +94,7 @@ class ReplyLife(ToolSteps):
     ) -> Iterator[do.Effect]:
         """A reply of the model: the first of an answer, the one after `step`, or one that was wished for. It sees all
         that is there by now."""
-        self._unanswered = None
+        self._unanswered, self._speaks = None, False
         if step is None and turn is not None and (left := self._go_on) is not None:
             if left.heard:  # its results are seen by this answer
                 yield from self._move(left.wishes, "interrupted", left.told)
@@ -85,6 +106,7 @@ class ReplyLife(ToolSteps):
             wishes = (*wishes, *self.queue.take_typed())
         wishes = step.wishes if step is not None else wishes
         yield from self._remember_late()
+        self._add_looked_up()
         times = Milestones(self._at.time_ns)
         if turn is not None:
             times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
@@ -112,7 +134,7 @@ class ReplyLife(ToolSteps):
         asked = [wish.interruption for wish in wishes if wish.interruption is not None]
         self.reply.interruption = asked[-1] if asked else self.options.interruption
         self.reply.began_mic = self._at.mic
-        self.reply.start_buffer = self._start_buffer
+        self.reply.start_buffer = self.top.start_buffer
         return self.reply
 
     def _tell_begin(self, reply: Reply) -> Iterator[do.Effect]:
@@ -125,6 +147,7 @@ class ReplyLife(ToolSteps):
     def _interrupt(self) -> Iterator[do.Effect]:
         self._unanswered = None
         yield from self._give_up_tools()
+        yield from self._be_quiet()
         self.turns.waive()
         yield from self._never_begun(self.queue.clear())
         if self.reply is not None:

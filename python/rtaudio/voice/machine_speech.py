@@ -65,6 +65,18 @@ class ProgramSpeech(ReplyLife):
             if not _others_want(step, ticket):
                 self._go_on = None
             yield from self._leave_step(step, ticket)
+        else:
+            yield from self._stop_aside(ticket)
+
+    def _stop_aside(self, ticket: int) -> Iterator[do.Effect]:
+        """Of an agent that waits for a task: it does not go on with it then."""
+        for doing in [stay.aside for stay in self.stack if stay.aside is not None]:
+            if (step := doing.step) is not None and _has(step.wishes, ticket):
+                step.goes_on = step.goes_on and _others_want(step, ticket)
+                yield from self._leave_step(step, ticket)
+            elif (step := doing.go_on) is not None and _has(step.wishes, ticket):
+                doing.go_on = step if _others_want(step, ticket) else None
+                yield from self._leave_step(step, ticket)
 
     def _take_out(self, wish: Wish) -> Iterator[do.Effect]:
         """Of the queue. What the user typed stays in the history, and nobody wants an answer to it alone."""

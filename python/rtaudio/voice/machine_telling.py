@@ -1,50 +1,73 @@
 """What the session's machine knows, what it tells, and its history: the part that the others stand on.
 
     machine_telling.py   state, history, what is told
+    machine_agents.py    who is in charge, hooks, who may take over
     machine_tools.py     tools that the model calls in an answer, and what comes of them
+    machine_switch.py    another agent takes over
     machine_reply.py     the agent's reply, from begin to end
     machine_speech.py    what the program wants said or answered, and text of the user
     machine_turns.py     the user's turns, and who has the floor
     machine_eager.py     replies begun before their turn is over
     machine.py           every item to its place; the rules in words
 
-One machine in seven pieces: each may use those above it, and none of those below.
+One machine in nine pieces: each may use those above it, and none of those below.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
-from rtaudio.voice.agent import Agent
+from rtaudio.voice.agent import Agent, AgentSettings, settings_of
 from rtaudio.voice.asking import Asked
-from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
+from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.eager import EndWatch, Held
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
 from rtaudio.voice.reply import Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, metrics
 from rtaudio.voice.speech_queue import SpeechQueue, Wish
+from rtaudio.voice.stack import LateResult, Stay, Switch, TurnHook
 from rtaudio.voice.start_buffer import StartBuffer
 from rtaudio.voice.turns import Turn, Turns
 
 if TYPE_CHECKING:
     from rtaudio.voice.machine_tools import ToolStep
 
+FIRST: Final = 1
+"""Number of the agent that a session begins with."""
+
 
 class Telling:
     """See the module."""
 
     def __init__(
-        self, agent: Agent, options: SessionOptions, port_rate: int, history: ChatContext | None = None
+        self,
+        agent: Agent | AgentSettings,
+        options: SessionOptions,
+        port_rate: int,
+        history: ChatContext | None = None,
     ) -> None:
+        """`agent`: the first one, as number 1; a replay has only its settings."""
         self.options = options
+        settings = settings_of(agent) if isinstance(agent, Agent) else agent
         self.history = history.copy() if history is not None else ChatContext()
-        self.history.instructions = agent.instructions
+        self.history.instructions = settings.instructions
+        self._start_buffer = StartBuffer(options.start_buffer_s)  # of the session's voice
+        self.stack = [Stay(FIRST, settings, self.history.copy(), self._start_buffer)]
+        self._came = {FIRST: it.AgentCame(it.Stamp(0, 0), FIRST, settings)}
+        self._switches: deque[Switch] = deque()
+        self._left: list[ToolStep] = []  # of agents that are not in charge any more: into the history when delivered
+        self._speaks = False  # the model has to begin by itself
+        self._entering = 0  # the run of on_enter
+        self._turn_hook: TurnHook | None = None
+        self._runs = 0  # of hooks
+        self._hooks: dict[int, tuple[str, str]] = {}  # those that run: agent, hook
         self.reply: Reply | None = None
         self.turns = Turns(int(options.pre_roll_s * MIC_RATE))
         self.queue = SpeechQueue()
@@ -52,7 +75,6 @@ class Telling:
         self.state: ev.State = "listening"
         self.closed = False
         self._port_rate = port_rate
-        self._start_buffer = StartBuffer(options.start_buffer_s)
         self._replies = 0
         self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
         self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
@@ -60,7 +82,7 @@ class Telling:
         self._go_on: ToolStep | None = None  # in the history, and the model has to go on from it
         self._continued: ToolStep | None = None  # by the reply
         self._steps = 0  # with tools, since a turn was last begun to be answered
-        self._late: list[ToolUse] = []  # results that came late, not in the history yet
+        self._late: list[LateResult] = []  # not in the history yet
         self._late_untold = False  # and nobody has told of them
         self._tools_began: dict[str, int] = {}  # call -> mic position
         self.held: Held | None = None  # a reply begun before its turn is over
@@ -79,7 +101,19 @@ class Telling:
     @property
     def chat(self) -> ChatContext:
         """What the model of the agent in charge is to be shown now. A copy."""
-        return self.history.copy()
+        chat = self.top.chat.copy()
+        chat.instructions = self.top.settings.instructions
+        return chat
+
+    @property
+    def top(self) -> Stay:
+        """Of the agent in charge."""
+        return self.stack[-1]
+
+    @property
+    def _wants_to_speak(self) -> bool:
+        """Something is to be answered or gone on from, as soon as nothing keeps it."""
+        return self._unanswered is not None or self._go_on is not None or self._speaks
 
     @property
     def _now_s(self) -> float:
@@ -89,7 +123,7 @@ class Telling:
         state: ev.State = "listening"
         if self.reply is not None and self.reply.phase is Phase.SPEAKING:
             state = "speaking"
-        elif self.reply is not None or ((self.turns.open or self.step) and self.turns.talking is None):
+        elif self.reply is not None or (self._at_work and self.turns.talking is None):
             state = "thinking"
         if state != self.state:
             self.state, before = state, self.state
@@ -104,6 +138,10 @@ class Telling:
             if wish.ticket:
                 yield do.SpeechMoved(wish.ticket, state, message)
 
+    @property
+    def _at_work(self) -> bool:
+        return self.turns.open or self.step is not None or (self._wants_to_speak and not self.closed)
+
     def _tell_metrics(self, reply: Reply) -> Iterator[do.Effect]:
         if not reply.told:
             reply.told = True
@@ -116,6 +154,7 @@ class Telling:
 
     def _remember(self, message: ChatMessage) -> do.Effect:
         self.history.append(message)
+        self.top.remember(message)
         return do.Remember(message)
 
     def _remember_after(self) -> Iterator[do.Effect]:
@@ -128,6 +167,7 @@ class Telling:
         remember = self._joined(message)
         if not remember.instead:
             return self._remember(remember.message)
+        self.top.remember(remember.message, instead_of=self.history[-1])
         self.history.replace_last(remember.message)
         return remember
 

@@ -16,10 +16,11 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatMessage, ToolUse
-from rtaudio.voice.machine_telling import Telling
+from rtaudio.voice.machine_agents import AgentsKnown
 from rtaudio.voice.reply import Reply, ReplyKind
 from rtaudio.voice.replying import MIC_RATE
 from rtaudio.voice.speech_queue import Wish
+from rtaudio.voice.stack import LateResult
 from rtaudio.voice.turns import Turn
 
 
@@ -37,6 +38,7 @@ class ToolStep:
     text: str = ""  # last heard of it
     message: ChatMessage | None = None  # once the reply is over
     uses: tuple[ToolUse, ...] | None = None  # DELIVERED
+    handoffs: tuple[tuple[str, int], ...] = ()  # (call, number of the agent that its tool returned)
     hurried: bool = False  # interrupted, or moved on: results come soon
     goes_on: bool = True
     wishes: tuple[Wish, ...] = ()  # of the program, that it is for
@@ -48,7 +50,7 @@ class ToolStep:
         return replace(message, text=message.text or self.text, tools=self.uses or ())
 
 
-class ToolSteps(Telling):
+class ToolSteps(AgentsKnown):
     """See the module."""
 
     def _run_tools(self, reply: Reply) -> Iterator[do.Effect]:
@@ -84,13 +86,18 @@ class ToolSteps(Telling):
                     )
                 )
             case it.ToolsDelivered():
-                if (step := self.step) is not None and step.reply == item.reply and step.uses is None:
-                    step.uses = item.uses
+                if (step := self._step_of(item.reply)) is not None and step.uses is None:
+                    step.uses, step.handoffs = item.uses, item.handoffs
                     self.queue.drop_fillers()
                     step.tools_ns += item.at.time_ns - step.began_ns
             case it.LateResultCame():
-                self._late.append(item.use)
-                self._late_untold = True
+                self._came_late(LateResult(item.use, item.handoff))
+
+    def _step_of(self, reply: int) -> ToolStep | None:
+        """Of the agent in charge, of one that is put aside, or of one that has left."""
+        aside = [stay.aside.step for stay in self.stack if stay.aside is not None]
+        steps = [step for step in (self.step, *aside, *self._left) if step is not None]
+        return next((step for step in steps if step.reply == reply), None)
 
     def _interrupt_tools(self, reply: int) -> Iterator[do.Effect]:
         """The user spoke into that reply, or the program stopped it."""
@@ -119,10 +126,15 @@ class ToolSteps(Telling):
     def _commit(self) -> Iterator[do.Effect]:
         """The step comes into the history, if it is complete and the agent silent; then what the user said since."""
         step = self.step
-        if step is None or step.uses is None or step.message is None or self.reply is not None:
+        if self.reply is not None:
+            return
+        yield from self._commit_left()
+        if step is None or step.uses is None or step.message is None:
             return
         self.step = None
-        yield self._remember(replace(step.message, tools=step.uses))
+        message = replace(step.message, tools=self._handed_over(step.uses, step.handoffs))
+        yield self._remember(message)
+        self._hand_over_after(message, quiet=not step.goes_on)
         yield from self._remember_after()
         if self.closed:
             yield from self._remember_late()
@@ -133,12 +145,30 @@ class ToolSteps(Telling):
         else:
             yield from self._move(step.wishes, "interrupted", step.told)
 
+    def _commit_left(self) -> Iterator[do.Effect]:
+        """Steps of agents that are not in charge any more: results where they come, and nobody goes on from them."""
+        for step in tuple(self._left):
+            if step.uses is not None and step.message is not None:
+                self._left.remove(step)
+                uses = self._handed_over(step.uses, step.handoffs)
+                yield self._remember(replace(step.message, tools=uses))
+                yield from self._move(step.wishes, "interrupted", step.told)
+
+    def _hand_over_after(self, message: ChatMessage, *, quiet: bool = False, speaks: bool = False) -> None:
+        """Of the handoff that is on its way since this message."""
+        for at, switch in enumerate(self._switches):
+            if switch.kind == "handoff" and switch.step is None:
+                self._switches[at] = replace(switch, step=message, quiet=quiet, speaks=speaks)
+
     def _remember_late(self) -> Iterator[do.Effect]:
         """What came late, where the model will see it next."""
         self._late_untold = False
         if self._late:
-            late, self._late = tuple(self._late), []
-            yield self._remember(ChatMessage("assistant", "", began_s=self._now_s, ended_s=self._now_s, tools=late))
+            handoffs = [(one.use.id, one.handoff) for one in self._late if one.handoff]
+            late, self._late = self._handed_over([one.use for one in self._late], handoffs), []
+            message = ChatMessage("assistant", "", began_s=self._now_s, ended_s=self._now_s, tools=late)
+            yield self._remember(message)
+            self._hand_over_after(message, speaks=True)
 
     def _give_up_tools(self) -> Iterator[do.Effect]:
         """By the program: results come into the history, and the model does not go on from them."""

@@ -87,6 +87,10 @@ class SessionOptions:
     """How many replies may be begun ahead for one turn."""
     eager_tokens: int = 64
     """How much of its text (pieces of the model's stream) is taken before the turn is decided."""
+    hook_timeout_s: float | None = 30.0
+    """How long `Agent.on_enter` and `on_exit` may take; time in a task that they run does not count."""
+    turn_hook_timeout_s: float | None = 2.0
+    """How long an answer waits for `Agent.on_turn`; then it begins without. Time in a task does not count."""
     stt_failed_text: str | None = "Sorry, I did not catch that."
     llm_failed_text: str | None = "Sorry, I cannot answer right now."
     """Said instead, where the TTS works; None: say nothing and listen."""
@@ -104,6 +108,8 @@ class SessionOptions:
             "start_buffer_s",
             "away_s",
             "eager_stable_s",
+            "hook_timeout_s",
+            "turn_hook_timeout_s",
         ):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 3600:

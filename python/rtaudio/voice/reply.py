@@ -35,8 +35,9 @@ CHARS_PER_S = 15.0
 """English speech, roughly: places the words of a first clause that is heard before its end was synthesised."""
 
 
-ReplyKind = Literal["answer", "say", "asked", "late"]
-"""asked: of the model, by the program's wish. late: by itself, about results of tools that came late."""
+ReplyKind = Literal["answer", "say", "asked", "late", "entry"]
+"""asked: of the model, by the program's wish. late: by itself, about results of tools that came late. entry: likewise,
+of an agent that took over."""
 
 
 class Phase(Enum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rtaudio.core import PortClosed, post_turn_hint
 from rtaudio.voice import items as it
@@ -23,13 +23,15 @@ from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
+from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.hands import Hands, TurnHint
+from rtaudio.voice.history_policy import HistoryPolicy
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption, Priority, checked, checked_priority
-from rtaudio.voice.protocols import LLM, STT, TTS, Audio, ProviderKind, Speech
+from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech
 from rtaudio.voice.received import given_text
 from rtaudio.voice.recordings import Recording
 from rtaudio.voice.rpc import RpcChannel
@@ -37,15 +39,18 @@ from rtaudio.voice.rpc_peer import RpcPeer
 from rtaudio.voice.speech import SpeechHandle
 from rtaudio.voice.speech_queue import MOST_WAITING
 from rtaudio.voice.streams import attempt, describe
+from rtaudio.voice.task import Task
 from rtaudio.voice.troubles import listening
 from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort
     from rtaudio.voice.tool_desk import ToolDesk
+    from rtaudio.voice.tools import Toolset
     from rtaudio.voice.tools.call_effects import CallEffect
     from rtaudio.voice.tools.call_items import CallItem
 
+T = TypeVar("T")
 Recorder = Callable[["it.Item | Effect | CallItem | CallEffect"], None]
 """What a session's machine took and wanted, in order; of its tools' machine as well, where it has tools."""
 
@@ -91,11 +96,11 @@ class Session:
         self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups.of(wake)
         self._recorder = recorder
         self._segments = Segments()
-        self._tools = self._tool_desk(data)
+        self._data = data
         self._hands = Hands(
             *(port, self._segments, self._agents, self._machine, self._options, self.post, self.take, self._fail),
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
-            self._tools,
+            *(self, self._tool_desk),
         )
         self._mailbox = Mailbox[it.Item](self._handle)
         self._client = ClientCalls(self, data)
@@ -236,6 +241,30 @@ class Session:
         takes calls. Cancelled: the client is told. TypeError, ValueError: what no call can have."""
         return await self._client.call(method, params, timeout_s)
 
+    def hand_over(self, agent: Agent, *, history: HistoryPolicy | None = None) -> None:
+        """Puts `agent` in charge, as a tool does that returns it: once the one that is says nothing more, and without
+        waiting for its tools, whose results come to the new one. `history`: what it is shown of the talk so far; by
+        default what `Agent.history` says. AgentChanged tells when. It says its greeting, or answers what is unanswered;
+        else it listens. Tasks that are in charge are over, unfinished. Raises ToolDefinitionError, TypeError for what
+        is no agent, or a task; RuntimeError for a session that is not running."""
+        self._need_running()
+        number = self._hands.agents.hand_over(Handoff(agent, history=history), 0)
+        self.post(it.HandOverAsked(self._stamp(), number))
+
+    async def run_task(
+        self, task: Task[T], *, timeout_s: float | None = None, history: HistoryPolicy | None = None
+    ) -> T:
+        """Puts `task` in charge, once the agent that is says nothing more, and gives its result when that one is back.
+        What it was about waits: a step whose tool has called this, and what the user said meanwhile, is gone on with
+        then. Time limits of tools and hooks do not run within.
+
+        `timeout_s`: by default `Task.timeout_s`; TimeoutError after it. `history`: what the task is shown of the talk;
+        by default what `Agent.history` says. Raises what the task failed with; TaskCancelled when it was broken off;
+        RuntimeError for a session that is not running, or a task that was run before. Cancelling gives the task up: it
+        says what it is saying, and is over."""
+        self._need_running()
+        return await self._hands.agents.run_task(task, timeout_s, history)
+
     async def aclose(self) -> None:
         """Idempotent; if the caller is cancelled meanwhile, closing goes on to its end."""
         await asyncio.shield(self._close("closed"))
@@ -246,12 +275,9 @@ class Session:
         self._started = True
         try:
             await self._warm_up()
-            if self._tools is not None:
-                await self._tools.start()
             if self._wakeups is not None:
                 self._wakeups.add(self.take)
-            if self.agent.greeting:
-                self.post(it.SayAsked(self._stamp(), self.agent.greeting, 0, self.agent.greeting_interruption))
+            self.post(it.SessionBegan(self._stamp()))
             self.take()
         except BaseException:
             await self.aclose()
@@ -312,7 +338,8 @@ class Session:
             return None if tools is None else ()
         if isinstance(tools, str):
             raise ValueError(f'generate_reply: tools = {tools!r}; give a list of names, "none" or None')
-        known = [spec.name for spec in self._tools.specs] if self._tools is not None else []
+        has = self._agents.in_charge.tools
+        known = list(has.names) if has is not None else []
         if unknown := [name for name in tools if name not in known]:
             raise ValueError(f"generate_reply: the agent has no tools {unknown}; it has {known}")
         return tuple(tools)
@@ -326,29 +353,26 @@ class Session:
         if not self._started or self.closed:
             raise RuntimeError("the session is not running: use it inside `async with`")
 
-    def _tool_desk(self, data: object) -> ToolDesk | None:
-        if (tools := self._agents.in_charge.tools) is None:
-            return None
+    def _tool_desk(self, tools: Toolset) -> ToolDesk:
         from rtaudio.voice.tool_desk import ToolDesk  # which loads pydantic
 
         ids = [use.id for message in self._machine.history for use in message.tools]
         return ToolDesk(
             *(tools, self.post, lambda: self._stamp()),
-            data=data,
+            data=self._data,
             session=self,
             ids=ids,
             record=self._recorder,
+            hand_over=lambda handoff, by: self._hands.agents.hand_over(handoff, by),
         )
 
     async def _warm_up(self) -> None:
-        def troubled(kind: ProviderKind, name: str) -> Callable[[str], None]:
-            return lambda what: self.post(it.ProviderTroubled(self._stamp(), kind, name, f"warm-up: {what}"))
-
+        desk = self._hands.agents
         with listening(self._hands.replaced):
             await asyncio.gather(
                 *(
-                    attempt(provider.warm_up, troubled(kind, provider.name))
-                    for kind, provider in self._agents.in_charge.providers().items()
+                    attempt(provider.warm_up, desk.troubled(kind, provider.name))
+                    for kind, provider in desk.cold(self._agents.in_charge)
                 )
             )
 

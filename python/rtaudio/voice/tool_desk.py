@@ -17,6 +17,7 @@ from rtaudio.voice.protocols import ToolSpec
 from rtaudio.voice.tools import Batch, Filler, LateResult, Progress, SessionHandle, ToolRunner, Toolset
 from rtaudio.voice.tools.call_effects import Began, CallEffect, Ended
 from rtaudio.voice.tools.call_items import CallItem
+from rtaudio.voice.tools.hands import HandOver
 
 
 class ToolDesk:
@@ -32,6 +33,7 @@ class ToolDesk:
         session: SessionHandle,
         ids: Iterable[str],
         record: Callable[[CallItem | CallEffect], None] | None,
+        hand_over: HandOver,
     ) -> None:
         self._post, self._stamp = post, stamp
         self._batches: dict[int, Batch] = {}
@@ -45,14 +47,17 @@ class ToolDesk:
             watch=self._watched,
             record=record,
             ids=ids,
+            hand_over=hand_over,
         )
+        self._runner.begin()
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         return self._runner.tools.specs
 
-    async def start(self) -> None:
-        await self._runner.__aenter__()
+    def work_for(self, agent: int, tools: Toolset | None) -> None:
+        """What is called from now on is called of this agent's tools; calls under way go on."""
+        self._runner.work_for(agent, tools if tools is not None else Toolset())
 
     async def aclose(self) -> None:
         """Each call gets its result first, and the session hears of it."""
@@ -72,11 +77,11 @@ class ToolDesk:
             batch.move_on()
 
     def _delivered(self, reply: int, results: asyncio.Future[tuple[ToolUse, ...]]) -> None:
-        del self._batches[reply]
-        self._post(it.ToolsDelivered(self._stamp(), reply, results.result()))
+        handoffs = self._batches.pop(reply).handoffs
+        self._post(it.ToolsDelivered(self._stamp(), reply, results.result(), handoffs))
 
     def _late(self, late: LateResult) -> None:
-        self._post(it.LateResultCame(self._stamp(), late.of, late.use))
+        self._post(it.LateResultCame(self._stamp(), late.of, late.use, late.handoff))
 
     def _told(self, told: Progress) -> None:
         self._post(it.ToolReported(self._stamp(), told.call_id, told.tool, told.text, told.spoken))

@@ -101,6 +101,8 @@ class Deliver(CallEffect):
 
     batch: int
     uses: tuple[ToolUse, ...]
+    handoffs: tuple[tuple[str, int], ...] = ()
+    """(id of a call, number of the agent that its tool returned)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class DeliverLate(CallEffect):
 
     of: str
     use: ToolUse
+    handoff: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,11 +80,12 @@ class Refused(CallItem):
 
 @dataclass(frozen=True, slots=True)
 class Returned(CallItem):
-    """The attempt came to its end with a result."""
+    """The attempt came to its end with a result. `handoff`: number of the agent that it returned; 0: none."""
 
     work: int
     attempt: int
     text: str
+    handoff: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,22 @@ class Raised(CallItem):
 @dataclass(frozen=True, slots=True)
 class Stopped(CallItem):
     """The attempt ended with nothing, since it was cancelled."""
+
+    work: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended(CallItem):
+    """The attempt waits for a task that is in charge of the talk: that takes as long as it takes, so no clock runs."""
+
+    work: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(CallItem):
+    """It goes on; its clocks begin again. Once for each Suspended."""
 
     work: int
     attempt: int

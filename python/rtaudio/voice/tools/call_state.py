@@ -38,7 +38,8 @@ class WorkState(Enum):
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """`result`: (text, failed), once it has one; of a DETACHED one that it is still running."""
+    """`result`: (text, failed), once it has one; of a DETACHED one that it is still running. `handoff`: the agent that
+    its tool returned, by number."""
 
     number: int
     batch: int
@@ -52,11 +53,13 @@ class Call:
     clock: int | None = None
     filler_clock: int | None = None
     result: tuple[str, bool] | None = None
+    handoff: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """`first`: the call whose arguments it runs with. `again`: STOPPING, and to be tried again after it."""
+    """`first`: the call whose arguments it runs with. `again`: STOPPING, and to be tried again after it. `suspended`:
+    how many tasks its attempt waits for."""
 
     number: int
     first: Call
@@ -68,5 +71,6 @@ class Work:
     state: WorkState = WorkState.QUEUED
     attempt: int = 0
     again: bool = False
+    suspended: int = 0
     clock: int | None = None
     calls: list[Call] = field(default_factory=list)

@@ -17,6 +17,7 @@ calls.
                  pile up. Who waits for room longer than the time-out is refused.
     filler       a call that is still WAITING some time after it began asks for a text to be said, one for all calls of
                  its reply.
+    suspended    while the function waits for a task that is in charge of the talk, no clock of its calls runs.
     one work     calls with one key, or the same call where the tool says "join", wait for one work. It is cancelled
                  when nobody waits for it. A key whose work succeeded is not run again.
 """
@@ -63,7 +64,7 @@ class Calls:
         self._works: dict[int, Work] = {}
         self._queue: deque[Work] = deque()
         self._clocks: dict[int, Clock] = {}
-        self._done: OrderedDict[str, str] = OrderedDict()
+        self._done: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._fillers = Fillers()
         self._last_batch = self._numbers = 0
 
@@ -97,6 +98,13 @@ class Calls:
                 work = self._works.get(item.work)
                 if work is not None and work.attempt == item.attempt:
                     yield from self._ended(work, item)
+            case it.Suspended() | it.Resumed():
+                work = self._works.get(item.work)
+                if work is not None and work.attempt == item.attempt and work.state is WorkState.RUNNING:
+                    if isinstance(item, it.Suspended):
+                        yield from self._suspend(work)
+                    elif work.suspended:
+                        yield from self._resume(work)
             case it.Woke():
                 if (clock := self._clocks.pop(item.timer, None)) is not None:
                     yield from self._woke(clock)
@@ -150,7 +158,8 @@ class Calls:
 
     def _prepared(self, call: Call, item: it.Prepared) -> Iterator[do.CallEffect]:
         call.policy = item.policy
-        if item.key is not None and (text := self._done.get(item.key)) is not None:
+        if item.key is not None and (done := self._done.get(item.key)) is not None:
+            text, call.handoff = done
             yield from self._settle(call, text, failed=False)
             return
         if (twin := self._twin(item)) is None:
@@ -184,10 +193,29 @@ class Calls:
             call.filler_clock = self._number()
             self._clocks[call.filler_clock] = ("filler", call)
             yield do.Wake(call.filler_clock, work.policy.filler_after_s)
-        if (after_s := work.policy.detach_after_s) is not None:
+        if not work.suspended:
+            yield from self._detach_later(call, work)
+
+    def _detach_later(self, call: Call, work: Work) -> Iterator[do.CallEffect]:
+        if (after_s := work.policy.detach_after_s) is not None and call.state is CallState.WAITING:
             call.clock = self._number()
             self._clocks[call.clock] = ("detach", call)
             yield do.Wake(call.clock, after_s)
+
+    def _suspend(self, work: Work) -> Iterator[do.CallEffect]:
+        work.suspended += 1
+        if work.suspended == 1:
+            yield from self._stop_clock(work)
+            for call in work.calls:
+                yield from self._stop_clock(call)
+                yield from self._stop_filler(call)
+
+    def _resume(self, work: Work) -> Iterator[do.CallEffect]:
+        work.suspended -= 1
+        if work.suspended == 0:
+            yield from self._clock(work, "attempt", work.policy.timeout_s)
+            for call in work.calls:
+                yield from self._detach_later(call, work)
 
     def _interrupt(self, call: Call) -> Iterator[do.CallEffect]:
         work = call.work
@@ -250,7 +278,9 @@ class Calls:
         if late:
             told = f"The result of the call {call.id} from before: {text}"
             yield do.DeliverLate(
-                call.id, ToolUse(self._ids.new(f"{call.id[:56]}_late"), call.name, call.arguments, told, failed)
+                call.id,
+                ToolUse(self._ids.new(f"{call.id[:56]}_late"), call.name, call.arguments, told, failed),
+                call.handoff,
             )
         else:
             yield from self._deliver(call.batch)
@@ -263,7 +293,9 @@ class Calls:
         self._moved_on.discard(batch)
         self._fillers.over(batch)
         yield do.Deliver(
-            batch, tuple(ToolUse(call.id, call.name, call.arguments, *call.result) for call in calls if call.result)
+            batch,
+            tuple(ToolUse(call.id, call.name, call.arguments, *call.result) for call in calls if call.result),
+            tuple((call.id, call.handoff) for call in calls if call.handoff),
         )
 
     # ---- Works.
@@ -293,9 +325,11 @@ class Calls:
         match item:
             case it.Returned():
                 if work.key is not None:
-                    self._done[work.key] = item.text
+                    self._done[work.key] = item.text, item.handoff
                     while len(self._done) > KEYS_KEPT:
                         self._done.popitem(last=False)
+                for call in work.calls:
+                    call.handoff = item.handoff
                 yield from self._outcome(work, item.text, failed=False)
             case it.Raised() if work.state is WorkState.RUNNING:
                 if item.transient and work.attempt <= work.policy.retries:
@@ -308,7 +342,7 @@ class Calls:
                 yield from self._pause(work) if work.again else self._end(work)
 
     def _pause(self, work: Work) -> Iterator[do.CallEffect]:
-        work.state, work.again = WorkState.PAUSED, False
+        work.state, work.again, work.suspended = WorkState.PAUSED, False, 0
         yield from self._clock(work, "pause", work.policy.backoff_s * 2 ** min(work.attempt - 1, 16))
 
     def _stop(self, work: Work, *, again: bool) -> Iterator[do.CallEffect]:

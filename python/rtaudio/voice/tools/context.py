@@ -17,11 +17,14 @@ from typing import Any, Generic, Protocol
 from typing_extensions import TypeVar
 
 from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.history_policy import HistoryPolicy
 from rtaudio.voice.policies import Priority
 from rtaudio.voice.rpc import RpcError
 from rtaudio.voice.speech import SpeechHandle
+from rtaudio.voice.task import Task
 from rtaudio.voice.tools.errors import ClientError
 
+T = TypeVar("T")
 Data = TypeVar("Data", default=None)
 
 
@@ -36,6 +39,10 @@ class SessionHandle(Protocol):
     def generate_reply(
         self, *, user_input: str | None = None, instructions: str | None = None, priority: Priority = "normal"
     ) -> SpeechHandle: ...
+
+    async def run_task(
+        self, task: Task[T], *, timeout_s: float | None = None, history: HistoryPolicy | None = None
+    ) -> T: ...
 
     def interrupt(self) -> None: ...
 
@@ -79,6 +86,13 @@ class ToolContext(Generic[Data]):
         if threading.get_ident() != self._thread:
             raise RuntimeError(f"tool {self.tool}: `session` is for the event loop's thread; use `say` and `progress`")
         return self._session
+
+    async def run_task(
+        self, task: Task[T], *, timeout_s: float | None = None, history: HistoryPolicy | None = None
+    ) -> T:
+        """Has the task take over, and gives its result (`Session.run_task`); the call's time limit does not run
+        meanwhile. Event loop's thread only."""
+        return await self.session.run_task(task, timeout_s=timeout_s, history=history)
 
     def say(self, text: str) -> None:
         """Has the agent say it while the call goes on. Does not wait; nothing once the call is over."""

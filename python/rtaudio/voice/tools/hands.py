@@ -15,7 +15,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
+from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.protocols import ToolCall
+from rtaudio.voice.suspending import suspending
 from rtaudio.voice.tasks import Tasks
 from rtaudio.voice.tools import call_effects as do
 from rtaudio.voice.tools import call_items as it
@@ -23,20 +25,25 @@ from rtaudio.voice.tools.context import SessionHandle, ToolContext
 from rtaudio.voice.tools.definition import Tool
 from rtaudio.voice.tools.errors import ArgumentError
 from rtaudio.voice.tools.processes import Killer, Processes
-from rtaudio.voice.tools.running import Outcome, attempt, raised, returned
+from rtaudio.voice.tools.results import UnusableResult
+from rtaudio.voice.tools.running import UNUSABLE, Outcome, attempt, raised, returned
 from rtaudio.voice.tools.threads import Threads
 from rtaudio.voice.tools.toolset import Toolset
 
+HandOver = Callable[[Handoff, int], int]
+"""Makes an agent known that a tool of another (by number) returned; gives its number. Raises for one that is none."""
 MOST_REPORT_CHARS: Final = 1000
 MOST_REPORTS: Final = 100
 """Of one call; more are dropped, and counted."""
 
 
 class Ready:
-    """A call whose arguments fit, and the context of all its attempts."""
+    """A call whose arguments fit, the context of all its attempts, and the agent (by number) that it is of."""
 
-    def __init__(self, tool: Tool[..., Any], text: str, arguments: dict[str, Any], context: ToolContext[Any]) -> None:
-        self.tool, self.text, self.arguments, self.context = tool, text, arguments, context
+    def __init__(
+        self, tool: Tool[..., Any], text: str, arguments: dict[str, Any], context: ToolContext[Any], agent: int
+    ) -> None:
+        self.tool, self.text, self.arguments, self.context, self.agent = tool, text, arguments, context, agent
         self.reports = 0
 
 
@@ -52,8 +59,11 @@ class Hands:
         data: Any,
         session: SessionHandle | None,
         prefix: str,
+        hand_over: HandOver | None = None,
     ) -> None:
         self.tools = tools
+        self.agent = 0  # whose tools they are, by number
+        self._hand_over = hand_over
         self.reports_dropped = 0
         self._lock = threading.Lock()  # reports come from any thread
         self._post, self._failed = post, failed
@@ -122,7 +132,7 @@ class Hands:
             return it.Refused(effect.call, outcome.text)
         own = key if key is not None else f"{self._prefix}{effect.call_id}"
         context = ToolContext(effect.call_id, tool.name, own, self._data, _session=self._session)
-        self._ready[effect.call] = Ready(tool, asked.arguments, arguments, context)
+        self._ready[effect.call] = Ready(tool, asked.arguments, arguments, context, self.agent)
         same = f"{tool.name}:{_canonical(asked.arguments)}"
         return it.Prepared(effect.call, tool.policy, key, same, issubclass(TimeoutError, tool.retry_on))
 
@@ -140,13 +150,16 @@ class Hands:
     async def _attempt(self, effect: do.Run, ready: Ready, name: str) -> None:
         """Posts one item, whatever happens."""
         item: it.CallItem = it.Stopped(effect.work, effect.attempt)
+        suspending.set(self._suspender(effect))
         try:
-            outcome = await self._outcome(ready, name)
+            outcome, number = await self._outcome(ready, name), 0
+            if outcome.handoff is not None:
+                outcome, number = self._came(ready, outcome, outcome.handoff)
             self._told(ready.tool, outcome)
             if outcome.failed:
                 item = it.Raised(effect.work, effect.attempt, outcome.text, outcome.transient)
             else:
-                item = it.Returned(effect.work, effect.attempt, outcome.text)
+                item = it.Returned(effect.work, effect.attempt, outcome.text, number)
         finally:
             self._running.pop(effect.work, None)
             self._post(item)
@@ -169,6 +182,22 @@ class Hands:
                     return returned(tool, await value if tool.is_async else value)
                 except Exception as error:
                     return raised(tool, error)
+
+    def _came(self, ready: Ready, outcome: Outcome, handoff: Handoff) -> tuple[Outcome, int]:
+        """The agent's number; where it cannot be put in charge, the tool has failed."""
+        try:
+            if self._hand_over is None:
+                raise UnusableResult("it returned an Agent, and there is no session that could be handed over")
+            return outcome, self._hand_over(handoff, ready.agent)
+        except Exception as error:
+            return Outcome(UNUSABLE, failed=True, error=error), 0
+
+    def _suspender(self, effect: do.Run) -> Callable[[bool], None]:
+        def suspend(waits: bool) -> None:
+            kind = it.Suspended if waits else it.Resumed
+            self._post(kind(effect.work, effect.attempt))
+
+        return suspend
 
     def _told(self, tool: Tool[..., Any], outcome: Outcome) -> None:
         if outcome.error is not None:

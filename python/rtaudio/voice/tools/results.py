@@ -22,7 +22,7 @@ def as_text(value: Any) -> str:
     if value is None:
         return "Done."
     if isinstance(value, Agent):
-        raise UnusableResult("it returned an Agent, and handoffs are not there yet")
+        raise UnusableResult("it returned an Agent, and there is no session that could be handed over")
     if inspect.iscoroutine(value):
         value.close()
         raise UnusableResult("it returned a coroutine that nobody awaits: make it `async def`")

@@ -25,7 +25,7 @@ from rtaudio.voice.tools import call_effects as do
 from rtaudio.voice.tools import call_items as it
 from rtaudio.voice.tools.calls import Calls
 from rtaudio.voice.tools.context import SessionHandle
-from rtaudio.voice.tools.hands import Hands
+from rtaudio.voice.tools.hands import HandOver, Hands
 from rtaudio.voice.tools.toolset import Toolset
 
 T = TypeVar("T")
@@ -45,10 +45,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class LateResult:
-    """The result of a call that was delivered as still running. `use` is for the history; `of`: that call's id."""
+    """The result of a call that was delivered as still running. `use` is for the history; `of`: that call's id.
+    `handoff`: number of the agent that its tool returned; 0: none."""
 
     of: str
     use: ToolUse
+    handoff: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Batch:
         self._number, self._post = number, post
         self.results: asyncio.Future[tuple[ToolUse, ...]] = asyncio.get_running_loop().create_future()
         """A use for every call, in order. Never raises; cancelling it stops nothing."""
+        self.handoffs: tuple[tuple[str, int], ...] = ()
+        """With the results: (id of a call, number of the agent that its tool returned)."""
 
     def interrupt(self) -> None:
         """The user interrupted the reply: each tool's `on_interruption` says what becomes of its call."""
@@ -90,6 +94,7 @@ class ToolRunner:
     `failed`       called with the tool and an exception that the model is not told; by default it is logged
     `record`       gets every item and effect, for a journal
     `ids`          of calls that the history holds already
+    `hand_over`    makes known an agent that a tool returned, and gives its number; without, the tool has failed
     `name`         of the conversation, in the keys of calls that have none of their own; by default a random one
 
     What these callbacks raise is logged (`rtaudio.tools`), and changes nothing. `tools` may be replaced between
@@ -111,12 +116,13 @@ class ToolRunner:
         record: Callable[[it.CallItem | do.CallEffect], None] | None = None,
         ids: Iterable[str] = (),
         name: str | None = None,
+        hand_over: HandOver | None = None,
     ) -> None:
         self._machine = Calls(at_once, ids)
         self._post = Mailbox[it.CallItem](self._handle).post
         prefix = f"{name if name is not None else uuid.uuid4().hex}/"
         told = failed if failed is not None else _log_failure
-        self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix)
+        self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix, hand_over=hand_over)
         self._session, self._late, self._progress, self._record = session, late, progress, record
         self._watch, self._filler = watch, filler
         self._batches: dict[int, Batch] = {}
@@ -174,8 +180,16 @@ class ToolRunner:
             self._closing = asyncio.get_running_loop().create_task(work, name="close tools")
         await asyncio.shield(self._closing)
 
-    async def __aenter__(self) -> ToolRunner:
+    def begin(self) -> None:
+        """As entering does; `aclose` has to follow."""
         self._entered = True
+
+    def work_for(self, agent: int, tools: Toolset) -> None:
+        """From now on calls are of these tools, and of this agent (by number); those under way go on."""
+        self._hands.agent, self._hands.tools = agent, tools
+
+    async def __aenter__(self) -> ToolRunner:
+        self.begin()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -192,11 +206,12 @@ class ToolRunner:
     def _carry_out(self, effect: do.CallEffect) -> None:
         match effect:
             case do.Deliver():
-                results = self._batches.pop(effect.batch).results
-                if not results.done():
-                    results.set_result(effect.uses)
+                batch = self._batches.pop(effect.batch)
+                batch.handoffs = effect.handoffs
+                if not batch.results.done():
+                    batch.results.set_result(effect.uses)
             case do.DeliverLate():
-                _call(self._late, LateResult(effect.of, effect.use))
+                _call(self._late, LateResult(effect.of, effect.use, effect.handoff))
             case do.Began() | do.Ended():
                 _call(self._watch, effect)
             case do.Fill():

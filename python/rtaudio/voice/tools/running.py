@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rtaudio.voice.handoff import Handoff, handoff_of
 from rtaudio.voice.tools.context import ToolContext
 from rtaudio.voice.tools.definition import Tool
 from rtaudio.voice.tools.errors import ToolError
@@ -22,12 +23,14 @@ MOST_ERROR_CHARS = 2000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`text`: for the model. `failed`: it is about a failure; `transient`: the tool says that one more attempt is worth
-    it. `error`: for the programmer, where the model is not told; None where there was none, or it is a ToolError."""
+    it. `error`: for the programmer, where the model is not told; None where there was none, or it is a ToolError.
+    `handoff`: to whom the tool wants the talk handed over."""
 
     text: str
     failed: bool = False
     transient: bool = False
     error: BaseException | None = None
+    handoff: Handoff | None = None
 
 
 def outcome_of(tool: Tool[..., Any], get: Callable[[], Any]) -> Outcome:
@@ -41,7 +44,9 @@ def outcome_of(tool: Tool[..., Any], get: Callable[[], Any]) -> Outcome:
 def returned(tool: Tool[..., Any], value: Any) -> Outcome:
     """A result, as text within the tool's bound."""
     try:
-        return Outcome(bounded(as_text(value), tool.policy.most_chars))
+        handoff = None if tool.run == "process" else handoff_of(value)
+        text = as_text(value if handoff is None else handoff.text)
+        return Outcome(bounded(text, tool.policy.most_chars), handoff=handoff)
     except UnusableResult as error:
         return Outcome(UNUSABLE, failed=True, error=error)
     except Exception as error:  # a result whose own methods raise
