@@ -28,7 +28,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     cues=CUES,
     acts=ACTS,
@@ -37,6 +37,7 @@ ACTS = st.lists(
     waits=st.tuples(WAITS, WAITS, WAITS),
     failures=st.tuples(st.none() | FAILURES, st.none() | FAILURES),
     policy=st.sampled_from(INTERRUPTIONS),
+    eager=st.sampled_from(["off", "text", "speech"]),
     closes=st.booleans(),
 )
 def test_every_handle_ends_and_every_word_is_in_the_history_once(
@@ -47,6 +48,7 @@ def test_every_handle_ends_and_every_word_is_in_the_history_once(
     waits: tuple[float, float, float],
     failures: tuple[Any, Any],
     policy: Any,
+    eager: Any,
     closes: bool,
 ) -> None:
     """Laws 8, 9 and 10."""
@@ -71,7 +73,7 @@ def test_every_handle_ends_and_every_word_is_in_the_history_once(
             llm=FakeLLM(reply, first_after_s=llm_s, failure=llm),
             tts=FakeTTS(char_s=0.03, first_after_s=tts_s, failure=tts),
         )
-        options = replace(QUICK, tool_steps=3, interruption=policy)
+        options = replace(QUICK, tool_steps=3, interruption=policy, eager=eager, eager_stable_s=0.2)
         handles: list[SpeechHandle] = []
         typed: list[str] = []
         tools = Tools(took_s)
