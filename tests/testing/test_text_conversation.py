@@ -12,6 +12,7 @@ from rtaudio.testing import (
     Called,
     Failure,
     FakeLLM,
+    HandedOver,
     ProviderBroke,
     Said,
     TextConversation,
@@ -99,6 +100,33 @@ def test_what_comes_late_is_told_when_it_comes() -> None:
 
     llm = FakeLLM([[ToolCall("c1", "order", "{}")], "It takes a while.", "There it is."])
     talk(test, Agent(tools=[order]), llm)
+
+
+class Billing(Agent):
+    instructions = "You answer questions about invoices."
+
+
+class Front(Agent):
+    @tool
+    def to_billing(self) -> Agent:
+        """Puts the caller through."""
+        return Billing()
+
+
+def test_a_handoff_is_told_in_its_place() -> None:
+    async def test(conversation: TextConversation) -> None:
+        turn = await conversation.say_as_user("My invoice is wrong.")
+        turn.expect.says("One moment.")
+        turn.expect.calls("to_billing")
+        assert turn.expect.hands_over("Billing") == HandedOver("Front", "Billing", "handoff")
+        turn.expect.says("Which one is it?")
+        turn.expect.no_more()
+        assert "agents Front -> Billing (handoff)" in str(turn).splitlines()
+        next_turn = await conversation.say_as_user("That of May.")
+        with pytest.raises(AssertionError, match="expected Front in charge"):
+            next_turn.expect.hands_over("Front")
+
+    talk(test, Front(), FakeLLM([["One moment. ", ToolCall("c1", "to_billing", "{}")], "Which one is it?", "I see."]))
 
 
 def test_a_provider_that_fails_is_told() -> None:

@@ -2,7 +2,7 @@
 
 from rtaudio.testing.caller import SimulatedCaller
 from rtaudio.testing.energy_vad import EnergyVad
-from rtaudio.testing.expectations import Called, Expectations, ProviderBroke, Said, Turn
+from rtaudio.testing.expectations import Called, Expectations, HandedOver, ProviderBroke, Said, Turn
 from rtaudio.testing.failures import Failure, FakeFailure
 from rtaudio.testing.providers import FakeLLM, FakeSTT, FakeTTS, numbered, numbers_of
 from rtaudio.testing.realtime import FakeRealtime
@@ -25,6 +25,7 @@ __all__ = [
     "FakeRealtime",
     "FakeSTT",
     "FakeTTS",
+    "HandedOver",
     "ProviderBroke",
     "Said",
     "SimulatedCaller",

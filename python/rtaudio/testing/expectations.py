@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.events import SessionEvent
+from rtaudio.voice.events import ChangeReason, SessionEvent
 from rtaudio.voice.protocols import StageKind
 
 
@@ -47,6 +47,18 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Another agent is in charge; both by name, as in AgentChanged."""
+
+    before: str
+    after: str
+    why: ChangeReason
+
+    def __str__(self) -> str:
+        return f"agents {self.before} -> {self.after} ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderBroke:
     """A provider, or a stage of the agent, failed: the model, mostly."""
 
@@ -57,8 +69,8 @@ class ProviderBroke:
         return f"failed {self.kind}: {self.what}"
 
 
-Happening = Said | Called | ProviderBroke
-H = TypeVar("H", Said, Called, ProviderBroke)
+Happening = Said | Called | HandedOver | ProviderBroke
+H = TypeVar("H", Said, Called, HandedOver, ProviderBroke)
 
 
 def happenings_of(message: ChatMessage) -> list[Happening]:
@@ -140,6 +152,15 @@ class Expectations:
             self._fail(expected)
         self._at += 1
         return called
+
+    def hands_over(self, to: str) -> HandedOver:
+        """The agent of that name is in charge next (`Agent.name`, by default its class)."""
+        expected = f"{to} in charge"
+        handed = self._next(HandedOver, expected)
+        if handed.after != to:
+            self._fail(expected)
+        self._at += 1
+        return handed
 
     def fails(self, kind: StageKind) -> ProviderBroke:
         """A provider, or a stage of the agent, of that kind fails next."""

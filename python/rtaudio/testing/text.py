@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rtaudio.testing.expectations import Happening, ProviderBroke, Turn, happenings_of
+from rtaudio.testing.expectations import HandedOver, Happening, ProviderBroke, Turn, happenings_of
 from rtaudio.testing.providers import FakeSTT, FakeTTS
 from rtaudio.testing.simulation import Simulation
 from rtaudio.voice import effects as do
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext
-from rtaudio.voice.events import ProviderFailed, SessionClosed
+from rtaudio.voice.events import AgentChanged, ProviderFailed, SessionClosed
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM
 from rtaudio.voice.session import Session
@@ -108,6 +108,8 @@ class TextConversation:
         match what:
             case do.Remember(message=message) if message.role == "assistant":
                 self._happened += happenings_of(message)
+            case do.Emit(event=AgentChanged() as changed):
+                self._happened.append(HandedOver(changed.before, changed.after, changed.why))
             case do.Emit(event=ProviderFailed() as failed):
                 self._happened.append(ProviderBroke(failed.kind, failed.what))
             case _:
