@@ -16,7 +16,7 @@ from rtaudio.providers import OpenAICompatibleLLM
 from rtaudio.testing import FakeSTT, FakeTTS, SimulatedCaller, Simulation, speech, virtual_time
 from rtaudio.voice import Agent, ProviderFailed
 from rtaudio.voice.chat import ChatContext, ChatMessage, ToolUse
-from rtaudio.voice.protocols import LLM, ProviderError, Token, ToolCall, ToolSpec
+from rtaudio.voice.protocols import LLM, ProviderError, Token, ToolCall, ToolSpec, Usage
 
 pytest.importorskip("httpx", reason="httpx is not installed: pip install 'rtaudio[openai]'")
 
@@ -127,6 +127,7 @@ def test_the_request_holds_what_was_heard_and_the_parameters() -> None:
     assert seen.body == {
         "model": "small-model",
         "stream": True,
+        "stream_options": {"include_usage": True},
         "temperature": 0.5,
         "messages": [
             {"role": "system", "content": "Be brief."},
@@ -291,7 +292,7 @@ def part(index: int | None, arguments: str | dict[str, Any], call_id: str = "", 
     return {**numbered, **({"id": call_id, "type": "function"} if call_id else {}), "function": function}
 
 
-async def ask_for_all(answer: Behaviour, chat: ChatContext = CHAT) -> tuple[list[Token | ToolCall], Seen]:
+async def ask_for_all(answer: Behaviour, chat: ChatContext = CHAT) -> tuple[list[Token | ToolCall | Usage], Seen]:
     async with server(answer) as seen:
         llm = OpenAICompatibleLLM("small-model", base_url=seen.base_url)
         try:
@@ -344,6 +345,27 @@ def test_tools_are_told_and_their_use_stays_paired_in_the_request() -> None:
 def test_tool_calls_come_whole_and_in_order_however_they_are_sent(blocks: tuple[str, ...]) -> None:
     pieces, _ = asyncio.run(ask_for_all(stream_of(chunk("Wait. "), *blocks, "data: [DONE]\n\n")))
     assert pieces == [Token("Wait. "), ToolCall("c1", "add", '{"a": 1}'), ToolCall("c2", "raw", "{}")]
+
+
+def test_what_a_reply_has_used_is_given_where_the_server_says_so() -> None:
+    used = {"prompt_tokens": 31, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 16}}
+    last = "data: " + json.dumps({"choices": [], "usage": used}) + "\n\n"
+    blocks = (chunk("Yes."), chunk(finish_reason="stop"), last, "data: [DONE]\n\n")
+    pieces, _ = asyncio.run(ask_for_all(stream_of(*blocks)))
+    assert pieces == [Token("Yes."), Usage(31, 7, 16)]
+
+
+@pytest.mark.parametrize("used", [None, {}, [], "many", {"prompt_tokens": "x", "prompt_tokens_details": 3}])
+def test_counts_that_are_none_spoil_no_reply(used: object) -> None:
+    """Law 11."""
+    last = "data: " + json.dumps({"choices": [], "usage": used}) + "\n\n"
+    pieces, _ = asyncio.run(ask_for_all(stream_of(chunk("Yes."), last, "data: [DONE]\n\n")))
+    assert pieces == [Token("Yes."), *([Usage()] if isinstance(used, dict) else [])]
+
+
+def test_a_server_that_refuses_to_count_is_not_asked_to() -> None:
+    _, seen = asyncio.run(ask(stream_of("data: [DONE]\n\n"), usage=False))
+    assert "stream_options" not in seen.body
 
 
 def test_a_reply_that_breaks_off_within_a_call_calls_nothing() -> None:

@@ -3,7 +3,8 @@
 Of a chunk, choices[0].delta is read: its `content`, and its `tool_calls`, which come in fragments by index (the first
 has id and name, all have pieces of the arguments). A call is given when the server says that the reply is complete:
 only then is it known to be whole. Some servers send every call with index 0, each with an id of its own; those are
-kept apart. What else servers put there (roles, usage, reasoning) is passed over.
+kept apart. `usage` is read where it comes, mostly in a chunk of its own at the end. What else servers put there (roles,
+reasoning) is passed over.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rtaudio.voice.protocols import Token, ToolCall
+from rtaudio.voice.protocols import Token, ToolCall, Usage
 
 MAX_CALLS: Final = 64
 MAX_ARGUMENTS: Final = 1 << 18
@@ -39,7 +40,7 @@ class ChunkReader:
         self._calls: list[_Fragments] = []
         self._length = 0
 
-    def feed(self, data: str) -> list[Token | ToolCall]:
+    def feed(self, data: str) -> list[Token | ToolCall | Usage]:
         """What the data of one event brings. Raises ReportedError, and ValueError for a chunk that is none."""
         if data.strip() == "[DONE]":
             return self.finish()
@@ -47,21 +48,22 @@ class ChunkReader:
             chunk = json.loads(data)
             if chunk.get("error"):
                 raise ReportedError(json.dumps(chunk["error"]))
+            used = _usage(chunk.get("usage"))
             choices = chunk.get("choices") or []
             if not choices:
-                return []
+                return used
             delta = choices[0].get("delta") or {}
             text = delta.get("content") or ""
             if not isinstance(text, str):
                 raise TypeError(f"content is {type(text).__name__}")
             for fragment in delta.get("tool_calls") or ():
                 self._take(fragment)
-            came: list[Token | ToolCall] = [Token(text)] if text else []
+            came = [*used, *([Token(text)] if text else [])]
             return came + self.finish() if choices[0].get("finish_reason") is not None else came
         except (AttributeError, LookupError, TypeError, RecursionError) as cause:
             raise ValueError(str(cause) or type(cause).__name__) from cause
 
-    def finish(self) -> list[Token | ToolCall]:
+    def finish(self) -> list[Token | ToolCall | Usage]:
         """The reply is complete: its calls, once."""
         self.finished = True
         calls, self._calls = self._calls, []
@@ -92,3 +94,14 @@ class ChunkReader:
         self._length += len(arguments)
         if self._length > MAX_ARGUMENTS:
             raise ValueError(f"tool calls with more than {MAX_ARGUMENTS} characters of arguments")
+
+
+def _usage(told: Any) -> list[Token | ToolCall | Usage]:
+    """What was used, if the chunk says so; counts that are none are passed over: no reply fails for its bill."""
+    if not isinstance(told, dict):
+        return []
+    details = told.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    counts = (told.get("prompt_tokens"), told.get("completion_tokens"), cached)
+    prompt, completion, cached = (count if isinstance(count, int) and count >= 0 else 0 for count in counts)
+    return [Usage(prompt, completion, cached)]

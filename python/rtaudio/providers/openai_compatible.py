@@ -18,7 +18,7 @@ from rtaudio.providers.openai_messages import messages_of, tools_of
 from rtaudio.providers.packages import load, need
 from rtaudio.providers.sse import EventParser, EventTooLong
 from rtaudio.providers.waiting import outside_for
-from rtaudio.voice.protocols import ProviderError, Token, ToolCall, ToolSpec
+from rtaudio.voice.protocols import ProviderError, Token, ToolCall, ToolSpec, Usage
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext
@@ -41,6 +41,7 @@ class OpenAICompatibleLLM:
     base_url    up to and without /chat/completions; default: the environment variable OPENAI_BASE_URL, or OpenAI itself
     api_key     default: the environment variable OPENAI_API_KEY; many local servers want none
     parameters  further fields of the request (`{"temperature": 0.5, "max_tokens": 200}`)
+    usage       asks the server to count tokens (`stream_options.include_usage`); False for one that refuses the field
     connect_timeout_s, read_timeout_s   to the connection, and between two pieces of the answer, in real time
     """
 
@@ -51,6 +52,7 @@ class OpenAICompatibleLLM:
         base_url: str | None = None,
         api_key: str | None = None,
         parameters: Mapping[str, Any] | None = None,
+        usage: bool = True,
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 30.0,
     ) -> None:
@@ -62,7 +64,10 @@ class OpenAICompatibleLLM:
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._key = api_key if api_key is not None else os.environ.get("OPENAI_API_KEY")
         self._model = model
-        self._parameters = dict(parameters or {})
+        self._parameters = {
+            **({"stream_options": {"include_usage": True}} if usage else {}),
+            **(parameters or {}),
+        }
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._http: Any = None
 
@@ -112,15 +117,15 @@ class ChatStream:
         self._parser = EventParser()
         self._events: deque[str] = deque()
         self._chunks = ChunkReader()
-        self._came: deque[Token | ToolCall] = deque()
+        self._came: deque[Token | ToolCall | Usage] = deque()
         self._done = False  # nothing more is to be read
-        self._reading: asyncio.Task[Token | ToolCall | None] | None = None
+        self._reading: asyncio.Task[Token | ToolCall | Usage | None] | None = None
         self._closed = False
 
-    def __aiter__(self) -> AsyncIterator[Token | ToolCall]:
+    def __aiter__(self) -> AsyncIterator[Token | ToolCall | Usage]:
         return self
 
-    async def __anext__(self) -> Token | ToolCall:
+    async def __anext__(self) -> Token | ToolCall | Usage:
         if self._closed:
             raise StopAsyncIteration
         self._reading = asyncio.ensure_future(self._next())
@@ -147,7 +152,7 @@ class ChatStream:
                 async with outside_for(1.0):
                     await response.aclose()
 
-    async def _next(self) -> Token | ToolCall | None:
+    async def _next(self) -> Token | ToolCall | Usage | None:
         """The next piece of the reply, None at its end. Raises ProviderError."""
         while not self._came and not self._done:
             if self._events:

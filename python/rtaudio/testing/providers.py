@@ -12,7 +12,7 @@ import numpy as np
 
 from rtaudio.testing.failures import Failure, at_close, at_open, at_piece
 from rtaudio.voice.chat import ChatContext
-from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Word
+from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Usage, Word
 
 FakeReply = str | Sequence[str | ToolCall]
 
@@ -144,7 +144,7 @@ class FakeSTTStream(_Stream):
 
 class FakeLLM(FakeProvider):
     """Reply k is `replies[k]` (the last one again beyond them), or what `replies` makes of the chat: a text, of which
-    each word is a token, or a list of texts and tool calls.
+    each word is a token, or a list of texts and tool calls. `usage`: comes at the end of each.
 
     `asked` keeps the chat of each reply, `offered` the tools it might have called.
     """
@@ -155,9 +155,11 @@ class FakeLLM(FakeProvider):
         *,
         first_after_s: float = 0.2,
         token_every_s: float = 0.02,
+        usage: Usage | None = None,
         failure: Failure | None = None,
     ) -> None:
         super().__init__("fake-llm", failure)
+        self.usage = usage
         self.replies, self.first_after_s, self.token_every_s = replies, first_after_s, token_every_s
         self.asked: list[ChatContext] = []
         self.offered: list[tuple[ToolSpec, ...]] = []
@@ -185,12 +187,14 @@ class FakeLLMStream(_Stream):
                 words = part.split(" ")
                 self._pieces += [Token(word if at == 0 else f" {word}") for at, word in enumerate(words)]
 
-    async def __aiter__(self) -> AsyncIterator[Token | ToolCall]:
+    async def __aiter__(self) -> AsyncIterator[Token | ToolCall | Usage]:
         for number, piece in enumerate(self._pieces):
             await asyncio.sleep(self._llm.token_every_s if number else self._llm.first_after_s)
             if not await at_piece(self._failure, number):
                 return
             yield piece
+        if self._llm.usage is not None:
+            yield self._llm.usage
 
 
 class FakeTTS(FakeProvider):

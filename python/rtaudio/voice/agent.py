@@ -27,7 +27,7 @@ from rtaudio.voice.stage_use import in_use
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext, ChatMessage
-    from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech, Token, ToolCall, ToolSpec, Transcript
+    from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Usage
     from rtaudio.voice.session import Session
 
 HookName = Literal["on_enter", "on_exit", "on_turn"]
@@ -137,7 +137,7 @@ class Agent:
         it; transcripts are of the whole turn so far, the last one final and soon after the end of `audio`."""
         return in_use().stt(audio)
 
-    def llm(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> AsyncIterator[Token | ToolCall]:
+    def llm(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> AsyncIterator[Token | ToolCall | Usage]:
         """Writes one step of an answer to the last message of `chat`, a copy of its own that it may change; it may call
         `tools` and no others."""
         return in_use().llm(chat, tools)

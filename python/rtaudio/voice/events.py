@@ -21,6 +21,7 @@ SpeechState = Literal["waiting", "thinking", "speaking", "done", "interrupted", 
 BargeState = Literal["quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept"]
 ToolOutcome = Literal["done", "failed", "cancelled"]
 ChangeReason = Literal["handoff", "program", "task", "task over"]
+RecordOutcome = Literal["heard", "interrupted", "failed", "silent", "given_up"]
 MicState = Literal["good", "silent", "quiet", "loud"]
 EagerState = Literal["begun", "kept", "dropped"]
 EagerReason = Literal["spoke", "words", "unasked", "chat", "interrupted", "failed", "closed"]
@@ -240,6 +241,55 @@ class EagerReply(SessionEvent):
     held_for_s: float = 0.0
     tokens: int = 0
     audio_for_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """When an answer reached its steps: positions on the media clock, in seconds. None: it never did. The first token,
+    clause and audio of an answer that was begun ahead of its turn's end lie before `turn_decided_s`."""
+
+    speech_ended_s: float | None = None
+    turn_decided_s: float | None = None
+    stt_final_s: float | None = None
+    first_token_s: float | None = None
+    first_clause_s: float | None = None
+    first_audio_s: float | None = None
+    first_sample_s: float | None = None
+    heard_s: float | None = None
+    ended_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRecord(SessionEvent):
+    """What an answer took and used, told once it is over, however it ended; also of what the agent says by itself
+    (`turn` is 0). An answer that called tools has one record, with its last reply.
+
+    `outcome`: heard to its end; interrupted, when something had been heard; failed, whatever was heard before; silent,
+    as a model may be; given_up with nothing heard. `steps`: the latencies of each of its replies, as they were told.
+    `given_up`: replies that were begun and dropped unheard, and begun again or ahead in vain, since the last record.
+
+    Everything used is in exactly one record; of replies given up and of turns that nobody answers, in the next one.
+    `user_for_s`: of the user's audio, recognised. `synthesised_for_s`: of the agent's; `heard_for_s` of it were put
+    out, the rest was for nothing. `characters`: given to the TTS. `pieces`: of text, streamed by the model; the tokens
+    are as its server counts them, None where it does not say, and a reply that is stopped mostly does not. `tools`:
+    calls; `TurnMetrics.tools_s` says how long they took.
+    """
+
+    turn: int
+    reply: int
+    outcome: RecordOutcome
+    moments: Moments
+    steps: tuple[TurnMetrics, ...] = ()
+    tools: int = 0
+    given_up: int = 0
+    user_for_s: float = 0.0
+    synthesised_for_s: float = 0.0
+    heard_for_s: float = 0.0
+    characters: int = 0
+    pieces: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from rtaudio.voice.chat import ChatMessage, ToolUse
 from rtaudio.voice.events import BargeState, MicState, ToolOutcome
 from rtaudio.voice.history_policy import Kept, share
 from rtaudio.voice.policies import Interruption, Priority
-from rtaudio.voice.protocols import StageKind, ToolCall, Word
+from rtaudio.voice.protocols import StageKind, ToolCall, Usage, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +214,14 @@ class CallCame(Item):
 
     reply: int
     call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCame(Item):
+    """What the model has used for the reply."""
+
+    reply: int
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -474,6 +482,8 @@ def decode(data: dict[str, Any]) -> Item:
         fields["words"] = tuple(Word(**word) for word in fields["words"])
     if "call" in fields:
         fields["call"] = ToolCall(**fields["call"])
+    if "usage" in fields:
+        fields["usage"] = Usage(**fields["usage"])
     if "uses" in fields:
         fields["uses"] = tuple(ToolUse(**use) for use in fields["uses"])
     if "use" in fields:

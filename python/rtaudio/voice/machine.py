@@ -118,7 +118,18 @@ class Machine(EagerReplies):
             effects += self._begin()
         effects += self._tell_state()
         self.presence.rest(self.reply is not None or self._at_work, self._at.mic)
-        return effects
+        return effects + [do.Emit(record) for record in self._records_of(item, effects)]
+
+    def _records_of(self, item: it.Item, effects: list[do.Effect]) -> Iterator[ev.TurnRecord]:
+        wanted = self._unanswered is not None or self._late_untold or len(self.queue) > 0
+        return self.records.after(
+            item,
+            effects,
+            self.reply,
+            continues=self._continued is not None,
+            steps=self.step is not None or (self._go_on is not None and not self.closed),
+            wanted=wanted and not self.closed,
+        )
 
     @property
     def due(self) -> int | None:
@@ -178,6 +189,8 @@ class Machine(EagerReplies):
                     if complete and reply.calls:
                         yield from self._run_tools(reply)
                     yield from self._retire_silent(reply)
+            case it.UsageCame():
+                pass  # for the record
             case it.AudioCame() | it.WordsFound() | it.AudioEnded() | it.AudioFailed():
                 if (held := self.held) is not None and held.reply.number == item.reply:
                     yield from self._take_held(held, item)

@@ -29,6 +29,7 @@ from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.eager import EndWatch, Held
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
+from rtaudio.voice.record import Records
 from rtaudio.voice.reply import Phase, Reply
 from rtaudio.voice.replying import MIC_RATE, metrics
 from rtaudio.voice.speech_queue import SpeechQueue, Wish
@@ -87,6 +88,7 @@ class Telling:
         self._tools_began: dict[str, int] = {}  # call -> mic position
         self.held: Held | None = None  # a reply begun before its turn is over
         self._watch = EndWatch(options)
+        self.records = Records(port_rate)
         self._at = it.Stamp(0, 0)
         self._reason = ""
         self._asked = Asked.NOTHING  # as the core was told

@@ -91,11 +91,22 @@ class ToolCall:
     arguments: str
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a reply has used, in tokens as its server counts them. It may come anywhere in the stream; of several the
+    last one holds. `cached`: how many of `prompt` were read from a cache."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+
 @runtime_checkable
 class LLMStream(Protocol):
-    """One reply as it is written: tokens and tool calls in order, until it is complete or closed."""
+    """One reply as it is written: tokens and tool calls in order, until it is complete or closed; what it has used, if
+    that is known."""
 
-    def __aiter__(self) -> AsyncIterator[Token | ToolCall]: ...
+    def __aiter__(self) -> AsyncIterator[Token | ToolCall | Usage]: ...
 
     async def aclose(self) -> None: ...
 

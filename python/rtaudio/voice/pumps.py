@@ -13,7 +13,7 @@ from itertools import count
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import LLM, TTS, ProviderKind, StageKind, ToolCall, ToolSpec
+from rtaudio.voice.protocols import LLM, TTS, ProviderKind, StageKind, ToolCall, ToolSpec, Usage
 from rtaudio.voice.received import InARow, Senseless, TokenText, checked_speech, checked_token, wrong_call
 from rtaudio.voice.segment_writer import SegmentWriter
 from rtaudio.voice.streams import BREATH, Stalled, Stuck, close_stream, describe, next_within
@@ -69,6 +69,11 @@ async def pump_model(
                 if rest := text.rest():
                     desk.post(it.TokenCame(desk.stamp(), reply, rest))
                 return desk.post(it.TokensEnded(desk.stamp(), reply, llm.name)) if came else failed("sent nothing")
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+            if isinstance(token, Usage):
+                desk.post(it.UsageCame(desk.stamp(), reply, token))
+                continue
             if isinstance(token, ToolCall):
                 if (wrong := wrong_call(token, tools, calls)) is not None:
                     return failed(wrong)
@@ -82,8 +87,6 @@ async def pump_model(
                     await desk.moved.wait()
                 if not wanted():
                     return
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
     except (Stalled, Senseless) as error:
         failed(str(error))
     except Exception as error:

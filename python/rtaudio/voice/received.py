@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Word
+from rtaudio.voice.protocols import Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Usage, Word
 
 MOST_CALLS: Final = 64
 """Of tools, in one reply."""
@@ -100,10 +100,14 @@ class TokenText:
         return whole_characters(half)
 
 
-def checked_token(piece: Token | ToolCall) -> Token | ToolCall:
-    """Raises TypeError for what is neither, or holds no text."""
-    if not isinstance(piece, Token | ToolCall):
+def checked_token(piece: Token | ToolCall | Usage) -> Token | ToolCall | Usage:
+    """Raises TypeError for what is none of them, or holds no text; ValueError for a usage that is no counts."""
+    if not isinstance(piece, Token | ToolCall | Usage):
         raise TypeError(f"sent {type(piece).__name__} {piece!r:.60}, neither a Token nor a ToolCall")
+    if isinstance(piece, Usage) and not all(
+        isinstance(count, int) and count >= 0 for count in (piece.prompt, piece.completion, piece.cached)
+    ):
+        raise ValueError(f"sent {piece!r:.120}: its counts must be whole numbers from 0 on")
     if isinstance(piece, Token) and not isinstance(piece.text, str):
         raise TypeError(f"sent a Token of {type(piece.text).__name__}, not of text")
     return piece

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ToolCall,
         ToolSpec,
         Transcript,
+        Usage,
     )
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class StageUse:
     def stt(self, audio: AsyncIterator[Audio]) -> AsyncIterator[Transcript]:
         return self._kept(_ProvidedTranscripts(self, audio))
 
-    def llm(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> AsyncIterator[Token | ToolCall]:
+    def llm(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> AsyncIterator[Token | ToolCall | Usage]:
         llm = self.around.llm
         return self._kept(
             _Provided(self, "llm", llm.name, lambda: llm.stream(chat, tools) if tools else llm.stream(chat))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rtaudio.voice.agent import Agent
-from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind, Speech, Token, ToolCall, Transcript
+from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind, Speech, Token, ToolCall, Transcript, Usage
 from rtaudio.voice.stage_stream import StageStream
 from rtaudio.voice.stage_use import Surroundings
 
@@ -64,8 +64,10 @@ class _Own:
 class _OwnLLM(_Own):
     kind = "llm"
 
-    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> StageStream[Token | ToolCall]:
-        return StageStream(self.kind, self.name, lambda: self._agent.llm(chat, tools), (Token, ToolCall), self._around)
+    def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> StageStream[Token | ToolCall | Usage]:
+        return StageStream(
+            self.kind, self.name, lambda: self._agent.llm(chat, tools), (Token, ToolCall, Usage), self._around
+        )
 
 
 class _OwnTTS(_Own):

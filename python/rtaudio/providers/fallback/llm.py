@@ -20,7 +20,7 @@ from rtaudio.providers.fallback.health import HealthPolicy
 from rtaudio.providers.fallback.pool import HealthChange, Pool, ProviderHealth
 from rtaudio.providers.fallback.reading import Failed, Reading, Stream
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.protocols import LLM, Token, ToolCall, ToolSpec
+from rtaudio.voice.protocols import LLM, Token, ToolCall, ToolSpec, Usage
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext
@@ -31,7 +31,7 @@ GO_ON: Final = (
 )
 _LAST_WORD: Final = re.compile(r"\S*\Z")
 
-Piece = Token | ToolCall
+Piece = Token | ToolCall | Usage
 
 
 class FallbackLLM:
@@ -133,6 +133,9 @@ class FallbackLLMStream:
 
     def _take(self, piece: Piece) -> None:
         reading = self._reading
+        if isinstance(piece, Usage):
+            self._ready.append(piece)
+            return
         if isinstance(piece, Token) and not piece.text:
             return
         reading.well()
