@@ -251,9 +251,14 @@ class Moments:
     speech_ended_s: float | None = None
     turn_decided_s: float | None = None
     stt_final_s: float | None = None
+    asked_s: float | None = None
+    """The model was."""
     first_token_s: float | None = None
     first_clause_s: float | None = None
+    text_ended_s: float | None = None
     first_audio_s: float | None = None
+    audio_ended_s: float | None = None
+    """The last of it came from the voice."""
     first_sample_s: float | None = None
     heard_s: float | None = None
     ended_s: float

@@ -46,6 +46,9 @@ class Work:
     def reached(self, moment: str, at_s: float) -> None:
         self.moments.setdefault(moment, at_s)
 
+    def ended_at(self, moment: str, at_s: float) -> None:
+        self.moments[moment] = at_s
+
 
 @dataclass(slots=True)
 class Account:
@@ -75,7 +78,8 @@ class Account:
     def answer(self, work: Work, heard_s: float) -> None:
         """It is of the answer itself."""
         self.add(work, heard_s)
-        self.moments = {**work.moments, **self.moments}
+        last: dict[str, float] = {name: work.moments[name] for name in OF_LAST if name in work.moments}
+        self.moments = {**work.moments, **self.moments, **last}
         if work.metrics is not None:
             self.metrics.append(work.metrics)
 
@@ -142,6 +146,10 @@ class Records:
             case it.TokensEnded():
                 if (work := self._works.get(item.reply)) is not None:
                     work.ended = True
+                    work.ended_at("text_ended_s", at_s)
+            case it.AudioEnded():
+                if (work := self._works.get(item.reply)) is not None:
+                    work.ended_at("audio_ended_s", at_s)
             case it.ReplySounded():
                 if (work := self._works.get(item.reply)) is not None:
                     work.reached("first_sample_s", at_s)
@@ -156,6 +164,9 @@ class Records:
                 while len(self._works) >= WORKING:
                     del self._works[next(iter(self._works))]
                 self._works[effect.reply] = Work(effect.reply)
+            case do.StartModel():
+                if (work := self._works.get(effect.reply)) is not None:
+                    work.reached("asked_s", at_s)
             case do.StartSpeech():
                 if (work := self._works.get(effect.reply)) is not None:
                     work.characters += len(effect.text)
@@ -274,6 +285,7 @@ class Records:
         )
 
 
+OF_LAST: Final = ("text_ended_s", "audio_ended_s")
 OF_TURN: Final = ("speech_ended_s", "turn_decided_s", "stt_final_s")
 
 
