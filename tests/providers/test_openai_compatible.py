@@ -55,6 +55,9 @@ async def server(answer: Behaviour) -> AsyncIterator[Seen]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            if head[0].startswith("GET /v1/models "):  # a warm-up
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
             seen.line = head[0]
             seen.headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
             seen.body = json.loads(await reader.readexactly(int(seen.headers["content-length"])))
@@ -204,7 +207,8 @@ def test_a_failure_that_a_session_tells_names_the_model_once() -> None:
         call = Simulation(Agent(), stt=FakeSTT(["hello"]), llm=llm, tts=FakeTTS(), caller=caller)
         async with call:
             await call.finish()
-        return call.told(ProviderFailed)[0]
+        assert call.told(ProviderFailed)[0].what.startswith("warm-up: no connection")
+        return call.told(ProviderFailed)[1]
 
     kind, words = plain_news(virtual_time.run(main())) or ("", "")
     assert kind == "problem"

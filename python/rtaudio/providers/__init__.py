@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rtaudio.providers.hibari import HibariTTS as HibariTTS
     from rtaudio.providers.openai_compatible import OpenAICompatibleLLM as OpenAICompatibleLLM
     from rtaudio.providers.pocketsphinx import PocketsphinxSTT as PocketsphinxSTT
+    from rtaudio.providers.retry import Retry as Retry
     from rtaudio.providers.scripted import ScriptedLLM as ScriptedLLM
 
 _HOME = {
@@ -50,6 +51,7 @@ _HOME = {
     "OpenAICompatibleLLM": "openai_compatible",
     "PocketsphinxSTT": "pocketsphinx",
     "ProviderHealth": "fallback",
+    "Retry": "retry",
     "ScriptedLLM": "scripted",
 }
 
@@ -65,6 +67,7 @@ __all__ = [
     "OpenAICompatibleLLM",
     "PocketsphinxSTT",
     "ProviderHealth",
+    "Retry",
     "ScriptedLLM",
 ]
 

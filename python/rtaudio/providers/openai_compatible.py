@@ -10,19 +10,25 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rtaudio.providers.openai_chunks import ChunkReader, ReportedError
 from rtaudio.providers.openai_messages import messages_of, tools_of
 from rtaudio.providers.packages import load, need
+from rtaudio.providers.retry import Retry, Transient, retry_after_s
 from rtaudio.providers.sse import EventParser, EventTooLong
 from rtaudio.providers.waiting import outside_for
 from rtaudio.voice.protocols import ProviderError, Token, ToolCall, ToolSpec, Usage
+from rtaudio.voice.troubles import tell
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext
 
+# How long an idle connection is kept: longer than callers pause, shorter than most servers keep theirs.
+_KEPT_S: Final = 50.0
+# How long the end of a body may take to come after the last event of its stream.
+_READ_OUT_S: Final = 0.2
 # As much of what a server says as goes into an error message.
 _QUOTED: Final = 300
 
@@ -43,6 +49,8 @@ class OpenAICompatibleLLM:
     parameters  further fields of the request (`{"temperature": 0.5, "max_tokens": 200}`)
     usage       asks the server to count tokens (`stream_options.include_usage`); False for one that refuses the field
     connect_timeout_s, read_timeout_s   to the connection, and between two pieces of the answer, in real time
+    retry       when to ask again, where no connection is made or the server is busy (rtaudio.providers.Retry); never
+                once it has begun to answer. All of it must fit into the session's `llm_first_timeout_s`. None: never
     """
 
     def __init__(
@@ -55,6 +63,7 @@ class OpenAICompatibleLLM:
         usage: bool = True,
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 30.0,
+        retry: Retry | None = None,
     ) -> None:
         need("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
         self.name = f"openai-compatible {model}"
@@ -69,14 +78,24 @@ class OpenAICompatibleLLM:
             **(parameters or {}),
         }
         self._timeouts = (connect_timeout_s, read_timeout_s)
+        self._retry = retry
         self._http: Any = None
 
     def stream(self, chat: ChatContext, tools: Sequence[ToolSpec] = ()) -> ChatStream:
         return ChatStream(self, self._request(chat, tools))
 
     async def warm_up(self) -> None:
-        """Loads the HTTP client. No request is made: it might cost money."""
-        self._client()
+        """Opens a connection (DNS, TCP, TLS) and keeps it for the first reply, by asking for the list of models, which
+        costs nothing; what the server says to that is of no account, unless it refuses the key. May be called again
+        after a long silence. Raises ProviderError."""
+        connect_s, read_s = self._timeouts
+        with self._troubles():
+            async with outside_for(connect_s + read_s):
+                client = self._client()
+                models = self._url.removesuffix("/chat/completions") + "/models"
+                response = await client.get(models, headers=self._headers())
+        if response.status_code in (401, 403):
+            raise self._error(f"status {response.status_code}: {_ADVICE[response.status_code]}")
 
     async def aclose(self) -> None:
         client, self._http = self._http, None
@@ -87,7 +106,8 @@ class OpenAICompatibleLLM:
         if self._http is None:
             httpx = load("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
             connect_s, read_s = self._timeouts
-            self._http = httpx.AsyncClient(timeout=httpx.Timeout(read_s, connect=connect_s))
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_S)
+            self._http = httpx.AsyncClient(timeout=httpx.Timeout(read_s, connect=connect_s), limits=limits)
         return self._http
 
     def _request(self, chat: ChatContext, tools: Sequence[ToolSpec]) -> dict[str, Any]:
@@ -105,9 +125,39 @@ class OpenAICompatibleLLM:
     def _error(self, what: str) -> ProviderError:
         return ProviderError("llm", self.name, f"{what} (POST {self._url})")
 
+    @contextlib.contextmanager
+    def _troubles(self, *, opening: bool = False) -> Iterator[None]:
+        """Says as a ProviderError what went wrong with the server or the line. While a request is `opening`, a
+        connection that was not made or broke before any answer is Transient."""
+        httpx = load("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
+        connect_s, read_s = self._timeouts
+        try:
+            yield
+        except httpx.ConnectTimeout as cause:
+            what = f"no connection within {connect_s} s; is the server up, and base_url right?"
+            failed, transient = cause, True
+        except httpx.ConnectError as cause:
+            what = f"no connection: {cause}; is the server up, and base_url right?"
+            failed, transient = cause, True
+        except (httpx.TimeoutException, TimeoutError) as cause:
+            what = f"nothing came for {read_s} s; the model may be too slow, or set read_timeout_s"
+            failed, transient = cause, False
+        except httpx.HTTPError as cause:
+            what = f"the connection failed: {cause or type(cause).__name__}"
+            failed, transient = cause, isinstance(cause, httpx.TransportError)
+        except (UnicodeDecodeError, EventTooLong) as cause:
+            what = f"the answer is no stream of chat chunks: {cause}"
+            failed, transient = cause, False
+        else:
+            return
+        error = self._error(what)
+        error.__cause__ = failed
+        raise (Transient(error) if transient and opening else error) from failed
+
 
 class ChatStream:
-    """One reply. One task reads it; `aclose` may come from any task and drops the connection."""
+    """One reply. One task reads it; `aclose` may come from any task. It drops the connection of a reply that is not
+    complete, and keeps that of one that is for the next."""
 
     def __init__(self, llm: OpenAICompatibleLLM, request: dict[str, Any]) -> None:
         self._llm = llm
@@ -137,7 +187,6 @@ class ChatStream:
                 raise StopAsyncIteration from None
             raise
         if came is None:
-            await self.aclose()
             raise StopAsyncIteration
         return came
 
@@ -148,9 +197,21 @@ class ChatStream:
             await asyncio.wait([self._reading])
         response, self._response = self._response, None
         if response is not None:
-            with contextlib.suppress(Exception):  # a connection that is dropped has nothing to report
+            # A connection that is dropped has nothing to report.
+            if self._done:
+                with contextlib.suppress(Exception):
+                    await self._read_out()
+            with contextlib.suppress(Exception):
                 async with outside_for(1.0):
                     await response.aclose()
+
+    async def _read_out(self) -> None:
+        """The reply is complete and so is its body, all but the end: a connection that was read to the end can be used
+        for the next reply, any other is closed."""
+        assert self._body is not None
+        async with outside_for(_READ_OUT_S):
+            async for _ in self._body:
+                pass
 
     async def _next(self) -> Token | ToolCall | Usage | None:
         """The next piece of the reply, None at its end. Raises ProviderError."""
@@ -165,45 +226,58 @@ class ChatStream:
 
     async def _read(self) -> bool:
         """Waits for more of the body; False at its end."""
-        httpx = load("httpx", extra="openai", wanted_by="OpenAICompatibleLLM")
-        connect_s, read_s = self._llm._timeouts
-        error = self._llm._error
-        try:
-            async with outside_for(read_s + (connect_s if self._body is None else 0.0)):
-                if self._body is None:
-                    self._body = await self._open()
+        if self._body is None:
+            self._body = await self._connect()
+        _, read_s = self._llm._timeouts
+        with self._llm._troubles():
+            async with outside_for(read_s):
                 block = await anext(self._body, None)
             self._events.extend(self._parser.feed(block or b"", last=block is None))
-        except httpx.ConnectTimeout as cause:
-            raise error(f"no connection within {connect_s} s; is the server up, and base_url right?") from cause
-        except httpx.ConnectError as cause:
-            raise error(f"no connection: {cause}; is the server up, and base_url right?") from cause
-        except (httpx.TimeoutException, TimeoutError) as cause:
-            raise error(f"nothing came for {read_s} s; the model may be too slow, or set read_timeout_s") from cause
-        except httpx.HTTPError as cause:
-            raise error(f"the connection failed: {cause or type(cause).__name__}") from cause
-        except (UnicodeDecodeError, EventTooLong) as cause:
-            raise error(f"the answer is no stream of chat chunks: {cause}") from cause
         return block is not None
 
-    async def _open(self) -> AsyncIterator[bytes]:
-        """Sends the request; gives the body of an answer that is a stream of events."""
+    async def _connect(self) -> AsyncIterator[bytes]:
+        """The body of an answer that is a stream of events; asks again where that is wished for and worth it."""
         llm = self._llm
-        client = llm._client()
-        request = client.build_request("POST", llm._url, json=self._request, headers=llm._headers())
-        self._response = response = await client.send(request, stream=True)
-        if response.status_code != 200:
-            said = _quote(await _head(response))
-            advice = _ADVICE.get(response.status_code)
-            raise llm._error(
-                f"status {response.status_code} {response.reason_phrase}: {said}" + (f"; {advice}" if advice else "")
-            )
-        kind = response.headers.get("content-type", "none")
-        if not kind.startswith("text/event-stream"):
-            said = _quote(await _head(response))
-            raise llm._error(f"content type {kind}, not a stream of events: {said}; does base_url end in /v1?")
+        if llm._retry is None:
+            try:
+                return await self._open()
+            except Transient as failed:
+                raise failed.error from failed
+
+        def again(error: ProviderError, wait_s: float) -> None:
+            tell("llm", llm.name, f"{error.what}; asked again after {wait_s:.1f} s")
+
+        return await llm._retry.run(self._open, again)
+
+    async def _open(self) -> AsyncIterator[bytes]:
+        """Sends the request once. Raises Transient for what may be better the next time."""
+        llm = self._llm
+        connect_s, read_s = llm._timeouts
+        with llm._troubles(opening=True):
+            async with outside_for(connect_s + read_s):
+                client = llm._client()
+                request = client.build_request("POST", llm._url, json=self._request, headers=llm._headers())
+                self._response = response = await client.send(request, stream=True)
+                if response.status_code != 200:
+                    await self._refused(response)
+                kind = response.headers.get("content-type", "none")
+                if not kind.startswith("text/event-stream"):
+                    said = _quote(await _head(response))
+                    raise llm._error(f"content type {kind}, not a stream of events: {said}; does base_url end in /v1?")
         body: AsyncIterator[bytes] = response.aiter_bytes()
         return body
+
+    async def _refused(self, response: Any) -> NoReturn:
+        status = response.status_code
+        said, advice = _quote(await _head(response)), _ADVICE.get(status)
+        self._response = None
+        await response.aclose()
+        error = self._llm._error(
+            f"status {status} {response.reason_phrase}: {said}" + (f"; {advice}" if advice else "")
+        )
+        if self._llm._retry is not None and status in self._llm._retry.statuses:
+            raise Transient(error, retry_after_s(response.headers.get("retry-after")))
+        raise error
 
     def _take(self, data: str) -> None:
         try:
