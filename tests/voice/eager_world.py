@@ -32,6 +32,11 @@ class EagerWorld(ToolWorld):
         at = self.at()
         self.give(it.SpeechBegan(at, at.mic - 1000, at.mic))
 
+    def _answer(self, effect: do.StartModel) -> None:
+        if effect.said is not None:
+            assert self.machine.turns.alone, "another turn's words are not known yet"
+        super()._answer(effect)
+
     def begin_speech(self) -> None:
         self.silent_since = None
         super().begin_speech()

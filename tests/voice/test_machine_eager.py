@@ -13,15 +13,17 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.chat import ChatMessage
+from rtaudio.voice.eager import EndWatch
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.reply import Phase
-from tests.voice.eager_world import EagerWorld, check_eager
+from tests.voice.eager_world import EagerWorld, check_eager, told
 from tests.voice.machine_world import OPTIONS, RATE
 from tests.voice.test_machine_tools import WORDS, check_calls, user_words
 from tests.voice.tool_world import PLANS
 
-DRAWS = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 99)), max_size=100)
+DRAWS = st.lists(st.tuples(st.integers(0, 18), st.integers(0, 99)), max_size=100)
 """(what happens, which of the possible ones)"""
 PLAN = st.lists(st.integers(0, len(PLANS) - 1), min_size=1, max_size=7)
 SPEECH = replace(OPTIONS, tool_steps=3, eager="speech", eager_stable_s=0.1, away_s=None)
@@ -65,6 +67,14 @@ def run(
             world.weigh(which / 99)
         elif kind == 14:
             world.understand(which, complete=which % 4 == 0)
+        elif kind in (16, 17) and world.talking:
+            world.pause()
+            world.understand(which, complete=True)
+        elif kind == 18 and world.talking and world.machine.held is not None:
+            if which % 2:
+                world.go_on()
+            else:
+                world.end_turn()
         elif kind == 15:
             world.tell_time(world.mic + 160 * which)
         elif world.debts:
@@ -137,3 +147,104 @@ def test_recorded_items_give_the_same_effects_again(draws: list[tuple[int, int]]
     effects = [effect for data in json.loads(recorded) for effect in machine.handle(it.decode(data))]
     assert effects == world.effects
     assert machine.history == world.machine.history
+
+
+def held_world(options: SessionOptions = SPEECH) -> EagerWorld:
+    """One is begun for the first turn."""
+    world = EagerWorld([0], options)
+    world.begin_speech()
+    world.pause()
+    world.understand(0, complete=True)
+    assert [event.state for event in told(world)] == ["begun"]
+    return world
+
+
+def dropped_for(world: EagerWorld) -> ev.EagerReason:
+    world.settle()
+    check_eager(world)
+    check_once(world)
+    (begun, dropped) = told(world)[:2]
+    assert (begun.state, dropped.state) == ("begun", "dropped")
+    assert dropped.why not in ("complete", "probable", "stable", None)
+    assert do.DropReply(begun.reply) in world.effects, "its streams are closed"
+    return dropped.why
+
+
+def test_another_chat_or_other_instructions_are_not_what_it_answers() -> None:
+    world = held_world()
+    world.machine.history.instructions = "Be somebody else."
+    assert dropped_for(world) == "chat"
+    world = held_world()
+    world.machine.history.append(ChatMessage("assistant", "Somebody put this here."))
+    assert dropped_for(world) == "chat"
+
+
+def test_a_turn_that_asks_for_nothing_drops_it() -> None:
+    world = EagerWorld([0], SPEECH)
+    world.words[1] = ""
+    world.begin_speech()
+    world.pause()
+    world.give(it.TranscriptCame(world.at(), 1, "mhm", False, True))
+    world.end_turn()
+    world.settle()
+    assert [(event.state, event.why) for event in told(world)] == [("begun", "complete"), ("dropped", "unasked")]
+    assert not world.played
+
+
+def test_none_is_begun_while_words_of_another_turn_are_awaited() -> None:
+    world = EagerWorld([0], SPEECH)
+    world.begin_speech()
+    world.end_turn()
+    world.begin_speech()
+    world.pause()
+    world.understand(0, complete=True)
+    assert told(world) == []
+    world.settle()
+    check_once(world)
+
+
+def test_the_voice_gets_no_more_than_the_first_clause_ahead() -> None:
+    world = held_world()
+    while (queue := ("reply", 1, "llm")) in world.debts:
+        world.pay(queue)
+    while (queue := ("reply", 1, "tts", 0)) in world.debts:
+        world.pay(queue)
+    assert [effect.clause for effect in world.effects if isinstance(effect, do.StartSpeech)] == [0]
+    assert not world.played
+    world.settle()
+    assert [event.state for event in told(world)] == ["begun", "kept"]
+    assert [effect.clause for effect in world.effects if isinstance(effect, do.StartSpeech)] == [0, 1, 2]
+
+
+def watch(**settings: float | None) -> EndWatch:
+    """Of a user who fell silent at 32000, with words that came before that."""
+    watched = EndWatch(replace(SessionOptions(), **settings))  # type: ignore[arg-type]
+    watched.spoke(1)
+    watched.understood("when do you open", False, 30000)
+    watched.fell_silent(32000)
+    return watched
+
+
+def test_what_is_known_of_the_end_says_when_one_is_begun() -> None:
+    assert watch().ripe() is None, "nobody says how probable it is"
+    assert watch(eager_stable_s=0.5).ripe() == (40000, "stable")
+    for end, probability, ripe in ((32000, 0.75, (36000, "probable")), (32000, 0.74, None), (31000, 0.99, None)):
+        watched = watch()
+        watched.weigh(end, probability)
+        assert watched.ripe() == ripe
+    watched.weigh(32000, 0.9)
+    watched.understood("when do you open today", False, 34000)
+    assert watched.ripe() == (34800, "probable"), "they came in the silence"
+    watched.understood("When do you open today?", True, 34500)
+    assert watched.ripe() == (32000, "complete")
+    watched.tried.append("when do you open today")
+    assert watched.ripe() is None, "once in a silence"
+    watched.spoke(1)
+    watched.fell_silent(50000)
+    assert watched.ripe() is None, "another silence"
+
+
+def test_silence_does_not_overrule_a_core_that_says_no() -> None:
+    watched = watch(eager_stable_s=0.1)
+    watched.weigh(32000, 0.1)
+    assert watched.ripe() is None
