@@ -188,6 +188,11 @@ def _truncation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
 
 
+def _eager_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with turns/")
+    parser.add_argument("--pairs", type=count, default=50, help="pairs of phrases (default 50)")
+
+
 def _turn_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phrases", type=Path, required=True, metavar="FILE.json", help="pairs of phrases")
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder with the WAVs that it names")
@@ -253,6 +258,7 @@ COMMANDS: Final = (
         _truncation_arguments,
         _by_module("truncation"),
     ),
+    Command("eager", "replies begun before the turn is over: minutes", _eager_arguments, _by_module("eager")),
     Command("turn", "ends of turns, by profile and by other frameworks' rules: some minutes", _turn_arguments, _turn),
     Command(
         "turn-fit",
