@@ -326,6 +326,14 @@ def test_audio_without_end_is_read_as_it_is_played() -> None:
     assert np.count_nonzero(sim.sink.agent) > 3 * RATE
 
 
+def test_a_slow_voice_is_waited_for_where_little_may_be_held() -> None:
+    """What its clauses have to wait for before they begin is read, however little is read ahead else."""
+    slow = [step for _ in range(6) for step in (0.4, Speech(tone(0.2), RATE))]
+    options = SessionOptions(ahead_s=0.1, start_buffer_s=1.0)
+    got, history, _ = run(one_turn(llm=FakeLLM([THREE]), tts=Odd("odd", lambda *_: slow), options=options))
+    assert (got, history[-1]) == ([], THREE)
+
+
 def test_a_huge_piece_of_audio_is_played_as_it_is() -> None:
     """What a voice gives in one piece is there already: it is kept, once, and cut like any other."""
     got, history, _ = run(

@@ -126,6 +126,7 @@ async def pump_speech(
     try:
         source, empty, stuck = aiter(stream), InARow("pieces of audio"), Stuck(failed, desk.options.close_timeout_s)
         limit_s = desk.options.tts_first_timeout_s
+        enough_s = max(desk.options.ahead_s, desk.options.start_buffer_s)  # as it may wait for that before it begins
         for number in count(1):
             if not wanted():
                 return
@@ -144,7 +145,7 @@ async def pump_speech(
             finder.add(speech)
             if finder.due:
                 await find(complete=False)
-            while wanted() and writer.held(clause) > desk.options.ahead_s * speech.rate:
+            while wanted() and writer.held(clause) > enough_s * speech.rate:
                 await desk.moved.wait()
             if number % BREATH == 0:
                 await asyncio.sleep(0)
