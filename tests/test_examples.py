@@ -21,7 +21,16 @@ def example(name: str) -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / name), run_name="example")
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+ALL = sorted(EXAMPLES.glob("*.py"))
+PROGRAMS = [path for path in ALL if "__main__" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path not in PROGRAMS], ids=lambda path: path.name)
+def test_what_is_no_program_is_an_app_to_be_served(path: Path) -> None:
+    assert callable(example(path.name)["app"]), "rtaudio serve takes it"
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
 def test_it_runs_as_a_program(path: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, path], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
