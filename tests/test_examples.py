@@ -12,6 +12,7 @@ import pytest
 
 from rtaudio.providers.openai_messages import messages_of
 from rtaudio.testing import run
+from rtaudio.voice import AgentChanged
 from tests.voice.message_rules import openai_problems
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -64,3 +65,23 @@ def test_the_front_desk_says_everything_in_its_order() -> None:
         "Please mind that we close at six.",
     ]
     assert openai_problems(messages_of(history)) == []
+
+
+def test_the_front_desk_asks_who_calls_puts_the_caller_through_and_has_them_back() -> None:
+    data, call = run(example("triage.py")["main"]())
+    assert (data.customer, data.notes) == ("4711", ["asks what they owe"])
+    assert [(event.before, event.after, event.why) for event in call.told(AgentChanged)] == [
+        ("FrontDesk", "AskNumber", "task"),
+        ("AskNumber", "FrontDesk", "task over"),
+        ("FrontDesk", "Billing", "handoff"),
+        ("Billing", "FrontDesk", "handoff"),
+    ]
+    history = call.session.history
+    assert openai_problems(messages_of(history)) == []
+    said = [message.text for message in history if message.role == "assistant" and message.text]
+    assert said[-3:] == [
+        "You owe twelve euros, due on Friday.",
+        "Refunds take five days.",
+        "We are open from nine to five.",
+    ]
+    assert not [message for message in history if message.role == "system"], "what was looked up was not said"

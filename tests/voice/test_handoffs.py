@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rtaudio import AudioPort
+from rtaudio import AudioPort, TurnConfig
 from rtaudio.core.journal import Journal, read_journal
 from rtaudio.providers.openai_messages import messages_of
 from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, Simulation, numbers_of, run
@@ -455,12 +455,11 @@ ALL = ["user: one", "assistant: two", "user: three", "assistant: four", *FIRST_S
         (summarised(hangs, timeout_s=2, otherwise=fresh), FIRST_STEP[1:], ["no summary within 2 s"]),
     ],
 )
-@pytest.mark.parametrize("own", [False, True])
 def test_what_an_agent_is_shown_is_as_its_policy_says_and_calls_stay_paired(
-    policy: HistoryPolicy, seen: list[str], trouble: list[str], own: bool
+    policy: HistoryPolicy, seen: list[str], trouble: list[str]
 ) -> None:
     async def main() -> None:
-        to = Billing(history=policy) if own else Handoff(Billing(), history=policy)
+        to = Billing(history=policy) if policy == last(3) else Handoff(Billing(), history=policy)
         history = ChatContext(messages=BEFORE)
         cues = [{"at_s": 0.3}, {"at_s": 9.0}]
         sim, llm = await talk(Front(to), [[TO_BILLING], "Here.", "Then."], history=history, cues=cues)
@@ -665,5 +664,31 @@ def test_a_tool_may_see_who_is_in_charge_and_say_something_before_it_hands_over(
         assert [text for text, _, _ in cast.tts.spoken] == ["I put you through."]
         assert [text for text, _, _ in voice.spoken] == ["Billing."]
         assert sim.session.agent.name == "billing"
+
+    run(main())
+
+
+def test_the_end_of_a_turn_is_decided_as_the_agent_in_charge_says() -> None:
+    """One that is patient waits longer; the one after it no longer than was usual."""
+
+    class Patient(Agent):
+        name = "patient"
+        turns = TurnConfig(silence_s=2.0)
+
+        @tool
+        def back(self) -> Agent:
+            """Hands back."""
+            return Agent("You are back.", name="back")
+
+    async def main() -> None:
+        cues = [{"at_s": 0.3}, {"at_s": 5.0}, {"at_s": 12.0}]
+        replies = [[TO_BILLING], "Go on.", [ToolCall("c2", "back", "{}")], "Back.", "Yes."]
+        sim, _ = await talk(Front(Patient()), replies, cues=cues)
+        ends = sim.told(TurnEnded)
+        waited = [event.decided_s - event.ended_s for event in ends]
+        assert waited[1] == pytest.approx(2.0, abs=0.1)
+        assert waited[0] == pytest.approx(waited[2], abs=0.1)
+        assert waited[0] < 1.0
+        assert [event.after for event in sim.told(AgentChanged)] == ["patient", "back"]
 
     run(main())

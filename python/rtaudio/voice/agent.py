@@ -26,6 +26,7 @@ from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.stage_use import in_use
 
 if TYPE_CHECKING:
+    from rtaudio.core import TurnConfig
     from rtaudio.voice.chat import ChatContext, ChatMessage
     from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Usage
     from rtaudio.voice.session import Session
@@ -68,9 +69,11 @@ class Agent:
     notice); None: what `SessionOptions.interruption` says. `tools`: what the model may call (rtaudio.voice.tools):
     functions with @tool, objects with methods that have it, a Toolset; methods of a subclass come by themselves.
     `stt`, `llm`, `tts`: of this agent, where it is to have others than the session. `history`: what it is shown of the
-    talk before it took over (rtaudio.voice.history_policy), where the handoff does not say.
+    talk before it took over (rtaudio.voice.history_policy), where the handoff does not say. `turns`: how the end of the
+    user's turn is decided while it is in charge (an rtaudio.TurnConfig); None: as the session has it.
 
-    A subclass may set `name`, `instructions`, `greeting`, `greeting_interruption` and `history` as class attributes;
+    A subclass may set `name`, `instructions`, `greeting`, `greeting_interruption`, `history` and `turns` as class
+    attributes;
     what is given to `__init__` comes before them. Raises ValueError for an interruption that is none.
 
     Hooks that a subclass may have, each run in a task of its own, within `SessionOptions.hook_timeout_s`. What they
@@ -84,6 +87,7 @@ class Agent:
     tools: tuple[object, ...] = ()
     providers: Providers = Providers()
     history: HistoryPolicy = share
+    turns: TurnConfig | None = None
 
     def __init__(
         self,
@@ -97,6 +101,7 @@ class Agent:
         llm: LLM | None = None,
         tts: TTS | None = None,
         history: HistoryPolicy | None = None,
+        turns: TurnConfig | None = None,
     ) -> None:
         self.name = name if name is not None else self.name or type(self).__name__
         if instructions is not None:
@@ -110,6 +115,8 @@ class Agent:
         self.providers = Providers(stt, llm, tts)
         if history is not None:
             self.history = history
+        if turns is not None:
+            self.turns = turns
 
     async def on_enter(self, session: Session) -> None:
         """It has taken over. An agent with no greeting goes on by itself from what the handing tool brought, once this

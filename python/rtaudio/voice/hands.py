@@ -36,6 +36,7 @@ from rtaudio.voice.streams import close_stream, describe
 from rtaudio.voice.tasks import Signal, Tasks
 from rtaudio.voice.transcription import Shown
 from rtaudio.voice.troubles import listening
+from rtaudio.voice.turn_settings import TurnSettings
 from rtaudio.voice.word_finder import Pace, WordFinder
 
 if TYPE_CHECKING:
@@ -80,11 +81,13 @@ class Hands:
         hint: TurnHint,
         session: Session,
         tool_desk: Callable[[Toolset], ToolDesk],
+        turn_settings: TurnSettings,
     ) -> None:
         self._port, self._segments, self._machine, self._options = port, segments, machine, options
         self._agents = agents
         self._post, self._take, self._hint, self._tool_desk = post, take, hint, tool_desk
         self._tools: ToolDesk | None = None
+        self._turn_settings = turn_settings
         self._tasks = Tasks(failed)
         self._moved = Signal()
         self._desk = Desk(options, post, self.stamp, self._moved)
@@ -229,6 +232,7 @@ class Hands:
                 self._speech_moved(effect)
             case do.PutInCharge():
                 self._put_in_charge(effect.agent)
+                self._turn_settings.put(self._agents.in_charge.agent)
             case do.ForgetAgent() | do.ChooseHistory() | do.RunHook() | do.StopHook() | do.TaskOver():
                 self.agents.carry_out(effect)
             case do.Emit():

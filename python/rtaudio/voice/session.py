@@ -41,10 +41,11 @@ from rtaudio.voice.speech_queue import MOST_WAITING
 from rtaudio.voice.streams import attempt, describe
 from rtaudio.voice.task import Task
 from rtaudio.voice.troubles import listening
+from rtaudio.voice.turn_settings import TurnSettings, TurnSettingsPost, by_port
 from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
 
 if TYPE_CHECKING:
-    from rtaudio.core import AudioPort
+    from rtaudio.core import AudioPort, TurnConfig
     from rtaudio.voice.tool_desk import ToolDesk
     from rtaudio.voice.tools import Toolset
     from rtaudio.voice.tools.call_effects import CallEffect
@@ -82,13 +83,17 @@ class Session:
         history: ChatContext | None = None,
         turn_hint: TurnHint | None = None,
         data: object = None,
+        turns: TurnConfig | None = None,
+        turn_settings: TurnSettingsPost | None = None,
     ) -> None:
         """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups that shares one among
         sessions; None where somebody else calls `take()` after each step of the engine (simulation). `recorder` sees
         every item and every effect, in order; it must not raise. `history`: a conversation to go on with. `turn_hint`:
         who takes what the session knows of turns to the line's detector, as Line.post_turn_hint does; by default the
         line that drives the port in this process, if one does. `data`: what the agent's tools get, as
-        `ToolContext.data`. Raises ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
+        `ToolContext.data`. `turns`: when the user's turn is over, for agents that do not say (`Agent.turns`); None: as
+        the line was added, and TurnConfig() after an agent that says. `turn_settings`: takes that to the line, as
+        `turn_hint` does. Raises ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
         self._port = port
         self._agents = Agents(agent, stt, llm, tts)
         self._options = options if options is not None else SessionOptions()
@@ -97,10 +102,11 @@ class Session:
         self._recorder = recorder
         self._segments = Segments()
         self._data = data
+        self._turn_settings = TurnSettings(turn_settings if turn_settings is not None else by_port(port), turns)
         self._hands = Hands(
             *(port, self._segments, self._agents, self._machine, self._options, self.post, self.take, self._fail),
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
-            *(self, self._tool_desk),
+            *(self, self._tool_desk, self._turn_settings),
         )
         self._mailbox = Mailbox[it.Item](self._handle)
         self._client = ClientCalls(self, data)
@@ -277,6 +283,7 @@ class Session:
             await self._warm_up()
             if self._wakeups is not None:
                 self._wakeups.add(self.take)
+            self._turn_settings.put(self.agent)
             self.post(it.SessionBegan(self._stamp()))
             self.take()
         except BaseException:
