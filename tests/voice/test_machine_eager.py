@@ -172,11 +172,29 @@ def dropped_for(world: EagerWorld) -> ev.EagerReason:
 
 def test_another_chat_or_other_instructions_are_not_what_it_answers() -> None:
     world = held_world()
-    world.machine.history.instructions = "Be somebody else."
+    stay = world.machine.top
+    stay.settings = replace(stay.settings, instructions="Be somebody else.")
     assert dropped_for(world) == "chat"
     world = held_world()
-    world.machine.history.append(ChatMessage("assistant", "Somebody put this here."))
+    world.machine.top.chat.append(ChatMessage("assistant", "Somebody put this here."))
     assert dropped_for(world) == "chat"
+
+
+def test_another_agent_does_not_say_what_the_one_before_had_thought() -> None:
+    world = held_world()
+    world.machine.top.number = 7
+    assert dropped_for(world) == "chat"
+
+
+def test_an_agent_that_was_to_speak_by_itself_does_not_after_its_answer() -> None:
+    world = EagerWorld([0], SPEECH)
+    world.begin_speech()
+    world.machine._speaks = True
+    world.pause()
+    world.understand(0, complete=True)
+    world.settle()
+    assert [event.state for event in told(world)] == ["begun", "kept"]
+    assert sum(isinstance(effect, do.StartModel) for effect in world.effects) == 1
 
 
 def test_a_turn_that_asks_for_nothing_drops_it() -> None:

@@ -128,6 +128,7 @@ class Held:
     said: ChatMessage  # the user's message, as the model was shown it: the last of the chat
     before: tuple[ChatMessage, ...]  # what the chat had before that
     instructions: str
+    agent: int  # in charge then
     since: int  # mic position
     tokens: int = 0
     audio_s: float = 0.0

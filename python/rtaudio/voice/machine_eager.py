@@ -13,7 +13,8 @@ rules are in the head of machine.py; when one may be begun is said in eager.py.
     the turn goes on after its end        dropped ("spoke"); the attempts of its parts count together
     the turn asks for no answer           dropped ("unasked"): a backchannel, no words, or waived by `interrupt`
     something is to be said first         dropped ("chat"): `say`, an apology, a result that came late
-    the chat or the instructions change   dropped ("chat"), at the latest when the turn is decided: a hook, a handoff
+    the chat or the instructions change   dropped ("chat"), at the latest when the turn is decided
+    another agent takes over              dropped ("chat"), as soon as it is known. One with an on_turn begins none
     `interrupt`                           dropped ("interrupted"); the turn is answered all the same, if it is spoken on
     the model or the voice fails          reported and dropped ("failed"); the turn's answer tries them again
     the model calls tools                 the calls are held, and run when it is kept: none is run for a dropped reply
@@ -96,7 +97,7 @@ class EagerReplies(UserTurns):
             return None
         if self.reply is not None or step is not None or self._overtaken:
             return None
-        if self.top.waits or self._switches or "on_turn" in self.top.settings.hooks:
+        if "on_turn" in self.top.settings.hooks:
             return None
         if turn.failed or turn.barge in LET_GO_ON or turn.eager.attempts >= self.options.eager_attempts:
             return None
@@ -106,7 +107,7 @@ class EagerReplies(UserTurns):
     def _overtaken(self) -> bool:
         """Something comes before the answer."""
         waiting = (wish for wish in self.queue if wish.priority != "low" or not isinstance(wish, it.SayAsked))
-        return bool(self._late) or next(waiting, None) is not None
+        return bool(self._late or self._switches or self.top.waits) or next(waiting, None) is not None
 
     # ---- Begin, take, end.
 
@@ -120,7 +121,7 @@ class EagerReplies(UserTurns):
         said = self._joined(message)
         chat = self.chat
         before = chat.messages[:-1] if said.instead else chat.messages
-        self.held = Held(reply, turn, turn.text, said.message, before, chat.instructions, self._at.mic)
+        self.held = Held(reply, turn, turn.text, said.message, before, chat.instructions, self.top.number, self._at.mic)
         yield self._told(self.held, "begun", why)
         yield from self._tell_begin(reply)
         yield do.StartModel(reply.number, said=said)
@@ -158,7 +159,7 @@ class EagerReplies(UserTurns):
             why = held.ended
         elif self.turns.latest not in (turn, None) or (turn is self.turns.talking and self._watch.silent_since is None):
             why = "spoke"
-        elif self.reply is not None or self.step is not None or self._overtaken:
+        elif self.reply is not None or self.step is not None or self._overtaken or held.agent != self.top.number:
             why = "chat"
         elif turn.state is not Hearing.SETTLED:
             if same_words(turn.text, held.text):
@@ -184,7 +185,7 @@ class EagerReplies(UserTurns):
         """From here on as if it had been begun now, and its providers were very fast."""
         reply, turn, times = held.reply, held.turn, held.reply.times
         self.held, self.reply = None, reply
-        self._unanswered, self._steps = None, 0
+        self._unanswered, self._speaks, self._steps = None, False, 0
         reply.phase, turn.eager.kept = Phase.THINKING, True
         times.origin_ns, times.turn_decided, times.stt_final = turn.ended_ns, turn.decided_ns, turn.final_ns
         yield self._told(held, "kept", None)
