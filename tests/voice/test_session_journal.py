@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from rtaudio import AudioPort
 from rtaudio.core.journal import Journal, read_journal
 from rtaudio.core.replay import replay_playout
-from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS, SimulatedCaller, Simulation, speech, virtual_time
+from rtaudio.testing import FakeLLM, FakeRealtime, FakeSTT, FakeTTS, SimulatedCaller, Simulation, speech, virtual_time
 from rtaudio.voice import Agent, ToolCall
+from rtaudio.voice.cast import RealtimeKind
 from rtaudio.voice.journaling import replay_session, session_differences, session_recorder
 from rtaudio.voice.tools import tool
 
@@ -106,3 +110,29 @@ def test_what_the_program_wants_is_in_the_journal_too(tmp_path: Path) -> None:
     assert session_differences(journal) == []
     assert replay_session(journal)[0].history == sim.session.history
     assert runs == 1
+
+
+@pytest.mark.parametrize("turns", ["local", "server"])
+def test_a_session_on_a_realtime_model_is_replayed_too(tmp_path: Path, turns: Literal["local", "server"]) -> None:
+    """A connection is lost, so the history is given again."""
+    path, port, agent = tmp_path / "session.rtj", AudioPort(24000), Agent("Be brief.")
+    caller = SimulatedCaller(24000)
+    caller.say(speech(1.0), at_s=0.5)
+    caller.say(speech(1.0), after_agent_starts_s=1.0)
+    model = FakeRealtime([LONG, "Sure."], ["one", "two", "three"], turns=turns)
+
+    async def main() -> Simulation:
+        with Journal(path, port, input_rate=caller.rate) as journal:
+            recorder = session_recorder(journal, agent, port.rate, realtime=RealtimeKind.of(model, speaks=False))
+            async with Simulation(agent, realtime=model, caller=caller, port=port, recorder=recorder) as sim:
+                await sim.advance(4.0)
+                model.drop()
+                await sim.finish()
+        return sim
+
+    sim = virtual_time.run(main())
+    journal = read_journal(path)
+    assert session_differences(journal) == []
+    machine, _ = replay_session(journal)
+    assert machine.history == sim.session.history
+    assert len(machine.history) >= 3

@@ -9,6 +9,7 @@ Deterministic on virtual time.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NoReturn
 
@@ -25,6 +26,9 @@ from rtaudio.voice.realtime import (
     Interrupted,
     Ready,
     RealtimeEvent,
+    ResponseBegan,
+    ResponseDone,
+    ResponseRefused,
     TurnsBy,
     UserBegan,
     UserTranscript,
@@ -101,7 +105,8 @@ class FakeRealtimeStream:
         self.server = FakeConnection(chat.copy(), tuple(tools))
         model.connections.append(self.server)
         self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[RealtimeEvent | Exception] = asyncio.Queue()
+        self._events: deque[RealtimeEvent | Exception] = deque()
+        self._told = asyncio.Event()
         self._timers: set[asyncio.TimerHandle] = set()
         self._response: FakeResponse | None = None
         self._taken = self._committed = 0  # samples pushed
@@ -149,8 +154,11 @@ class FakeRealtimeStream:
         self._called("update", instructions, tuple(tools))
         self.server.chat.instructions, self.server.tools = instructions, tuple(tools)
 
-    def respond(self, request: int, instructions: str | None = None, tools: bool = True) -> None:
+    def respond(self, request: int, instructions: str | None = None, tools: Sequence[ToolSpec] | None = None) -> None:
         self._called("respond", request, instructions, tools)
+        if self._response is not None and self._response.request is None and self._untold(ResponseBegan):
+            self.tell(ResponseRefused(request, "the conversation already has an active response"))
+            return  # begun by the server itself, which the session cannot know yet
         if self._response is not None:
             self._refuse("respond: the conversation already has an active response")
         if self.server.open_calls:
@@ -159,9 +167,10 @@ class FakeRealtimeStream:
 
     def cancel(self) -> None:
         self._called("cancel")
-        if self._response is None:
+        if self._response is not None:
+            self._response.cancel()
+        elif not self._untold(ResponseDone):  # else it was done just now, which the session cannot know yet
             self._refuse("cancel: there is no active response")
-        self._response.cancel()
 
     def truncate(self, item: str, audio_end_ms: int) -> None:
         self._called("truncate", item, audio_end_ms)
@@ -189,7 +198,10 @@ class FakeRealtimeStream:
     async def __aiter__(self) -> AsyncIterator[RealtimeEvent]:
         number = 0
         while await at_piece(self._failure, number):
-            event = await self._events.get()
+            while not self._events:
+                self._told.clear()
+                await self._told.wait()
+            event = self._events.popleft()
             if isinstance(event, Exception):
                 raise event
             number += 1
@@ -198,11 +210,17 @@ class FakeRealtimeStream:
     # ---- What the server does.
 
     def tell(self, event: RealtimeEvent) -> None:
-        self._events.put_nowait(event)
+        self._events.append(event)
+        self._told.set()
 
     def die(self, what: str) -> None:
         self._stop()
-        self._events.put_nowait(ConnectionError(what))
+        self._events.append(ConnectionError(what))
+        self._told.set()
+
+    def _untold(self, kind: type[RealtimeEvent]) -> bool:
+        """The session has not taken an event of that kind yet."""
+        return any(isinstance(event, kind) for event in self._events)
 
     def later(self, after_s: float, act: Callable[[], None]) -> asyncio.TimerHandle:
         def due() -> None:

@@ -110,7 +110,7 @@ class FakeResponse:
     """One response: text a word ahead of its audio, then the calls, each a step later."""
 
     def __init__(self, host: Host, voice: Voice, request: int | None) -> None:
-        self._host, self._voice = host, voice
+        self._host, self._voice, self.request = host, voice, request
         reply = voice.next_reply(host.server.items)
         self.id = f"response_{voice.responses}"
         parts = [reply] if isinstance(reply, str) else reply

@@ -31,6 +31,7 @@ from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.events import SessionEvent
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, STT, TTS, Audio
+from rtaudio.voice.realtime import RealtimeModel
 from rtaudio.voice.session import Recorder, Session
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ class Simulation:
         self,
         agent: Agent,
         *,
-        stt: STT,
-        llm: LLM,
-        tts: TTS,
+        stt: STT | None = None,
+        llm: LLM | None = None,
+        tts: TTS | None = None,
+        realtime: RealtimeModel | None = None,
         caller: SimulatedCaller | None = None,
         options: SessionOptions | None = None,
         detector: DetectorConfig | None = None,
@@ -121,6 +123,7 @@ class Simulation:
             stt=stt,
             llm=llm,
             tts=tts,
+            realtime=realtime,
             options=options,
             history=history,
             recorder=recorder,

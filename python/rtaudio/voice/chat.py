@@ -131,6 +131,16 @@ class ChatContext:
         self._check_ids(message, self._messages)
         self._messages.append(message)
 
+    def insert(self, index: int, message: ChatMessage) -> None:
+        """As a list does; ValueError as for `append`."""
+        self._check_ids(message, self._messages)
+        self._messages.insert(index, message)
+
+    def replace(self, index: int, message: ChatMessage) -> None:
+        """Puts `message` in the place of the one at `index`; IndexError if there is none, ValueError as above."""
+        self._check_ids(message, self._messages[:index] + self._messages[index + 1 :])
+        self._messages[index] = message
+
     def replace_last(self, message: ChatMessage) -> None:
         """Puts `message` in the place of the last one; IndexError if there is none, ValueError as for `append`."""
         self._check_ids(message, self._messages[:-1])

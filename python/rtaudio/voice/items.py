@@ -463,9 +463,6 @@ class Ended(Item):
     """Closing is complete: no stream or task is left. The last item."""
 
 
-_KINDS = {kind.__name__: kind for kind in Item.__subclasses__()}
-
-
 def encode(item: Item) -> dict[str, Any]:
     """A JSON-able dict that `decode` turns back into the same item."""
     return {"item": type(item).__name__, **asdict(item)}
@@ -473,10 +470,10 @@ def encode(item: Item) -> dict[str, Any]:
 
 def decode(data: dict[str, Any]) -> Item:
     """Raises ValueError for a kind it does not know."""
-    fields = dict(data)
-    kind = _KINDS.get(fields.pop("item", ""))
+    fields, kinds = dict(data), {kind.__name__: kind for kind in Item.__subclasses__()}
+    kind = kinds.get(fields.pop("item", ""))
     if kind is None:
-        raise ValueError(f"{data.get('item')!r} is no kind of item; known are {sorted(_KINDS)}")
+        raise ValueError(f"{data.get('item')!r} is no kind of item; known are {sorted(kinds)}")
     fields["at"] = Stamp(**fields["at"])
     if "words" in fields:
         fields["words"] = tuple(Word(**word) for word in fields["words"])

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rtaudio.voice.agent import Agent, AgentSettings, settings_of
+from rtaudio.voice.cast import RealtimeKind, machine_for
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.items import Item, decode, encode
@@ -36,13 +37,16 @@ def session_recorder(
     port_rate: int,
     options: SessionOptions | None = None,
     history: ChatContext | None = None,
+    realtime: RealtimeKind | None = None,
 ) -> Recorder:
-    """For `Session(..., recorder=...)`; the other arguments are those of that session."""
+    """For `Session(..., recorder=...)`; the other arguments are those of that session. `realtime`: for one on a
+    speech-to-speech model, `RealtimeKind.of(model, speaks=...)`, where `speaks` says whether it has a TTS, too."""
     start = {
         "agent": asdict(settings_of(agent)),
         "options": asdict(options if options is not None else SessionOptions()),
         "port_rate": port_rate,
         "history": history.to_dict() if history is not None else None,
+        "realtime": asdict(realtime) if realtime is not None else None,
     }
     journal.session({"session": start})
 
@@ -70,7 +74,8 @@ def replay_session(journal: JournalFile) -> tuple[Machine, list[dict[str, Any]]]
     start, history = _start(journal)
     settings = AgentSettings(**{**start["agent"], "hooks": tuple(start["agent"]["hooks"])})
     options = SessionOptions(**start["options"])
-    machine = Machine(settings, options, start["port_rate"], history)
+    realtime = RealtimeKind(**start["realtime"]) if start.get("realtime") is not None else None
+    machine = machine_for(settings, options, start["port_rate"], history, realtime)
     effects: list[dict[str, Any]] = []
     for record in journal.session:
         if "item" in record:

@@ -37,7 +37,7 @@ class ReplyLife(Switching):
                 if self._unanswered is not None or self.queue.presses:
                     yield from self._move_on(self.step)
                 return
-            elif self.top.waits:
+            elif self.top.waits or not self._model_ready:
                 return
             elif (turn := self._unanswered) is not None:
                 if self._waits_for_hook(turn):
@@ -64,7 +64,18 @@ class ReplyLife(Switching):
     def _keeps_models(self) -> bool:
         """No model can be asked yet."""
         turn = self._unanswered
-        return self.step is not None or self.top.waits or (turn is not None and self._waits_for_hook(turn))
+        if self.step is not None or self.top.waits or not self._model_ready:
+            return True
+        return turn is not None and self._waits_for_hook(turn)
+
+    @property
+    def _model_ready(self) -> bool:
+        """Whether it can be asked now."""
+        return True
+
+    def _reply_over(self, reply: Reply, message: ChatMessage, heard: int) -> Iterator[do.Effect]:
+        """What `heard` samples (port rate) of a reply mean to the model itself; for a model that remembers."""
+        return iter(())
 
     def _begin_wish(self, wish: Wish) -> Iterator[do.Effect]:
         if isinstance(wish, it.ReplyAsked):
@@ -224,6 +235,7 @@ class ReplyLife(Switching):
             began_s=reply.began_mic / MIC_RATE,
             ended_s=self._now_s,
         )
+        yield from self._reply_over(reply, message, min(heard_samples, reply.audio_end))
         step, again = self.step, tuple[Wish, ...]()
         if heard and reply.answers is not None:
             reply.answers.heard = True

@@ -43,7 +43,8 @@ class RealtimeEvent:
 
 @dataclass(frozen=True, slots=True)
 class Ready(RealtimeEvent):
-    """The server has taken the conversation and its settings: the first event of a stream. Nothing is asked before."""
+    """The server has taken the conversation and its settings: the first event of a stream. No response is asked
+    for before; audio and messages may be given to the stream, which hands them over then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +191,14 @@ class RealtimeStream(Protocol):
     def update(self, instructions: str, tools: Sequence[ToolSpec]) -> None:
         """From the next response on."""
 
-    def respond(self, request: int, instructions: str | None = None, tools: bool = True) -> None:
+    def respond(self, request: int, instructions: str | None = None, tools: Sequence[ToolSpec] | None = None) -> None:
         """Asks for a response to the conversation as it is. Answered by ResponseBegan or ResponseRefused with this
-        `request`. Only while no response is under way. `instructions`: beside those of the stream, for this response.
-        `tools`: whether it may call any."""
+        `request`. Only while no response is under way. For this response: `instructions` beside those of the stream,
+        and `tools` in the place of the stream's; None: those."""
 
     def cancel(self) -> None:
-        """Ends the response under way, or asked for; its ResponseDone follows. Its calls of tools count as made: each
-        gets its result."""
+        """Ends the response under way, or asked for; its ResponseDone follows, if it is not on its way yet. Its calls
+        of tools count as made: each gets its result."""
 
     def truncate(self, item: str, audio_end_ms: int) -> None:
         """Of the agent's message `item` only that much was heard, at most what was sent."""

@@ -17,6 +17,7 @@ from rtaudio.core import PortClosed, post_turn_hint
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.agents import Agents
+from rtaudio.voice.cast import Cast
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.client_calls import ClientCalls
 from rtaudio.voice.closed_port import CLOSED_PORT
@@ -24,14 +25,15 @@ from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect
 from rtaudio.voice.events import State
 from rtaudio.voice.handoff import Handoff
-from rtaudio.voice.hands import Hands, TurnHint
+from rtaudio.voice.hands import TurnHint
 from rtaudio.voice.history_policy import HistoryPolicy
-from rtaudio.voice.machine import Machine
 from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Interruption, Priority, checked, checked_priority
 from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech
+from rtaudio.voice.realtime import RealtimeModel
+from rtaudio.voice.realtime_items import ModelDue
 from rtaudio.voice.received import given_text
 from rtaudio.voice.recordings import Recording
 from rtaudio.voice.rpc import RpcChannel
@@ -74,9 +76,10 @@ class Session:
         port: AudioPort,
         agent: Agent,
         *,
-        stt: STT,
-        llm: LLM,
-        tts: TTS,
+        stt: STT | None = None,
+        llm: LLM | None = None,
+        tts: TTS | None = None,
+        realtime: RealtimeModel | None = None,
         options: SessionOptions | None = None,
         wake: Wakeups | WakeDescriptor | None = None,
         recorder: Recorder | None = None,
@@ -86,24 +89,28 @@ class Session:
         turns: TurnConfig | None = None,
         turn_settings: TurnSettingsPost | None = None,
     ) -> None:
-        """`wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups that shares one among
-        sessions; None where somebody else calls `take()` after each step of the engine (simulation). `recorder` sees
-        every item and every effect, in order; it must not raise. `history`: a conversation to go on with. `turn_hint`:
-        who takes what the session knows of turns to the line's detector, as Line.post_turn_hint does; by default the
-        line that drives the port in this process, if one does. `data`: what the agent's tools get, as
-        `ToolContext.data`. `turns`: when the user's turn is over, for agents that do not say (`Agent.turns`); None: as
-        the line was added, and TurnConfig() after an agent that says. `turn_settings`: takes that to the line, as
-        `turn_hint` does. Raises ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
+        """`stt`, `llm`, `tts`: all three; or `realtime`, a speech-to-speech model, with a `tts` beside it where the
+        program is to `say` something. `wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups
+        that shares one among sessions; None where somebody else calls `take()` after each step of the engine
+        (simulation). `recorder` sees every item and every effect, in order; it must not raise. `history`: a
+        conversation to go on with. `turn_hint`: who takes what the session knows of turns to the line's detector, as
+        Line.post_turn_hint does; by default the line that drives the port in this process, if one does. `data`: what
+        the agent's tools get, as `ToolContext.data`. `turns`: when the user's turn is over, for agents that do not say
+        (`Agent.turns`); None: as the line was added, and TurnConfig() after an agent that says. `turn_settings`: takes
+        that to the line, as `turn_hint` does. Raises ToolDefinitionError for a tool that is none, ImportError without
+        rtaudio[tools], TypeError for providers that are missing or of no use."""
         self._port = port
-        self._agents = Agents(agent, stt, llm, tts)
         self._options = options if options is not None else SessionOptions()
-        self._machine = Machine(agent, self._options, port.rate, history)
+        cast = Cast(agent, stt, llm, tts, realtime)
+        self._agents = Agents(agent, cast.stt, cast.llm, cast.tts)
+        self._realtime = realtime
+        self._machine = cast.machine(self._options, port.rate, history)
         self._wakeups = wake if wake is None or isinstance(wake, Wakeups) else Wakeups.of(wake)
         self._recorder = recorder
         self._segments = Segments()
         self._data = data
         self._turn_settings = TurnSettings(turn_settings if turn_settings is not None else by_port(port), turns)
-        self._hands = Hands(
+        self._hands = cast.hands(
             *(port, self._segments, self._agents, self._machine, self._options, self.post, self.take, self._fail),
             turn_hint if turn_hint is not None else partial(post_turn_hint, port),
             *(self, self._tool_desk, self._turn_settings),
@@ -284,6 +291,8 @@ class Session:
             if self._wakeups is not None:
                 self._wakeups.add(self.take)
             self._turn_settings.put(self.agent)
+            if self._realtime is not None:
+                self.post(ModelDue(self._stamp()))
             self.post(it.SessionBegan(self._stamp()))
             self.take()
         except BaseException:
@@ -375,6 +384,11 @@ class Session:
 
     async def _warm_up(self) -> None:
         desk = self._hands.agents
+        if (model := self._realtime) is not None:
+            await attempt(
+                model.warm_up,
+                lambda what: self.post(it.ProviderTroubled(self._stamp(), "llm", model.name, f"warm-up: {what}")),
+            )
         with listening(self._hands.replaced):
             await asyncio.gather(
                 *(

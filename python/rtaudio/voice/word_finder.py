@@ -49,6 +49,10 @@ class WordFinder:
         self._placed_to_s: float | None = None
         self._given_up = False
 
+    def extend(self, text: str) -> None:
+        """The text goes on, of a model that gives it beside its audio."""
+        self._text += text
+
     def add(self, speech: Speech) -> None:
         """Takes the next piece."""
         changed = self._rate not in (0, speech.rate)

@@ -1,0 +1,549 @@
+"""The session's machine where a speech-to-speech model hears, thinks and speaks. The rules of machine.py hold, and:
+
+    turn over         local turns: its audio is the user's message at once, and the answer is asked for without waiting
+                      for words. They come when they come, and stand in the history where they were said.
+    let go on         "mhm", by the core's ear (the words come too late): a message of the user's, no answer is asked
+                      for. Words that say "stop" flush the agent when they come.
+    cut               what the model said beyond the last sample heard is taken back: truncated at that sample, in ms of
+                      the message's audio; messages of which nothing was heard are deleted (law 9).
+    tools called      as ever; results are given when the step comes into the history, then a response is asked for.
+    say               is spoken by the TTS, and the model is told.
+    lost              a reply ends with the audio there is. Another connection gets the history as it was heard, then
+                      again the audio of what the user said since and whose words never came. Then what is unanswered is
+                      answered, once (law 10). A model that is not to be had twice in a row is apologised for, once.
+    expiring          another connection is taken when nobody speaks and nothing is awaited.
+    handed over       the agent that takes over gets a connection of its own, with what it is shown of the talk.
+
+Server turns: the server hears everything and decides when a turn begins and is over; the core still ducks, pauses and
+flushes at once, and its turns are not used.
+
+    who confirms      a barge-in is confirmed by whoever says so first: the core ("confirmed"), or the server, by
+      a barge-in      interrupting its response or by taking the turn while the agent is heard. Its "the user speaks"
+                      alone gives up an answer of which nothing was heard, and stops nobody.
+    taken             the server answers by itself: the response that it begins is the reply. One that it begins while
+                      the user speaks is refused.
+    never taken       a server that began a turn and does not take it within `stt_final_timeout_s` of silence is taken
+                      for lost: another connection hears it again. By the core's ear alone nothing is a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from rtaudio.voice import effects as do
+from rtaudio.voice import events as ev
+from rtaudio.voice import items as it
+from rtaudio.voice import realtime_effects as rdo
+from rtaudio.voice import realtime_items as rit
+from rtaudio.voice.agent import Agent, AgentSettings
+from rtaudio.voice.backchannels import interrupts
+from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.machine import Machine
+from rtaudio.voice.machine_tools import ToolStep
+from rtaudio.voice.machine_turns import LET_GO_ON
+from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.realtime import TurnsBy
+from rtaudio.voice.realtime_link import Link
+from rtaudio.voice.realtime_reply import add_text, grow_to, name_wordless, played
+from rtaudio.voice.reply import Phase, Reply, ReplyKind
+from rtaudio.voice.replying import MIC_RATE, take_audio
+from rtaudio.voice.speech_queue import Wish
+from rtaudio.voice.turns import Turn
+
+AWAITED_WORDS: Final = 64
+"""Turns whose words may be awaited; of older ones they do not come into the history any more."""
+APOLOGISE_AFTER: Final = 2
+"""Losses in a row."""
+
+
+@dataclass(slots=True)
+class Spoken:
+    """A turn that is a message of the model's conversation, and whose words have not come."""
+
+    turn: Turn
+    backchannel: bool
+    name: str | None = None  # the server's
+    given: bool = False  # its audio is the user's message on the connection there is
+
+
+class RealtimeMachine(Machine):
+    """See the module. `truncates`: the model can be told what was heard."""
+
+    def __init__(
+        self,
+        agent: Agent | AgentSettings,
+        options: SessionOptions,
+        port_rate: int,
+        history: ChatContext | None = None,
+        *,
+        turns_by: TurnsBy,
+        truncates: bool,
+    ) -> None:
+        super().__init__(agent, options, port_rate, history)
+        self.link = Link()
+        self._server_turns, self._truncates = turns_by == "server", truncates
+        self._spoken: list[Spoken] = []
+        self._early: dict[str, rit.UserWordsCame | rit.UserWordsFailed] = {}  # before TurnTaken
+        self._floor = len(self.history)  # messages of before this session are in another time
+        self._connections: dict[int, int] = {}  # reply -> connection that it came of
+        self._step_from: dict[int, int] = {}  # reply of a step -> mic position at which it began
+        self._opened_for = 0  # the agent
+        self._offered = False  # a response is held
+        self._expected = False  # the server is about to answer by itself
+        self._user_speaks = False  # by the core's ear
+        self._spoke_from: int | None = None  # the same: what the server has not taken, or passed over
+        self._began_at = 0  # the same: the last time
+
+    def handle(self, item: it.Item) -> list[do.Effect]:
+        effects = super().handle(item)
+        switched = self.link.there and self._opened_for != self.top.number and not (self.top.waits or self.closed)
+        if switched or (self.link.ready and self.link.expiring and self._quiet):
+            effects += self._open()
+        return effects
+
+    @property
+    def _quiet(self) -> bool:
+        """Nobody speaks, and nothing is awaited."""
+        at_work = self.reply is not None or self.step is not None or self.turns.open or self._user_speaks
+        return not (at_work or self._spoken or self._waits or self.closed)
+
+    @property
+    def due(self) -> int | None:
+        given_up = self._given_up_at
+        times = [time for time in (super().due, given_up) if time is not None]
+        return min(times, default=None) if not self.closed else None
+
+    @property
+    def _given_up_at(self) -> int | None:
+        """Mic position at which a turn is none that the server began and does not take."""
+        turn, wait_s = self.turns.talking, self.options.stt_final_timeout_s
+        if not self._server_turns or turn is None or wait_s is None or self._user_speaks:
+            return None
+        return max(turn.begin, self.presence.last_heard or 0) + round(wait_s * MIC_RATE)
+
+    @property
+    def _waits(self) -> bool:
+        """Something is to be asked of the model."""
+        return self._wants_to_speak or self._late_untold or self._offered or len(self.queue) > 0
+
+    # ---- Items.
+
+    def _react(self, item: it.Item) -> Iterator[do.Effect]:
+        match item:
+            case rit.ModelDue():
+                if not self.link.there:
+                    yield from self._open()
+            case rit.ModelReady():
+                self.link.became_ready(item.connection)
+            case rit.ModelExpiring():
+                self.link.expires(item.connection)
+            case rit.ModelLost():
+                yield from self._lost(item)
+            case rit.ServerHeard():
+                yield from self._server_heard(item.begin)
+            case rit.ServerInterrupted():
+                yield from self._server_heard(-1)
+                yield from self._stop_for_server()
+            case rit.TurnTaken():
+                yield from self._taken(item)
+            case rit.UserWordsCame() | rit.UserWordsFailed():
+                yield from self._words(item)
+            case rit.ResponseOffered():
+                if self.turns.talking is not None:
+                    yield rdo.RefuseResponse()
+                else:
+                    self._offered = True
+            case rit.ResponseWithdrawn():
+                self._offered = False
+            case rit.SpokenTextCame():
+                if (reply := self._find(item.reply)) is not None and reply.working and not reply.text_ended:
+                    yield from self._spoken_text(reply, item)
+            case it.AudioCame() if item.reply in self._connections:
+                if (reply := self._find(item.reply)) is not None and reply.working and not reply.text_ended:
+                    yield from grow_to(reply, item.clause)
+                    yield from take_audio(reply, item)
+                    yield from self._retire_silent(reply)
+            case it.TokensEnded() | it.TokensFailed() if item.reply in self._connections:
+                if (reply := self._find(item.reply)) is not None and reply.working and not reply.text_ended:
+                    yield from self._response_over(reply, item)
+            case it.ReplyCut() if item.reply in self._connections:
+                if (reply := self._find(item.reply)) is not None:
+                    name_wordless(reply)
+                yield from super()._react(item)
+            case it.SpeechPaused():
+                self._user_speaks = False
+                yield from super()._react(item)
+            case it.TimeCame():
+                if (at := self._given_up_at) is not None and item.at.mic >= at:
+                    yield from self._never_taken()
+                yield from super()._react(item)
+            case _:
+                yield from super()._react(item)
+
+    # ---- The connection.
+
+    def _open(self) -> Iterator[do.Effect]:
+        """Another connection, and what it must hear again: what was said since the agent was last heard, where its
+        words have not come into the history."""
+        self._offered = self._expected = False
+        since = self._agent_from()
+        self._spoken = [spoken for spoken in self._spoken if spoken.turn.begin >= since]
+        again, talking = [spoken.turn for spoken in self._spoken], self.turns.talking
+        starts = [turn.start for turn in (*again, talking) if turn is not None]
+        if self._spoke_from is not None:
+            starts.append(max(0, self._spoke_from - round(self.options.pre_roll_s * MIC_RATE)))
+        self._opened_for = 0 if self.top.waits else self.top.number
+        yield rdo.OpenModel(self.link.open(), min(starts, default=self._at.mic))
+        for message in self._after:
+            yield from self._share(message)
+        if self._server_turns:
+            if self._unanswered in again:
+                self._unanswered = None  # the server will take it anew
+            self._spoken.clear()
+            if talking is not None:
+                yield from self._drop_turn(talking)
+            return
+        for spoken in self._spoken:
+            spoken.name = None
+            yield do.OpenRecognition(spoken.turn.number, spoken.turn.start)
+            yield do.EndRecognition(spoken.turn.number, spoken.turn.until)
+        if talking is not None:
+            yield do.OpenRecognition(talking.number, talking.start)
+
+    def _agent_from(self) -> int:
+        """Mic position at which the agent began that was heard last, or is."""
+        if self.reply is not None and self.reply.phase is Phase.SPEAKING:
+            return self.reply.began_mic
+        for message in reversed(self.history.messages[self._floor :]):
+            if message.role == "assistant" and message.text:
+                return round(message.began_s * MIC_RATE)
+        return 0
+
+    def _lost(self, item: rit.ModelLost) -> Iterator[do.Effect]:
+        if (again_s := self.link.lost(item.connection)) is None:
+            return
+        yield do.Emit(ev.ProviderFailed(at_s=self._now_s, kind="llm", provider=item.provider, what=item.what))
+        yield rdo.CloseModel(item.connection, again_s)
+        self._offered = self._expected = False
+        self._early.clear()
+        reply, since = self.reply, self._agent_from()
+        if lost := sum(spoken.turn.begin < since for spoken in self._spoken):
+            what = f"the connection ended before the words of {lost} turns came that had been answered"
+            yield do.Emit(ev.ProviderFailed(at_s=self._now_s, kind="stt", provider=item.provider, what=what))
+        if reply is not None and reply.number in self._connections and not reply.text_ended:
+            if reply.opened:
+                yield from self._response_over(reply, it.TokensFailed(self._at, reply.number, item.provider, item.what))
+            else:
+                yield from self._stop(reply)
+        text = self.options.llm_failed_text
+        waits = self._waits or self.turns.open or self.queue.presses
+        if self.link.losses == APOLOGISE_AFTER and text and not self.queue.texts and waits:
+            self.queue.put(it.SayAsked(self._at, text, 0))
+
+    # ---- Replies.
+
+    @property
+    def _model_ready(self) -> bool:
+        return self.link.ready and self._opened_for == self.top.number
+
+    def _begin(self) -> Iterator[do.Effect]:
+        yield from super()._begin()
+        free = self.reply is None and self.step is None and not self.turns.open
+        if free and self._offered and self._model_ready:
+            yield from self._ask_model("late", None, None)
+
+    def _ask_model(
+        self, kind: ReplyKind, turn: Turn | None, step: ToolStep | None, wishes: tuple[Wish, ...] = ()
+    ) -> Iterator[do.Effect]:
+        if (hook := self._turn_hook) is not None and hook.added:
+            yield from self._share(ChatMessage("system", hook.added, began_s=self._now_s, ended_s=self._now_s))
+        awaits = self._offered or (self._expected and step is None)
+        self._offered = self._expected = False
+        for effect in super()._ask_model(kind, turn, step, wishes):
+            if isinstance(effect, do.StartModel):
+                assert self.reply is not None
+                self.reply.times.stt_final = None  # it waits for no words
+                self._connections[effect.reply] = self.link.number
+                yield rdo.AwaitResponse(effect.reply) if awaits else effect
+            else:
+                yield effect
+
+    def _spoken_text(self, reply: Reply, item: rit.SpokenTextCame) -> Iterator[do.Effect]:
+        reply.times.first_token = reply.times.first_token or item.at.time_ns
+        yield from grow_to(reply, item.clause)
+        try:
+            begin = add_text(reply, item.clause, item.text)
+        except ValueError:
+            return  # a server that goes back to an earlier message: what it says of it is not placed any more
+        if text := item.text.strip():
+            offset = begin + len(item.text) - len(item.text.lstrip())
+            yield do.Emit(ev.ReplyText(at_s=self._now_s, reply=reply.number, text=text, text_offset=offset))
+
+    def _response_over(self, reply: Reply, item: it.TokensEnded | it.TokensFailed) -> Iterator[do.Effect]:
+        """Its text and audio are complete, or there is no more of them."""
+        name_wordless(reply)
+        reply.text_ended = True
+        what = item.what if isinstance(item, it.TokensFailed) else ""
+        silent = not any(clause.samples for clause in reply.clauses)
+        if silent and not (what or reply.calls or reply.may_be_silent):
+            what = "sent nothing that can be heard"
+        if what:
+            reply.model_failed = True
+            if self.link.there:
+                yield do.Emit(ev.ProviderFailed(at_s=self._now_s, kind="llm", provider=item.provider, what=what))
+        if isinstance(item, it.TokensFailed):
+            reply.broken = True  # the last message is not complete: its text may be ahead of its audio
+            yield from reply.play()
+        elif reply.clauses and not reply.clauses[-1].done:
+            yield from reply.end_clause(len(reply.clauses) - 1)
+        if reply.finish_writing() and reply.opened:
+            yield do.EndSegment(reply.number)
+        if isinstance(item, it.TokensEnded) and reply.calls:
+            self._step_from[reply.number] = reply.began_mic
+            yield from self._run_tools(reply)
+        yield from self._retire_silent(reply)
+
+    def _reply_over(self, reply: Reply, message: ChatMessage, heard: int) -> Iterator[do.Effect]:
+        """What the model has to know of it."""
+        connection = self._connections.get(reply.number)
+        stepped = self.step is not None and self.step.reply == reply.number
+        if stepped:
+            self._step_from[reply.number] = reply.began_mic
+        else:
+            self._connections.pop(reply.number, None)
+        if connection is None or connection != self.link.number:
+            if message.text and not stepped:
+                yield from self._share(message)
+            return
+        if not self.link.there:
+            return
+        if not self._truncates or (heard >= reply.audio_end and reply.text_ended):
+            return
+        for one in played(reply, heard):
+            if one.audio_end_ms is None or not message.text:
+                yield rdo.Unsay(reply.number, one.clause)
+            else:
+                yield rdo.Truncate(reply.number, one.clause, one.audio_end_ms)
+
+    def _share(self, message: ChatMessage) -> Iterator[do.Effect]:
+        """One that does not get it now gets it with the history."""
+        if self.link.there:
+            yield rdo.Share(message)
+
+    # ---- Tools.
+
+    def _commit(self) -> Iterator[do.Effect]:
+        step = self.step
+        yield from super()._commit()
+        if step is None or self.step is not None:
+            return
+        self._step_from.pop(step.reply, None)
+        connection = self._connections.pop(step.reply, None)
+        if connection == self.link.number and self.link.there:
+            yield rdo.GiveResults(step.reply, tuple((use.output, use.failed) for use in step.uses or ()))
+        elif step.message is not None:
+            yield from self._share(replace(step.message, tools=step.uses or ()))
+
+    def _commit_left(self) -> Iterator[do.Effect]:
+        for effect in super()._commit_left():
+            yield effect
+            if isinstance(effect, do.Remember) and self._opened_for == self.top.number:
+                yield from self._share(effect.message)
+
+    def _said_meanwhile(self, step: ToolStep) -> Iterator[do.Effect]:
+        message = step.message
+        yield from super()._said_meanwhile(step)
+        if message is not None and message.text and self._connections.get(step.reply) != self.link.number:
+            yield from self._share(message)
+
+    def _remember_late(self) -> Iterator[do.Effect]:
+        for effect in super()._remember_late():
+            yield effect
+            if isinstance(effect, do.Remember):
+                yield from self._share(effect.message)
+
+    # ---- The user's turns.
+
+    def _speech_began(self, item: it.SpeechBegan) -> Iterator[do.Effect]:
+        self._user_speaks = True
+        if not self._server_turns:
+            yield from super()._speech_began(item)
+            return
+        self._began_at = item.begin
+        self._spoke_from = item.begin if self._spoke_from is None else self._spoke_from
+        yield do.Emit(ev.SpeechStarted(at_s=self._now_s, began_s=item.begin / MIC_RATE))
+        yield from self._user_is_back(item.begin)
+
+    def _turn_over(self, item: it.TurnOver) -> Iterator[do.Effect]:
+        if not self._server_turns:
+            turn = self.turns.talking
+            yield from super()._turn_over(item)
+            yield from self._take_now(turn)
+        elif self.link.ready and self.turns.talking is None:
+            self._spoke_from = None  # the server heard it, and makes no turn of it
+
+    def _typed(self, text: str) -> Iterator[do.Effect]:
+        yield from super()._typed(text)
+        yield from self._share(ChatMessage("user", text, began_s=self._now_s, ended_s=self._now_s))
+
+    def _listened(self) -> Iterator[do.Effect]:
+        if not self._server_turns:
+            turn = self.turns.talking
+            yield from super()._listened()
+            if self.turns.talking is None:
+                yield from self._take_now(turn)
+
+    def _went_on(self, item: it.TurnWentOn) -> Iterator[do.Effect]:
+        if not self._server_turns:
+            yield from super()._went_on(item)
+
+    def _take_now(self, turn: Turn | None) -> Iterator[do.Effect]:
+        if turn is not None:
+            yield from self._settle(turn)
+
+    def _take_turn(self, turn: Turn) -> Iterator[do.Effect]:
+        """It is over; what it says comes later."""
+        speaks_on = self.reply is not None and self.reply.phase is Phase.SPEAKING
+        lets_go_on = speaks_on and turn.barge in LET_GO_ON and not self._server_turns
+        if not lets_go_on:
+            self._unanswered = turn
+        self._spoken.append(Spoken(turn, lets_go_on and turn.barge == "backchannel"))
+        del self._spoken[:-AWAITED_WORDS]
+        return
+        yield
+
+    def _server_heard(self, begin: int) -> Iterator[do.Effect]:
+        if self.turns.talking is not None:
+            return
+        if begin < 0:
+            begin = self._spoke_from if self._spoke_from is not None else self._began_at
+        self.turns.begin(begin)
+        reply = self.reply
+        if reply is not None and reply.kind != "say" and reply.phase is Phase.THINKING:
+            yield from self._stop(reply)
+        if self._offered:
+            self._offered = False
+            yield rdo.RefuseResponse()
+
+    def _taken(self, item: rit.TurnTaken) -> Iterator[do.Effect]:
+        if self._server_turns:
+            yield from self._server_took(item)
+        waiting = next((spoken for spoken in self._spoken if spoken.name is None), None)
+        if waiting is not None:
+            waiting.name = item.name
+        if (early := self._early.pop(item.name, None)) is not None:
+            yield from self._words(early)
+
+    def _server_took(self, item: rit.TurnTaken) -> Iterator[do.Effect]:
+        yield from self._server_heard(-1)
+        turn = self.turns.talking
+        assert turn is not None
+        end = max(turn.begin, item.end if item.end >= 0 else min(self.presence.last_heard or 0, self._at.mic))
+        self._spoke_from = None
+        self._expected = True
+        self.turns.end(turn, end, self._at.mic)
+        turn.decided_ns = self._at.time_ns
+        turn.ended_ns = self._at.time_ns - (self._at.mic - end) * 1_000_000_000 // MIC_RATE
+        ended_s = end / MIC_RATE
+        yield do.Emit(ev.TurnEnded(at_s=self._now_s, turn=turn.turn, ended_s=ended_s, decided_s=self._now_s))
+        yield from self._take_now(turn)
+        yield from self._stop_for_server()
+
+    def _stop_for_server(self) -> Iterator[do.Effect]:
+        """The server takes the agent to be interrupted."""
+        reply = self.reply
+        if reply is not None and reply.phase is Phase.SPEAKING and reply.interruption == "immediate":
+            yield from self._stop(reply)
+
+    def _never_taken(self) -> Iterator[do.Effect]:
+        """The connection is of no use any more; the next one hears it again."""
+        what = f"took no turn within {self.options.stt_final_timeout_s} s of the end of the user's speech"
+        yield from self._lost(rit.ModelLost(self._at, self.link.number, "realtime model", what))
+        if (turn := self.turns.talking) is not None and not self.link.there:
+            yield from self._drop_turn(turn)
+
+    def _drop_turn(self, turn: Turn) -> Iterator[do.Effect]:
+        for _ in self.turns.settle(turn):
+            pass
+        return
+        yield
+
+    # ---- The user's words.
+
+    def _words(self, item: rit.UserWordsCame | rit.UserWordsFailed) -> Iterator[do.Effect]:
+        spoken = next((one for one in self._spoken if one.name == item.name), None)
+        if spoken is None:
+            if len(self._early) < AWAITED_WORDS:
+                self._early[item.name] = item
+            return
+        turn = spoken.turn
+        if isinstance(item, rit.UserWordsFailed):
+            self._spoken.remove(spoken)
+            yield do.Emit(ev.ProviderFailed(at_s=self._now_s, kind="stt", provider=item.provider, what=item.what))
+            return
+        turn.text = item.text.strip()
+        yield do.Emit(ev.TranscriptUpdated(at_s=self._now_s, turn=turn.turn, text=turn.words, final=item.final))
+        if not item.final:
+            return
+        self._spoken.remove(spoken)
+        if not turn.text:
+            return
+        said = ChatMessage(
+            *("user", turn.text),
+            began_s=turn.begin / MIC_RATE,
+            ended_s=turn.end / MIC_RATE,
+            backchannel=spoken.backchannel and not interrupts(turn.text, self.options.interrupting_words),
+        )
+        if said.backchannel:
+            yield do.Emit(ev.Backchannel(at_s=self._now_s, turn=turn.turn, text=turn.text))
+        if self._comes_after_agent(turn):
+            self._after.append(said)
+        else:
+            yield self._remember_user(said)
+        yield from self._late_stop(turn)
+
+    def _comes_after_agent(self, turn: Turn) -> bool:
+        """The agent's message that it was said into, or after, is not in the history yet."""
+        reply, step = self.reply, self.step
+        if reply is not None and reply.phase is not Phase.THINKING and turn.begin >= reply.began_mic:
+            return True
+        return step is not None and turn.begin >= self._step_from.get(step.reply, 0)
+
+    def _late_stop(self, turn: Turn) -> Iterator[do.Effect]:
+        """Words that say "stop", of speech that let the agent go on."""
+        reply = self.reply
+        if reply is None or reply.phase is not Phase.SPEAKING or turn.begin < reply.began_mic:
+            return
+        if interrupts(turn.text, self.options.interrupting_words) and reply.interruption == "immediate":
+            self._unanswered = turn
+            yield from self._stop(reply)
+
+    def _remember_user(self, message: ChatMessage) -> do.Effect:
+        """By the media clock; joined to what the user said next to it, where the agent said nothing in between."""
+        _place(self.top.chat, message, len(self.history) - self._floor)
+        return _place(self.history, message, len(self.history) - self._floor)
+
+
+def _place(chat: ChatContext, message: ChatMessage, most: int) -> rdo.RememberAt:
+    """Among the last `most` messages, which are of this session."""
+    index, floor = len(chat), max(0, len(chat) - most)
+    while index > floor and chat[index - 1].began_s > message.began_s:
+        index -= 1
+    before = chat[index - 1] if index > floor else None
+    after = chat[index] if index < len(chat) else None
+    if before is not None and _joins(before, message):
+        index -= 1
+        message = replace(message, text=f"{before.text} {message.text}", began_s=before.began_s)
+    elif after is not None and _joins(after, message):
+        message = replace(message, text=f"{message.text} {after.text}", ended_s=after.ended_s)
+    else:
+        chat.insert(index, message)
+        return rdo.RememberAt(index, message)
+    chat.replace(index, message)
+    return rdo.RememberAt(index, message, instead=True)
+
+
+def _joins(other: ChatMessage, message: ChatMessage) -> bool:
+    return other.role == "user" and not (other.backchannel or message.backchannel)
