@@ -21,6 +21,7 @@ from rtaudio.voice import (
     SessionOptions,
     TranscriptUpdated,
     TurnEnded,
+    TurnRecord,
 )
 from rtaudio.voice.protocols import ToolCall
 from rtaudio.voice.tools import tool
@@ -48,6 +49,8 @@ def test_a_turn_is_heard_answered_and_remembered(turns: TurnsBy) -> None:
             assert texts(sim) == [("user", "when"), ("assistant", whole)]
             assert sounded(sim, model.connections[0].items[1]) == (23040, 23040), "every sample, once"
             assert [event.turn for event in sim.told(TurnEnded)] == [1]
+            (record,) = sim.told(TurnRecord)
+            assert (record.prompt_tokens, record.completion_tokens) == (100, 20)
             said = sim.told(ReplyText)
             assert all(whole[event.text_offset :].startswith(event.text) for event in said)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtaudio.testing.providers import FakeReply, numbered
 from rtaudio.voice.chat import ChatContext, ChatMessage
-from rtaudio.voice.protocols import Audio, ToolCall, ToolSpec, Word
+from rtaudio.voice.protocols import Audio, ToolCall, ToolSpec, Usage, Word
 from rtaudio.voice.realtime import (
     AudioDelta,
     RealtimeEvent,
@@ -166,6 +166,6 @@ class FakeResponse:
         self._timer = self._host.later(self._voice.piece_every_s, self._next_call)
 
     def _done(self) -> None:
-        self._host.tell(Used(100, 20))
+        self._host.tell(Used(self.id, Usage(100, 20)))
         self._host.tell(ResponseDone(self.id))
         self._host.over(self)

@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
-from rtaudio.voice.protocols import Audio, ToolCall, ToolSpec, Word
+from rtaudio.voice.protocols import Audio, ToolCall, ToolSpec, Usage, Word
 
 if TYPE_CHECKING:
     from rtaudio.voice.chat import ChatContext, ChatMessage
@@ -152,12 +152,11 @@ class Interrupted(RealtimeEvent):
 
 @dataclass(frozen=True, slots=True)
 class Used(RealtimeEvent):
-    """What was counted against the account since the last one: tokens, those of audio among them."""
+    """What the response has used in all, tokens of audio among them; before its ResponseDone. Of several the last one
+    holds."""
 
-    input_tokens: int
-    output_tokens: int
-    input_audio_tokens: int = 0
-    output_audio_tokens: int = 0
+    response: str
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)

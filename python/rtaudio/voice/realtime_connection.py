@@ -192,10 +192,8 @@ class RealtimeConnection:
                 self._began(event)
             case rt.ResponseRefused():
                 self._refused(event)
-            case rt.TextDelta() | rt.AudioDelta() | rt.ToolCalled() | rt.ResponseDone():
+            case rt.TextDelta() | rt.AudioDelta() | rt.ToolCalled() | rt.Used() | rt.ResponseDone():
                 self._of_response(event)
-            case rt.Used():
-                pass
             case rt.Troubled():
                 self._desk.post(it.ProviderTroubled(at, "llm", self._name, event.what))
             case _:
@@ -216,6 +214,7 @@ class RealtimeConnection:
         if waiter is None or waiter.state is not Waiting.QUEUED or self._responses.busy:
             return
         waiter.state, self._responses.pending = Waiting.ASKED, waiter.reply
+        self._arm(self._options.llm_first_timeout_s, self._none_came)  # the wait for the one before does not count
         self.call(lambda: self._stream.respond(waiter.reply, waiter.instructions, waiter.tools))
 
     def _none_came(self) -> None:
@@ -255,7 +254,7 @@ class RealtimeConnection:
             self._desk.post(it.TokensFailed(self._desk.stamp(), waiter.reply, self._name, f"refused: {event.what}"))
         self._ask()
 
-    def _of_response(self, event: rt.TextDelta | rt.AudioDelta | rt.ToolCalled | rt.ResponseDone) -> None:
+    def _of_response(self, event: rt.TextDelta | rt.AudioDelta | rt.ToolCalled | rt.Used | rt.ResponseDone) -> None:
         response = self._responses.active
         if response is None or response.id != event.response:
             return  # of one that is over
@@ -277,7 +276,9 @@ class RealtimeConnection:
             if response.held_samples > MOST_AHEAD_S * event.rate:
                 self.refuse_held()
                 self._desk.post(rit.ResponseWithdrawn(self._desk.stamp()))
-        elif isinstance(event, rt.ResponseDone) and len(response.held) == 1:
+        elif isinstance(event, rt.ResponseDone) and all(
+            isinstance(e, rt.Used | rt.ResponseDone) for e in response.held
+        ):
             self._responses.refuse_held()
             self._desk.post(rit.ResponseWithdrawn(self._desk.stamp()))
 
@@ -292,6 +293,8 @@ class RealtimeConnection:
                     self._audio(response, response.reply, event)
                 case rt.ToolCalled():
                     self._called(response, response.reply, event)
+                case rt.Used():
+                    self._desk.post(it.UsageCame(self._desk.stamp(), response.reply, event.usage))
                 case rt.ResponseDone():
                     self._disarm()
                     self._start_task(self._finish(response, event), f"end of reply {response.reply}")
