@@ -14,13 +14,14 @@ from rtaudio.voice.tools import call_effects as cdo
 from rtaudio.voice.tools import call_items as cit
 from rtaudio.voice.tools.policy import ToolPolicy
 from tests.voice.message_rules import anthropic_messages, anthropic_problems, openai_problems
-from tests.voice.tool_world import KINDS, PLANS, ToolWorld
+from tests.voice.speech_world import SpeechWorld
+from tests.voice.tool_world import KINDS, PLANS
 
 POLICIES: list[Kept | None] = [share, copy, fresh, last(1), last(4), None, share, share]
 """None: what is beside the machine chooses."""
 
 
-class AgentWorld(ToolWorld):
+class AgentWorld(SpeechWorld):
     """`hooks`: whether agents have any; agent n has them by the bits of n."""
 
     kinds: ClassVar = {

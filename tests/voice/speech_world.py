@@ -6,7 +6,9 @@ from collections import defaultdict
 
 from rtaudio.voice import effects as do
 from rtaudio.voice import items as it
+from rtaudio.voice.agent import Agent, AgentSettings
 from rtaudio.voice.events import SpeechState
+from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.policies import Priority
 from rtaudio.voice.reply import Phase
 from rtaudio.voice.speech import OVER
@@ -25,8 +27,10 @@ LEADS_TO: dict[SpeechState, tuple[SpeechState, ...]] = {
 class SpeechWorld(ToolWorld):
     """`states`: of each ticket, in order; `messages`: what came with the last. `typed`: words of the user as text."""
 
-    def __init__(self, plans: list[int]) -> None:
-        super().__init__(plans)
+    def __init__(
+        self, plans: list[int], options: SessionOptions | None = None, agent: Agent | AgentSettings | None = None
+    ) -> None:
+        super().__init__(plans, options, agent)
         self.tickets = 0
         self.states: dict[int, list[SpeechState]] = defaultdict(lambda: ["waiting"])
         self.messages: dict[int, object] = {}

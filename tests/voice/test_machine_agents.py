@@ -31,8 +31,10 @@ def run(
     program: bool = False,
     closes: bool = False,
     hooks: bool = True,
+    wishes: bool = False,
 ) -> AgentWorld:
-    """`program`: it interrupts, hands over, runs tasks and gives them up. `closes`: in the middle of it."""
+    """`program`: it interrupts, hands over, runs tasks and gives them up. `closes`: in the middle of it. `wishes`:
+    texts and replies are asked for, and words typed."""
     world = AgentWorld(plans, FEW_STEPS, hooks)
     world.give(it.SessionBegan(world.at()))
     for kind, which in draws:
@@ -59,6 +61,10 @@ def run(
             world.run_task()
         elif kind == 8 and program and which % 2 and (mine := [n for n, tool in world.tasks.items() if tool is None]):
             world.end_task(mine[which % len(mine)], given_up=which % 3 == 0)
+        elif kind in (10, 11) and wishes:
+            world.ask(which)
+        elif kind == 12 and wishes and program and which % 4 == 0:
+            world.stop(which)
         elif world.debts:
             world.pay(list(world.debts)[which % len(world.debts)])
         world.fails = False
@@ -76,6 +82,7 @@ def check_agents(world: AgentWorld) -> None:
     assert not machine._left
     assert not machine._switches
     assert not world.tasks, "nobody waits for a task"
+    assert world.left == [] or machine.closed, "whoever wished for something was told what became of it"
     assert len(world.tasks_over) == len(set(world.tasks_over))
     changes = [event for event in told(world) if isinstance(event, ev.AgentChanged)]
     assert [f"n{number}" for number in world.put_in_charge[1:]] == [event.after for event in changes]
@@ -97,11 +104,11 @@ def check_agents(world: AgentWorld) -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(DRAWS, PLAN, st.booleans())
+@given(DRAWS, PLAN, st.booleans(), st.booleans())
 def test_every_turn_has_one_answer_whoever_is_in_charge(
-    draws: list[tuple[int, int]], plans: list[int], hooks: bool
+    draws: list[tuple[int, int]], plans: list[int], hooks: bool, wishes: bool
 ) -> None:
-    check_whole(run(draws, plans, hooks=hooks))
+    check_whole(run(draws, plans, hooks=hooks, wishes=wishes))
 
 
 def check_whole(world: AgentWorld) -> None:
@@ -115,7 +122,9 @@ def check_whole(world: AgentWorld) -> None:
     assert not any((machine._speaks, machine._entering, machine._go_on, machine._unanswered, machine._late))
     assert not world.calls.busy
     said = [text for _, text in sorted(world.turns.items()) if text]
-    assert user_words(world) == " ".join(said).split(), "every turn is in the history once, in order"
+    words = [word for word in user_words(world) if word not in world.typed.values()]
+    assert words == " ".join(said).split(), "every turn is in the history once, in order"
+    assert Counter(user_words(world)) == Counter([*words, *world.typed.values()]), "and so is what was typed"
     heard = {event.reply for event in told(world) if isinstance(event, ev.AgentSpeechHeard)}
     heard |= {e.reply for e in told(world) if isinstance(e, ev.AgentSpeechInterrupted) and e.heard}
     answers = {world.chains[reply] for reply in heard if reply in world.chains}
@@ -146,7 +155,7 @@ def check_troubled(world: AgentWorld, closes: bool) -> None:
 @given(DRAWS, PLAN)
 def test_recorded_items_give_the_same_effects_again(draws: list[tuple[int, int]], plans: list[int]) -> None:
     """Law 5, and there is no agent."""
-    world = run(draws, plans, failures=True, program=True)
+    world = run(draws, plans, failures=True, program=True, wishes=True)
     recorded = json.dumps([it.encode(item) for item in world.items])
     machine = Machine(world._settings(1), FEW_STEPS, RATE)
     assert [effect for data in json.loads(recorded) for effect in machine.handle(it.decode(data))] == world.effects
@@ -154,17 +163,18 @@ def test_recorded_items_give_the_same_effects_again(draws: list[tuple[int, int]]
     assert machine.chat == world.machine.chat
 
 
-def test_a_thousand_schedules_drawn_evenly() -> None:
+def test_schedules_drawn_evenly() -> None:
     """Where every act is as likely as any other, at every length: it finds what shrinking towards nothing misses."""
     for seed in range(300):
         luck = random.Random(seed)
         draws = [(luck.randrange(14), luck.randrange(100)) for _ in range(luck.randrange(20, 160))]
         plans = [luck.randrange(len(AgentWorld.steps)) for _ in range(luck.randrange(1, 8))]
         if luck.random() < 0.5:
-            check_whole(run(draws, plans, hooks=luck.random() < 0.5))
+            check_whole(run(draws, plans, hooks=luck.random() < 0.5, wishes=seed % 3 == 0))
         else:
             closes = luck.random() < 0.3
-            check_troubled(run(draws, plans, failures=True, program=True, closes=closes), closes)
+            world = run(draws, plans, failures=True, program=True, closes=closes, wishes=seed % 3 == 0)
+            check_troubled(world, closes)
 
 
 def test_every_task_that_is_asked_for_comes_to_its_end() -> None:

@@ -55,14 +55,15 @@ class AgentsKnown(Telling):
         return self._runs, do.RunHook(self._runs, number, hook, after, message)
 
     def _hook_ended(self, item: it.HookEnded) -> Iterator[do.Effect]:
-        agent, hook = self._hooks.pop(item.run, ("", ""))
+        agent, ran = self._hooks.pop(item.run, ("", ""))
         if item.what:
-            yield self._troubled(agent, hook, item.what)
+            yield self._troubled(agent, ran, item.what)
         if item.run == self._entering:
             self._entering = 0
         self._looked_up(self._turn_hook, item)
-        if item.stops and self._turn_hook is not None and self._turn_hook.run == item.run:
-            self._unanswered = None if self._unanswered is self._turn_hook.turn else self._unanswered
+        hook = self._turn_hook
+        if item.stops and hook is not None and hook.run == item.run and hook.turn is self._unanswered:
+            self._unanswered, self._answered_to = None, len(self.history)
         for stay in self.stack:
             if (doing := stay.aside) is None:
                 continue
@@ -82,21 +83,29 @@ class AgentsKnown(Telling):
         if "on_turn" not in self.top.settings.hooks:
             return False
         hook = self._turn_hook
-        return hook is None or hook.turn is not turn or not hook.done
+        return hook is None or hook.turn is not turn or hook.said != self._unanswered_words or not hook.done
 
     def _ask_hook(self, turn: Turn) -> Iterator[do.Effect]:
-        if self._turn_hook is not None and self._turn_hook.turn is turn:
+        hook, words = self._turn_hook, self._unanswered_words
+        if hook is not None and hook.turn is turn and hook.said == words:
             return  # it runs
         yield from self._stop_turn_hook()
-        message = self._unanswered_message()
-        run, effect = self._run_hook(self.top.number, "on_turn", message=message[0] if message else None)
-        self._turn_hook = TurnHook(run, turn)
+        said = self._unanswered_messages()
+        message = replace(said[-1], text=words, began_s=said[0].began_s) if said else ChatMessage("user", turn.words)
+        run, effect = self._run_hook(self.top.number, "on_turn", message=message)
+        self._turn_hook = TurnHook(run, turn, words)
         yield effect
 
-    def _unanswered_message(self) -> list[ChatMessage]:
-        """What the user said last that wants an answer; none, if nothing does."""
-        said = [message for message in self.history if message.role == "user" and not message.backchannel]
-        return said[-1:] if self._unanswered is not None else []
+    def _unanswered_messages(self) -> list[ChatMessage]:
+        """What of the user's nobody has answered yet."""
+        if self._unanswered is None:
+            return []
+        since = self.history.messages[self._answered_to :]
+        return [message for message in since if message.role == "user" and not message.backchannel]
+
+    @property
+    def _unanswered_words(self) -> str:
+        return " ".join(message.text for message in self._unanswered_messages())
 
     def _stop_turn_hook(self) -> Iterator[do.Effect]:
         hook, self._turn_hook = self._turn_hook, None

@@ -185,6 +185,7 @@ class EagerReplies(UserTurns):
         """From here on as if it had been begun now, and its providers were very fast."""
         reply, turn, times = held.reply, held.turn, held.reply.times
         self.held, self.reply = None, reply
+        reply.answered_to, self._answered_to = self._answered_to, len(self.history)
         self._unanswered, self._speaks, self._steps = None, False, 0
         reply.phase, turn.eager.kept = Phase.THINKING, True
         times.origin_ns, times.turn_decided, times.stt_final = turn.ended_ns, turn.decided_ns, turn.final_ns

@@ -95,6 +95,8 @@ class ReplyLife(Switching):
             return kept
         if reply.answers is not None and (self._unanswered is None or self._unanswered.typed):
             self._unanswered = reply.answers
+        if reply.answers is not None:
+            self._answered_to = min(self._answered_to, reply.answered_to)
         self._late_untold = self._late_untold or reply.kind == "late"
         self._speaks = self._speaks or reply.kind == "entry"
         self.queue.put_back(kept)
@@ -106,6 +108,9 @@ class ReplyLife(Switching):
         """A reply of the model: the first of an answer, the one after `step`, or one that was wished for. It sees all
         that is there by now."""
         self._unanswered, self._speaks = None, False
+        answered_to = self._answered_to
+        if turn is not None and step is None:
+            self._answered_to = len(self.history)
         if step is None and turn is not None and (left := self._go_on) is not None:
             if left.heard:  # its results are seen by this answer
                 yield from self._move(left.wishes, "interrupted", left.told)
@@ -122,7 +127,7 @@ class ReplyLife(Switching):
         if turn is not None:
             times = Milestones(turn.ended_ns, turn_decided=turn.decided_ns, stt_final=turn.final_ns)
         reply = self._new_reply(kind, times, wishes)
-        reply.answers, reply.may_be_silent = turn, kind == "late"
+        reply.answers, reply.may_be_silent, reply.answered_to = turn, kind == "late", answered_to
         self._continued = step
         reply.steps = self._steps if kind == "late" else 0
         if step is not None:
@@ -156,7 +161,7 @@ class ReplyLife(Switching):
         yield from self._move(reply.wishes, "thinking")
 
     def _interrupt(self) -> Iterator[do.Effect]:
-        self._unanswered = None
+        self._unanswered, self._answered_to = None, len(self.history)
         yield from self._give_up_tools()
         yield from self._be_quiet()
         self.turns.waive()

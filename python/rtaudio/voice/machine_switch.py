@@ -86,7 +86,7 @@ class Switching(ToolSteps):
         """Nothing is said by itself."""
         step, self._go_on, self._speaks = self._go_on, None, False
         if step is not None:
-            yield from self._move(step.wishes, "done", step.told)
+            yield from self._move(step.wishes, "interrupted", step.told)
 
     def _exit(self, stay: Stay, after: int = 0) -> tuple[int, list[do.Effect]]:
         """It will not be in charge again."""
@@ -117,7 +117,7 @@ class Switching(ToolSteps):
             yield from self._abandon(stay)
         yield from self._stop_turn_hook()
         self._entering = 0
-        always = self._unanswered_message() + ([switch.step] if switch.step is not None else [])
+        always = self._unanswered_messages() + ([switch.step] if switch.step is not None else [])
         yield from self._stay(came, False, always)
         del self.stack[:-1]
         return after
@@ -145,7 +145,7 @@ class Switching(ToolSteps):
         if self.step is not None:
             yield from self._said_meanwhile(self.step)
             yield from self._remember_after()
-        always = self._unanswered_message()
+        always = self._unanswered_messages()
         hook, waits = self._turn_hook, None
         if hook is not None and not hook.done and hook.turn is self._unanswered:
             waits, self._unanswered = self._unanswered, None  # perhaps it is that hook that runs the task
@@ -161,7 +161,7 @@ class Switching(ToolSteps):
         at = next((at for at, stay in enumerate(self.stack) if stay.task and stay.number == switch.number), None)
         if at is None:
             return
-        before, after, unanswered = self.top, 0, self._unanswered_message()
+        before, after, unanswered = self.top, 0, self._unanswered_messages()
         for stay in reversed(self.stack[at:]):
             after, effects = self._exit(stay, after)
             yield from effects

@@ -77,6 +77,7 @@ class Telling:
         self.closed = False
         self._port_rate = port_rate
         self._replies = 0
+        self._answered_to = len(self.history)  # messages: what the user said up to here is answered, or is not to be
         self._unanswered: Turn | None = None  # the latest turn that wants an answer; its words are in the history
         self._after: list[ChatMessage] = []  # said while the agent speaks: follow its message
         self.step: ToolStep | None = None  # of a reply whose tools are run
@@ -171,6 +172,7 @@ class Telling:
             return self._remember(remember.message)
         self.top.remember(remember.message, instead_of=self.history[-1])
         self.history.replace_last(remember.message)
+        self._answered_to = min(self._answered_to, len(self.history) - 1)
         return remember
 
     def _joined(self, message: ChatMessage) -> do.Remember:

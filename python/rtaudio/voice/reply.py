@@ -110,6 +110,7 @@ class Reply:
     text_ended: bool = False
     broken: bool = False  # its TTS failed: no audio beyond what came
     answers: Turn | None = None  # the turn, to be answered anew if nothing is heard of this
+    answered_to: int = 0  # messages of the history that were answered before it
     steps: int = 0  # with tools, of the same answer, before this one
     heard_before: bool = False  # some of those was heard
     tools_ns: int = 0  # spent in waiting for their tools

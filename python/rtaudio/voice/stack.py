@@ -54,10 +54,12 @@ class LateResult:
 
 @dataclass(slots=True)
 class TurnHook:
-    """An agent's on_turn for one turn of the user. `added`: what it gave, until that is in the chat."""
+    """An agent's on_turn for one turn of the user, of the words `said`. `added`: what it gave, until that is in
+    the chat."""
 
     run: int
     turn: Turn
+    said: str
     done: bool = False
     added: str = ""
 
