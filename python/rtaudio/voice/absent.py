@@ -27,6 +27,8 @@ class Absent:
 
 
 class NoSTT(Absent):
+    """In the place of an STT."""
+
     def __init__(self) -> None:
         super().__init__("stt", "the realtime model hears by itself")
 
@@ -35,6 +37,8 @@ class NoSTT(Absent):
 
 
 class NoLLM(Absent):
+    """In the place of a language model."""
+
     def __init__(self) -> None:
         super().__init__("llm", "the realtime model thinks by itself")
 
@@ -43,6 +47,8 @@ class NoLLM(Absent):
 
 
 class NoTTS(Absent):
+    """In the place of a TTS."""
+
     def __init__(self) -> None:
         super().__init__("tts", "this session has no tts: give it one to say a text")
 
