@@ -22,6 +22,7 @@ from rtaudio.voice.streams import attempt, close_stream, describe
 from rtaudio.voice.suspending import suspended, suspending
 from rtaudio.voice.task import Task, TaskCancelled
 from rtaudio.voice.tasks import Tasks
+from rtaudio.voice.troubles import listening
 
 if TYPE_CHECKING:
     from rtaudio.voice.session import Session
@@ -47,7 +48,9 @@ class AgentDesk:
         post: Callable[[it.Item], None],
         stamp: Callable[[], it.Stamp],
         options: SessionOptions,
+        replaced: Callable[[ProviderKind, str, str], None],
     ) -> None:
+        self._replaced = replaced
         self._session, self._agents, self._tasks, self._options = session, agents, tasks, options
         self._post, self._stamp = post, stamp
         self._policies: dict[int, HistoryPolicy] = {}
@@ -69,8 +72,10 @@ class AgentDesk:
         self._policies[known.number] = policy
         kept = policy if isinstance(policy, Kept) else None
         self._post(it.AgentCame(self._stamp(), known.number, settings_of(agent), kept, by))
-        for kind, provider in self.cold(known):
-            self._tasks.start(attempt(provider.warm_up, self.troubled(kind, provider.name)), f"warm up {provider.name}")
+        with listening(self._replaced):
+            for kind, provider in self.cold(known):
+                work = attempt(provider.warm_up, self.troubled(kind, provider.name))
+                self._tasks.start(work, f"warm up {provider.name}")
         return known.number
 
     def hand_over(self, handoff: Handoff, by: int) -> int:

@@ -98,7 +98,7 @@ class Hands:
         self._tickets = 0
         self.observers = Observers()
         self._shown = Shown(self.observers.put)
-        self.agents = AgentDesk(session, agents, self._tasks, post, self.stamp, options)
+        self.agents = AgentDesk(session, agents, self._tasks, post, self.stamp, options, self._desk.replaced)
         self._put_in_charge(FIRST)
 
     def _in_charge(self) -> InCharge:
