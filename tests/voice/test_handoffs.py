@@ -12,8 +12,7 @@ import pytest
 
 from rtaudio import AudioPort, TurnConfig
 from rtaudio.core.journal import Journal, read_journal
-from rtaudio.providers.openai_messages import messages_of
-from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, Simulation, numbers_of, run
+from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, numbers_of, run
 from rtaudio.voice import (
     Agent,
     AgentChanged,
@@ -22,8 +21,6 @@ from rtaudio.voice import (
     Handoff,
     HookFailed,
     ProviderFailed,
-    Session,
-    StopReply,
     ToolCall,
     ToolFinished,
     TurnEnded,
@@ -32,79 +29,7 @@ from rtaudio.voice.history_policy import HistoryPolicy, copy, filtered, fresh, l
 from rtaudio.voice.journaling import replay_session, session_differences, session_recorder
 from rtaudio.voice.tools import ToolContext, ToolRunner, Toolset, tool
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
-from tests.voice.message_rules import anthropic_messages, anthropic_problems, openai_problems
-
-TO_BILLING = ToolCall("c1", "to_billing", "{}")
-
-
-class Billing(Agent):
-    instructions = "You are billing."
-    name = "billing"
-
-    @tool
-    def balance(self) -> str:
-        """What is owed."""
-        return "Twelve."
-
-
-class Front(Agent):
-    """Hands over to `to`, however the test wants it."""
-
-    instructions = "You are the front desk."
-    name = "front"
-
-    def __init__(self, to: object, took_s: float = 0.0, **more: Any) -> None:
-        super().__init__(**more)
-        self.to, self.took_s = to, took_s
-        self.cancelled = False
-
-    @tool
-    async def to_billing(self) -> object:
-        """Hands over to billing."""
-        try:
-            await asyncio.sleep(self.took_s)
-        except asyncio.CancelledError:
-            self.cancelled = True
-            raise
-        return self.to
-
-    @tool(detach_after_s=0.5)
-    async def slowly(self) -> object:
-        """Hands over, some time."""
-        await asyncio.sleep(self.took_s)
-        return self.to
-
-    @tool
-    async def look(self) -> str:
-        """Looks."""
-        await asyncio.sleep(self.took_s)
-        return "Found."
-
-
-def lines(history: ChatContext) -> list[str]:
-    return [f"{message.role}: {message.text}{' +' if message.tools else ''}" for message in history]
-
-
-def outputs(history: ChatContext) -> list[str]:
-    return [use.output for message in history for use in message.tools]
-
-
-def sound(history: ChatContext) -> None:
-    assert openai_problems(messages_of(history)) == []
-    assert anthropic_problems(anthropic_messages(history)) == []
-
-
-async def talk(agent: Agent, replies: Sequence[Any], **settings: Any) -> tuple[Simulation, FakeLLM]:
-    llm = FakeLLM(replies)
-    cues = settings.pop("cues", [{"at_s": 0.3}])
-    cast = settings.pop("cast", None) or Cast()
-    cast.llm = llm
-    async with conversation(cast, caller_with(*cues), agent=agent, **settings) as sim:
-        await sim.finish(idle_s=3.0)
-    sound(sim.session.history)
-    for chat in llm.asked:
-        sound(chat)
-    return sim, llm
+from tests.voice.handoff_talks import TO_BILLING, Billing, Front, Hooked, lines, outputs, sound, talk
 
 
 def test_a_tool_returns_an_agent_and_the_model_goes_on_from_the_result_as_that_agent() -> None:
@@ -493,142 +418,6 @@ def test_policies_that_make_no_sense_are_refused() -> None:
         last(0)
     with pytest.raises(ValueError, match="timeout_s = 0"):
         summarised(timeout_s=0)
-
-
-# ---- Hooks.
-
-
-class Hooked(Agent):
-    """Keeps what happened to it, in `log` of all."""
-
-    def __init__(self, name: str, log: list[str], **more: Any) -> None:
-        super().__init__(f"You are {name}.", name=name, **more)
-        self.log = log
-
-    async def on_enter(self, session: Session) -> None:
-        self.log.append(f"{self.name} enters")
-
-    async def on_exit(self, session: Session) -> None:
-        await asyncio.sleep(0.3)
-        self.log.append(f"{self.name} has left")
-
-    @tool
-    def to_billing(self) -> Agent:
-        """Hands over."""
-        return Hooked("billing", self.log)
-
-
-def test_on_exit_of_the_old_has_ended_before_on_enter_of_the_new_begins() -> None:
-    async def main() -> None:
-        log: list[str] = []
-        sim, _ = await talk(Hooked("front", log), [[TO_BILLING], "Here."])
-        assert log == ["front enters", "front has left", "billing enters"]
-        assert sim.session.history[-1].text == "Here.", "the model goes on once it has entered"
-
-    run(main())
-
-
-def test_what_on_enter_says_takes_the_place_of_what_the_model_would() -> None:
-    class Speaks(Hooked):
-        async def on_enter(self, session: Session) -> None:
-            await asyncio.sleep(0.5)
-            await session.say("Here I am.")
-
-    async def main() -> None:
-        sim, llm = await talk(Front(Speaks("billing", [])), [[TO_BILLING], "?"])
-        assert lines(sim.session.history)[-1] == "assistant: Here I am."
-        assert len(llm.asked) == 1
-
-    run(main())
-
-
-def test_a_hook_that_raises_or_hangs_is_told_and_changes_nothing() -> None:
-    class Bad(Hooked):
-        async def on_enter(self, session: Session) -> None:
-            await asyncio.sleep(100)
-
-        async def on_exit(self, session: Session) -> None:
-            raise KeyError("gone")
-
-        async def on_turn(self, session: Session, message: ChatMessage) -> str | None:
-            raise ValueError("no")
-
-    async def main() -> None:
-        sim, _ = await talk(Bad("bad", []), [[TO_BILLING], "Here."])
-        assert [(e.agent, e.what_ran, e.what) for e in sim.told(HookFailed)] == [
-            ("bad", "on_turn", "ValueError: no"),
-            ("bad", "on_exit", "KeyError: 'gone'"),
-            ("bad", "on_enter", "took longer than 30.0 s"),
-        ][: len(sim.told(HookFailed))]
-        assert lines(sim.session.history)[-1] == "assistant: Here."
-
-    run(main())
-
-
-def test_on_turn_looks_something_up_for_the_model_and_the_record_holds_what_was_said() -> None:
-    class Knows(Agent):
-        asked: list[str]
-
-        async def on_turn(self, session: Session, message: ChatMessage) -> str | None:
-            self.asked.append(message.text)
-            await asyncio.sleep(0.4)
-            return f"Known of {message.text}: 42."
-
-    async def main() -> None:
-        agent = Knows("Be brief.")
-        agent.asked = []
-        sim, llm = await talk(agent, ["It is 42.", "Again."], cues=[{"at_s": 0.3}, {"at_s": 5.0}])
-        assert agent.asked == ["first question", "second question"]
-        assert lines(llm.asked[0]) == ["user: first question", "system: Known of first question: 42."]
-        assert lines(sim.session.history) == [
-            "user: first question",
-            "assistant: It is 42.",
-            "user: second question",
-            "assistant: Again.",
-        ]
-        assert lines(llm.asked[1])[1] == "system: Known of first question: 42."
-
-    run(main())
-
-
-def test_a_user_who_goes_on_while_it_is_looked_up_has_all_of_it_looked_up() -> None:
-    class Knows(Agent):
-        async def on_turn(self, session: Session, message: ChatMessage) -> str | None:
-            seen.append(message.text)
-            await asyncio.sleep(1.5)
-            return f"about {message.text}"
-
-    seen: list[str] = []
-
-    async def main() -> None:
-        sim, llm = await talk(Knows("Be brief."), ["Well."], cues=[{"at_s": 0.3}, {"at_s": 2.2}])
-        assert lines(llm.asked[-1]) == [
-            "user: first question second question",
-            "system: about first question second question",
-        ]
-        assert seen == ["first question", "first question second question"]
-        assert len(llm.asked) == 1
-        assert len(sim.session.history) == 2
-
-    run(main())
-
-
-def test_on_turn_takes_no_longer_than_it_may_and_may_want_no_answer() -> None:
-    class Picky(Agent):
-        async def on_turn(self, session: Session, message: ChatMessage) -> str | None:
-            if message.text.startswith("first"):
-                raise StopReply
-            await asyncio.sleep(100)
-            return "never"
-
-    async def main() -> None:
-        sim, llm = await talk(Picky("Be brief."), ["Yes."], cues=[{"at_s": 0.3}, {"at_s": 5.0}])
-        assert lines(llm.asked[0]) == ["user: first question", "user: second question"]
-        assert len(llm.asked) == 1
-        assert [event.what for event in sim.told(HookFailed)] == ["took longer than 2.0 s"]
-        assert sim.session.history[-1].text == "Yes."
-
-    run(main())
 
 
 def test_the_new_voice_is_heard_whole() -> None:

@@ -22,7 +22,7 @@ from rtaudio.voice import (
 from rtaudio.voice.history_policy import fresh
 from rtaudio.voice.tools import ToolContext, tool
 from tests.voice.conversations import Cast, caller_with, conversation
-from tests.voice.test_handoffs import lines, outputs, sound
+from tests.voice.handoff_talks import lines, outputs, sound
 
 
 class AskName(Task[str]):

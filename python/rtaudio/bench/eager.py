@@ -118,6 +118,7 @@ def run(options: argparse.Namespace, progress: Callable[[str], None]) -> dict[st
 
 
 def drawn(number: int) -> Latencies:
+    """Latencies by chance, the same for the same number."""
     chance = random.Random(number)
     return Latencies(chance.uniform(0.1, 0.3), chance.uniform(0.2, 0.4), chance.uniform(0.1, 0.2))
 

@@ -140,4 +140,5 @@ def checked_language(tag: str | None) -> str | None:
 
 
 def rules_for(language: str | None) -> Rules:
+    """Those of the language of a tag ("de-AT": German's); the common ones for None and for languages without own."""
     return COMMON if language is None else _BY_LANGUAGE.get(language.split("-")[0].lower(), COMMON)
