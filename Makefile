@@ -7,7 +7,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 BUILD  := build
 
-CORE     := $(shell find csrc pyx -name '*.[ch]' -o -name '*.cc' -o -name '*.pyx' -o -name '*.px[di]' -o -name '*.inc')
+CORE     := $(shell find csrc pyx -name '*.[ch]' -o -name '*.cc' -o -name '*.pyx' -o -name '*.px[di]' -o -name '*.inc') csrc/sources.py
 C_STYLED := $(shell find csrc pyx tests -name '*.[ch]' -o -name '*.cc')
 
 # What the special builds run; each also takes PYTEST_ARGS.
@@ -103,7 +103,7 @@ FUZZERS   := $(wildcard tests/c/*_fuzz.c)
 $(BUILD)/fuzz/%: tests/c/%.c tests/c/fuzz.h tests/c/check.h $(CORE)
 	@mkdir -p $(@D)
 	$(or $(CC),cc) -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -ffp-contract=off \
-		-Icsrc -Itests/c $< $$(sed -n 's|^// sources: ||p' $<) -o $@ -lm
+		-Icsrc -Itests/c $< $$($(PYTHON) csrc/sources.py $<) -o $@ -lm
 
 fuzz: setup $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network or a file, damaged in every way: a minute each
 	for program in $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%); do $$program $(FUZZ_S) $(FUZZ_SEED) || exit 1; done

@@ -1,6 +1,6 @@
 """Compiled modules of rtaudio.
 
-Each extension lists its own C and C++ sources, so that one can be built alone:
+Each extension lists its own C and C++ sources (the lists: csrc/sources.py), so that one can be built alone:
 
     python setup.py build_ext --inplace                      all
     RTAUDIO_ONLY=_ring,_dsp python setup.py build_ext -i     some
@@ -23,6 +23,9 @@ import pybind11
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from csrc.sources import CLOCKS, ENGINE, FEATURES, KERNELS, NETWORK, PORT, RESAMPLE, RING, c_files, kernel_files
 
 KIND = os.environ.get("RTAUDIO_BUILD", "release")
 ONLY = {name for name in os.environ.get("RTAUDIO_ONLY", "").split(",") if name}
@@ -59,95 +62,20 @@ COMMON = [
 # Names are bound when a module is loaded: a first call on the audio path must not go through the dynamic linker.
 LINK = ["-Wl,-z,now", *(flag for flag in FLAGS[KIND] if flag.startswith("-fsanitize"))]
 
-RESAMPLE = ["resample", "resample_bank", "resample_kernel", "resample_pcm", "dsp"]
-RING = ["base", "platform", "ring", "history", "ring_measure"]
-CLOCKS = ["base", "platform", "ring", *RESAMPLE, "resample_variable", "clock_track", "drift", "clock_bridge"]
-PORT = [
-    "base",
-    "platform",
-    "ring",
-    "history",
-    "playout_control",
-    "playout_writer",
-    "playout_consumer",
-    "playout_ops",
-    "playout_stage",
-    "playout_remote",
-    "outgoing",
-    "journal",
-    "port",
-    *RESAMPLE,
-]
-ECHO = ["echo_fft", "echo_delay", "echo_filter", "echo_guard"]
-CODEC = ["g711", "opus_library", "codec_opus", "codec"]
-ENGINE = [
-    *PORT,
-    *ECHO,
-    "gate",
-    "barge",
-    "turn_policy",
-    "turn",
-    "mic_health",
-    "detector",
-    "clock_track",
-    "media_map",
-    "line_clock",
-    "line_echo",
-    "line_reference",
-    "resample_variable",
-    "ear",
-    "line",
-    "line_input",
-    "line_network",
-    "line_datagrams",
-    "rtp",
-    "line_packets",
-    "line_socket",
-    "rtp_sender",
-    "udp",
-    "jitter",
-    "jitter_window",
-    "jitter_payload",
-    "conceal",
-    *CODEC,
-    "line_hearing",
-    "line_told",
-    "line_output",
-    "engine",
-    "device",
-]
-NETWORK = [
-    "base",
-    "platform",
-    "rtp",
-    *CODEC,
-    *RESAMPLE,
-    "rtp_sender",
-    "conceal",
-    "stretch",
-    "jitter_payload",
-    "jitter_window",
-    "jitter",
-    "jitter_target",
-    "jitter_play",
-]
-KERNELS = ["isa", "silero", "silero_scalar", "silero_avx2", "silero_avx512", "silero_neon"]
-FEATURES = ["isa", "log_mel", "log_mel_plain", "log_mel_avx2", "pitch", "prosody"]
-
 # module -> (language, binding source, core sources)
 MODULES: dict[str, tuple[str, str, list[str]]] = {
-    "_ring": ("c", "pyx/_ring.pyx", [f"csrc/{name}.c" for name in RING]),
-    "_dsp": ("c", "pyx/_dsp.pyx", ["csrc/base.c", "csrc/dsp.c", "csrc/g711.c", "csrc/framer.c"]),
-    "_resample": ("c", "pyx/_resample.pyx", [f"csrc/{name}.c" for name in ["base", *RESAMPLE]]),
-    "_clocks": ("c", "pyx/_clocks.pyx", [f"csrc/{name}.c" for name in CLOCKS]),
-    "_network": ("c", "pyx/_network.pyx", [f"csrc/{name}.c" for name in NETWORK]),
-    "_port": ("c", "pyx/_port.pyx", [f"csrc/{name}.c" for name in PORT]),
-    "_engine": ("c", "pyx/_engine.pyx", [f"csrc/{name}.c" for name in ENGINE]),
-    "_measure": ("c", "pyx/_measure.pyx", [f"csrc/{name}.c" for name in [*PORT, "port_measure"]]),
-    "_replay": ("c", "pyx/_replay.pyx", [f"csrc/{name}.c" for name in [*PORT, "playout_replay"]]),
-    "_kernels": ("c++", "pyx/kernels.cc", [f"csrc/kernels/{name}.cc" for name in KERNELS]),
-    "_turn": ("c", "pyx/_turn.pyx", ["csrc/base.c", "csrc/turn_policy.c"]),
-    "_features": ("c++", "pyx/features.cc", [f"csrc/kernels/{name}.cc" for name in FEATURES]),
+    "_ring": ("c", "pyx/_ring.pyx", c_files(RING)),
+    "_dsp": ("c", "pyx/_dsp.pyx", c_files(["base", "dsp", "g711", "framer"])),
+    "_resample": ("c", "pyx/_resample.pyx", c_files(["base"], RESAMPLE)),
+    "_clocks": ("c", "pyx/_clocks.pyx", c_files(CLOCKS)),
+    "_network": ("c", "pyx/_network.pyx", c_files(NETWORK)),
+    "_port": ("c", "pyx/_port.pyx", c_files(PORT)),
+    "_engine": ("c", "pyx/_engine.pyx", c_files(ENGINE)),
+    "_measure": ("c", "pyx/_measure.pyx", c_files(PORT, ["port_measure"])),
+    "_replay": ("c", "pyx/_replay.pyx", c_files(PORT, ["playout_replay"])),
+    "_kernels": ("c++", "pyx/kernels.cc", kernel_files(KERNELS)),
+    "_turn": ("c", "pyx/_turn.pyx", c_files(["base", "turn_policy"])),
+    "_features": ("c++", "pyx/features.cc", kernel_files(FEATURES)),
 }
 
 
@@ -184,7 +112,7 @@ class BuildExt(build_ext):
 def port_capsule() -> str:
     """Names the handle that modules pass a port by after the sources that lay it out, so that modules built from
     different sources refuse each other instead of reading each other's memory wrongly."""
-    sources = [Path(f"csrc/{name}.c") for name in PORT] + sorted(Path("csrc").glob("*.h"))
+    sources = [Path(name) for name in c_files(PORT)] + sorted(Path("csrc").glob("*.h"))
     stamp = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     return f'"rtaudio.port_engine {stamp}"'
 

@@ -24,7 +24,11 @@ import threading
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from csrc.sources import sources_of
+
 ROOT = Path(__file__).resolve().parent.parent
+
 LONGEST_S = 3600
 FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-I", "csrc", "-I", "tests/c"]
 WANTED = [f"avx512 at {rate} Hz: the same bits" for rate in (16000, 8000)]
@@ -93,9 +97,8 @@ def build(folder: Path, kernel: Path) -> None:
     """boot.iso: the kernel, and the program with its init."""
     (folder / "init.c").write_text(INIT)
     run("gcc", "-O2", "-static", "-o", str(folder / "init"), str(folder / "init.c"))
-    text = (ROOT / "tests/c/silero_rules.c").read_text(encoding="utf-8")
     objects = []
-    for source in ["tests/c/silero_rules.c", *re.findall(r"\S+\.cc", re.findall(r"^// sources: (.*)$", text, re.M)[0])]:
+    for source in ["tests/c/silero_rules.c", *sources_of(ROOT / "tests/c/silero_rules.c")]:
         objects.append(str(folder / (Path(source).stem + ".o")))
         # Plain C++ with the FMA instruction: the same bits, in minutes less.
         extra = ["-mfma"] if source.endswith("silero_scalar.cc") else []

@@ -3,7 +3,7 @@
  * The ear and the detector under any windows and peeks: looks lie on multiples of 128 and come in order, a peek leaves the
  * stream's state as it was (law 6), chunks do not matter, and what is no number never leaves the playout down for ever.
  */
-// sources: csrc/base.c csrc/gate.c csrc/barge.c csrc/turn_policy.c csrc/turn.c csrc/mic_health.c csrc/detector.c csrc/ear.c
+// sources: ear
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// sources: csrc/clock_bridge.c csrc/drift.c csrc/clock_track.c csrc/resample_variable.c csrc/resample.c csrc/resample_bank.c csrc/resample_kernel.c csrc/ring.c csrc/base.c csrc/platform.c
+// sources: clocks
 // flags: -lm -lpthread
 //
 // A bridge between two real threads, which drift by whatever the scheduler makes of them: sums hold (law 1), what comes out was

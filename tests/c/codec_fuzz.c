@@ -3,7 +3,7 @@
  * (in our code: libopus itself is not instrumented). What our reading of an Opus packet refuses, libopus must refuse, too, and
  * what it takes, libopus must decode or conceal. Between them concealment, FEC and resets. Without arguments a few thousand
  * payloads; `codec_fuzz <seconds> [seed]` for longer (make fuzz). */
-// sources: csrc/codec.c csrc/codec_opus.c csrc/opus_library.c csrc/g711.c csrc/platform.c csrc/base.c
+// sources: codec
 #include "codec.h"
 #include "fuzz.h"
 #include "opus_found.h"

@@ -3,7 +3,7 @@
  * Laws 1, 2, 4 and 8 under the engine with real threads: the engine's own, a sound card's callback, writers of speech,
  * one that flushes, one that pushes input, one that adds and removes lines, one that reads figures.
  */
-// sources: csrc/base.c csrc/platform.c csrc/ring.c csrc/history.c csrc/journal.c csrc/playout_control.c csrc/playout_writer.c csrc/playout_consumer.c csrc/playout_ops.c csrc/playout_stage.c csrc/playout_remote.c csrc/outgoing.c csrc/port.c csrc/resample.c csrc/resample_bank.c csrc/resample_kernel.c csrc/resample_pcm.c csrc/dsp.c csrc/gate.c csrc/barge.c csrc/turn_policy.c csrc/turn.c csrc/mic_health.c csrc/detector.c csrc/ear.c csrc/line.c csrc/line_input.c csrc/line_network.c csrc/line_datagrams.c csrc/rtp.c csrc/line_packets.c csrc/jitter_payload.c csrc/codec.c csrc/codec_opus.c csrc/opus_library.c csrc/jitter.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/line_hearing.c csrc/line_told.c csrc/line_output.c csrc/clock_track.c csrc/media_map.c csrc/line_clock.c csrc/line_echo.c csrc/line_reference.c csrc/resample_variable.c csrc/echo_guard.c csrc/echo_delay.c csrc/echo_filter.c csrc/echo_fft.c csrc/engine.c csrc/device.c csrc/line_socket.c csrc/rtp_sender.c csrc/udp.c
+// sources: engine
 #define _GNU_SOURCE
 #include <math.h>
 #include <pthread.h>

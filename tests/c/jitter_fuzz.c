@@ -2,7 +2,7 @@
  * timestamp, source, payload type and length, arrival times of any size and order), taken or not taken, at any times, by
  * both modes. After every call the sums hold and media time has no hole. Without arguments a few thousand calls; `jitter_fuzz <seconds>
  * [seed]` for longer (make fuzz). */
-// sources: csrc/jitter_payload.c csrc/codec.c csrc/codec_opus.c csrc/opus_library.c csrc/platform.c csrc/jitter.c csrc/jitter_play.c csrc/jitter_target.c csrc/stretch.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
+// sources: jitter_play
 #include "fuzz.h"
 #include "jitter_play.h"
 #include "opus_found.h"

@@ -1,6 +1,6 @@
 /* The memory of a jitter buffer is there when it is made: taking packets in brings no page in (the audio path takes no page
  * fault). What compilers may do to a zeroing that follows an allocation is why this is measured. */
-// sources: csrc/jitter_payload.c csrc/codec.c csrc/codec_opus.c csrc/opus_library.c csrc/platform.c csrc/jitter.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
+// sources: jitter
 #define _GNU_SOURCE
 #include "check.h"
 #include "jitter.h"

@@ -1,6 +1,6 @@
 /* A call of many simulated hours on a bad line: loss, bursts, overtaking, duplicates, stalls with floods, restarts, in both modes.
  * Counters are exact at every minute and memory is what it was after the first minute. `jitter_soak [hours]`, half an hour without. */
-// sources: csrc/jitter_payload.c csrc/codec.c csrc/codec_opus.c csrc/opus_library.c csrc/platform.c csrc/jitter.c csrc/jitter_play.c csrc/jitter_target.c csrc/stretch.c csrc/jitter_window.c csrc/conceal.c csrc/g711.c csrc/base.c
+// sources: jitter_play
 #include "check.h"
 #include "jitter_play.h"
 

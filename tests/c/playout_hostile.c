@@ -4,7 +4,7 @@
  * samples) can silence itself, but cannot make the consumer read outside, hang, or lose count; and the engine's own
  * flush still holds.
  */
-// sources: csrc/base.c csrc/platform.c csrc/ring.c csrc/history.c csrc/journal.c csrc/playout_control.c csrc/playout_writer.c csrc/playout_consumer.c csrc/playout_ops.c csrc/playout_stage.c csrc/playout_remote.c
+// sources: playout
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * Laws 1 and 2 with real threads: one writes speech, one pulls, two flush (one per side), pause and duck; then the same
  * with the session side in another process. Every sample is the number of its segment, so a stale one shows.
  */
-// sources: csrc/base.c csrc/platform.c csrc/ring.c csrc/history.c csrc/journal.c csrc/playout_control.c csrc/playout_writer.c csrc/playout_consumer.c csrc/playout_ops.c csrc/playout_stage.c csrc/playout_remote.c csrc/outgoing.c csrc/port.c
+// sources: port
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
  * Law 5: every instruction set gives the same bits, a row alone those of any batch, from any thread; and the bits are
  * those that older versions gave (GOLDEN): a replay of their journals depends on it. Nothing is written beyond the
  * scratch that was asked for, and nothing in it is read before it was written. */
-// sources: csrc/kernels/isa.cc csrc/kernels/silero.cc csrc/kernels/silero_scalar.cc csrc/kernels/silero_avx2.cc csrc/kernels/silero_avx512.cc csrc/kernels/silero_neon.cc tests/c/silero_wide.cc
+// sources: silero tests/c/silero_wide.cc
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
