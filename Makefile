@@ -15,10 +15,12 @@ ASAN_TESTS ?= tests/core tests/test_c_programs.py
 TSAN_TESTS ?= tests/core tests/test_c_programs.py
 TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
+N ?= 10000
+SEED ?= 1
 SERVE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models lint test demo serve wheel peers peers-test asan tsan trap debug fuzz emulate bench clean distclean
+.PHONY: help setup models lint test demo serve wheel peers peers-test asan tsan trap debug fuzz faults emulate bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -108,6 +110,9 @@ $(BUILD)/fuzz/%: tests/c/%.c tests/c/fuzz.h tests/c/check.h $(CORE)
 fuzz: setup $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network or a file, damaged in every way: a minute each
 	for program in $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%); do $$program $(FUZZ_S) $(FUZZ_SEED) || exit 1; done
 	$(PY) -m tests.fuzz --seconds $(FUZZ_S) --seed $(FUZZ_SEED)
+
+faults: setup ## N random schedules of a session with faults from seed SEED, on virtual time: the laws, and nothing left
+	$(PY) -m tests.faults --schedules $(N) --seed $(SEED)
 
 emulate: ## the VAD kernel's AVX-512 on a machine without: in an emulator, 3 to 10 minutes (scripts/avx512_in_bochs.py)
 	$(PYTHON) scripts/avx512_in_bochs.py
