@@ -249,6 +249,36 @@ def test_a_reply_with_tools_is_one_speech_and_may_call_those_it_was_given() -> N
     run(main())
 
 
+def test_a_reply_calls_no_tool_but_those_it_may() -> None:
+    """Law 11: what the program keeps from a reply is not run, whatever the model writes; the model is told."""
+    ran: list[str] = []
+
+    @tool
+    def look() -> str:
+        """Looks."""
+        ran.append("look")
+        return "Found."
+
+    @tool
+    def pay() -> str:
+        """Pays."""
+        ran.append("pay")
+        return "Paid."
+
+    async def main() -> None:
+        calls = [ToolCall("c1", "pay", "{}"), ToolCall("c2", "look", "{}")]
+        cast = Cast(llm=FakeLLM([calls, "I could not pay."]))
+        async with conversation(cast, agent=Agent(tools=[look, pay])) as sim:
+            await sim.until(sim.session.generate_reply(tools=["look"]).done)
+            (first, second) = sim.session.history[0].tools
+        assert ran == ["look"]
+        assert first.failed
+        assert first.output == "There is no tool 'pay'. Those there are: look."
+        assert (second.output, second.failed) == ("Found.", False)
+
+    run(main())
+
+
 def test_a_tool_may_await_a_reply_for_which_the_talk_moves_on() -> None:
     async def main() -> None:
         steps: list[Any] = [[ToolCall("c1", "ask", "{}")], "A word.", "Now I know.", "And that is all."]

@@ -68,10 +68,12 @@ class StartModel(Effect):
 
 @dataclass(frozen=True, slots=True)
 class RunTools(Effect):
-    """Run what the model called in `reply`, side by side; answered by ToolsDelivered."""
+    """Run what the model called in `reply`, side by side; answered by ToolsDelivered. `only`: names of those
+    that it may call; None: all there are."""
 
     reply: int
     calls: tuple[ToolCall, ...]
+    only: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,8 @@ class ReplyLife(Switching):
             yield do.Emit(ev.ToolStepsSpent(at_s=self._now_s, reply=reply.number, steps=reply.steps))
         asked = [wish for wish in wishes if isinstance(wish, it.ReplyAsked)]
         instructions = "\n".join(wish.instructions for wish in asked if wish.instructions)
-        only = [wish.tools for wish in asked if wish.tools is not None]
-        yield do.StartModel(reply.number, offered, reply.may_be_silent, instructions, only[-1] if only else None)
+        reply.only = next((wish.tools for wish in reversed(asked) if wish.tools is not None), None)
+        yield do.StartModel(reply.number, offered, reply.may_be_silent, instructions, reply.only)
 
     def _new_reply(self, kind: ReplyKind, times: Milestones, wishes: tuple[Wish, ...] = ()) -> Reply:
         self._replies += 1

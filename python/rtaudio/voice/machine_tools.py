@@ -58,7 +58,7 @@ class ToolSteps(AgentsKnown):
         self.step = ToolStep(reply.number, reply.kind, reply.answers, reply.steps + 1, self._at.time_ns, reply.tools_ns)
         self.step.heard, self.step.wishes = reply.heard_before, reply.wishes
         self._steps = self.step.steps
-        yield do.RunTools(reply.number, tuple(reply.calls))
+        yield do.RunTools(reply.number, tuple(reply.calls), reply.only)
 
     def _tools(
         self, item: it.ToolBegan | it.ToolEnded | it.ToolReported | it.ToolsDelivered | it.LateResultCame

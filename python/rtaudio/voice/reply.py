@@ -116,6 +116,7 @@ class Reply:
     tools_ns: int = 0  # spent in waiting for their tools
     calls: list[ToolCall] = field(default_factory=list)  # of tools, to be run when the text is complete
     may_be_silent: bool = False
+    only: tuple[str, ...] | None = None  # tools that it may call; None: all there are
     abandoned: bool = False  # stopped by `interrupt`, or without any audio: its turn is not answered anew
     model_failed: bool = False
     told: bool = False  # its TurnMetrics are out

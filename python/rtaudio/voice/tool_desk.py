@@ -65,7 +65,7 @@ class ToolDesk:
         await asyncio.sleep(0)  # so do those who wait for it
 
     def run(self, effect: do.RunTools) -> None:
-        batch = self._batches[effect.reply] = self._runner.submit(effect.calls)
+        batch = self._batches[effect.reply] = self._runner.submit(effect.calls, effect.only)
         batch.results.add_done_callback(partial(self._delivered, effect.reply))
 
     def interrupt(self, reply: int) -> None:

@@ -21,11 +21,12 @@ class CallEffect:
 @dataclass(frozen=True, slots=True)
 class Prepare(CallEffect):
     """Find the tool and check the arguments; answered by Prepared or Refused. `call_id`: the call's id from now on,
-    which is the model's own unless that would not do."""
+    which is the model's own unless that would not do. `only`: names that it may have; None: any."""
 
     call: int
     call_id: str
     tool_call: ToolCall
+    only: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ class CallItem:
 
 @dataclass(frozen=True, slots=True)
 class Called(CallItem):
-    """A reply of the model called these. `batch`: the reply, by a number that is used once."""
+    """A reply of the model called these. `batch`: the reply, by a number that is used once. `only`: tools that it may
+    call, by name; None: all there are."""
 
     batch: int
     calls: tuple[ToolCall, ...]
+    only: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ def decode(data: dict[str, Any]) -> CallItem:
         raise ValueError(f"{data.get('call_item')!r} is no item of tool calls; known are {sorted(_KINDS)}")
     if "calls" in fields:
         fields["calls"] = tuple(ToolCall(**call) for call in fields["calls"])
+    if fields.get("only") is not None:
+        fields["only"] = tuple(fields["only"])
     if "policy" in fields:
         fields["policy"] = ToolPolicy(**fields["policy"])
     return kind(**fields)

@@ -149,7 +149,7 @@ class Calls:
             else:
                 self._calls[call.number] = call
                 yield do.Began(call.id, call.name)
-                yield do.Prepare(call.number, call.id, asked)
+                yield do.Prepare(call.number, call.id, asked, item.only)
         yield from self._deliver(item.batch)
 
     def _call(self, batch: int, asked: ToolCall) -> Call:

@@ -119,8 +119,12 @@ class Hands:
 
     def _prepare(self, effect: do.Prepare) -> it.CallItem:
         asked = effect.tool_call
-        if (tool := self.tools.find(asked.name)) is None:
-            return it.Refused(effect.call, _unknown(asked, self.tools.names))
+        names = self.tools.names
+        if effect.only is not None:
+            names = tuple(name for name in names if name in effect.only)
+        tool = self.tools.find(asked.name)
+        if tool is None or tool.name not in names:
+            return it.Refused(effect.call, _unknown(asked, names))
         try:
             arguments = tool.check(asked.arguments)
             key = tool.key(arguments)

@@ -153,13 +153,14 @@ class ToolRunner:
         """Something is run, or is to be: also what nobody waits for any more and has not stopped."""
         return self._machine.busy
 
-    def submit(self, calls: Sequence[ToolCall]) -> Batch:
-        """Begins the calls of one reply. RuntimeError outside `async with`."""
+    def submit(self, calls: Sequence[ToolCall], only: Sequence[str] | None = None) -> Batch:
+        """Begins the calls of one reply. `only`: names of the tools that it may call; None: all there are. RuntimeError
+        outside `async with`."""
         if not self._entered or self._machine.closed:
             raise RuntimeError("the tool runner is not running: use it inside `async with`")
         self._number += 1
         batch = self._batches[self._number] = Batch(self._number, self._post)
-        self._post(it.Called(self._number, tuple(calls)))
+        self._post(it.Called(self._number, tuple(calls), tuple(only) if only is not None else None))
         return batch
 
     async def run(self, calls: Sequence[ToolCall]) -> tuple[ToolUse, ...]:
