@@ -38,8 +38,9 @@ def test_it_runs_as_a_program(path: Path, tmp_path: Path) -> None:
     assert done.stdout
 
 
-def test_mypy_reads_them(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(EXAMPLES)]
+def test_mypy_reads_them_and_all_that_an_agent_can_have(tmp_path: Path) -> None:
+    programs = [str(EXAMPLES), str(Path(__file__).parent / "voice" / "user_agent.py")]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), *programs]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
