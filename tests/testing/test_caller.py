@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtaudio.testing import SimulatedCaller, numbered, numbers_of
+from rtaudio.testing import FakeTTS, SimulatedCaller, numbered, numbers_of, run, speech
 from rtaudio.testing.caller import read_wav
 
 RATE = 16000
@@ -67,6 +68,64 @@ def test_a_cue_needs_one_time_and_a_clip_the_right_form() -> None:
         caller.say(numbered(0, 1), at_s=1, after_agent_stops_s=1)
     with pytest.raises(ValueError, match="mono float32"):
         caller.say(np.zeros((2, 2), np.float32), at_s=0)
+
+
+def test_a_cue_waits_for_words_of_the_agent() -> None:
+    caller = SimulatedCaller(RATE)
+    caller.say(numbered(0, 100), at_s=0.0)
+    caller.say(numbered(100, 100), after_agent_words=2, delay_s=0.02)
+    caller.say(numbered(200, 100), after_agent_says="TEN,")
+    caller.say(numbered(300, 100), after_s=0.03)
+    caller.agent_said(["before"])
+    for words in ([], ["we"], ["open"], ["until"], [], ["ten", "and"], [], [], [], [], []):
+        caller.read(160)
+        caller.agent_said(words)
+    # "open" was heard to its end after tick 3, "ten" after tick 6.
+    assert [remark.begin for remark in caller.remarks] == [0, 3 * 160 + 320, 6 * 160, 6 * 160 + 100 + 480]
+
+
+@pytest.mark.parametrize(
+    ("cue", "message"),
+    [
+        ({"after_agent_words": 0}, "at least one"),
+        ({"after_agent_says": "?!"}, "no word"),
+        ({"at_s": 1, "delay_s": 1}, "delay_s goes with"),
+    ],
+)
+def test_cues_that_make_no_sense(cue: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SimulatedCaller(RATE).say(numbered(0, 1), **cue)
+
+
+def test_noise_is_as_far_from_the_speech_as_was_said() -> None:
+    """The speech's own pauses do not count as speech."""
+    caller = SimulatedCaller(RATE)
+    tone = speech(1.0, RATE)
+    pause = np.zeros(2 * RATE, np.float32)
+    quiet = caller.say(np.concatenate([tone, pause, tone]), at_s=0.5, gain_db=-20)
+    assert np.allclose(quiet.clip[:RATE], tone / 10)
+    caller.noise(np.random.default_rng(0).standard_normal(RATE).astype(np.float32), snr_db=12)
+    said = play(caller, [160] * 50)  # nothing is said yet
+    distance_db = 10 * np.log10(np.mean((tone / 10) ** 2) / np.mean(said**2))
+    assert distance_db == pytest.approx(12, abs=0.2)
+    nothing_said = SimulatedCaller(RATE)
+    nothing_said.noise(tone, snr_db=0)
+    with pytest.raises(ValueError, match="says nothing"):
+        nothing_said.read(10)
+
+
+def test_a_voice_speaks_for_the_caller() -> None:
+    async def main() -> SimulatedCaller:
+        caller = SimulatedCaller(24000, tts=FakeTTS(words=True))
+        await caller.speak("Hello there.", at_s=0.0)
+        with pytest.raises(ValueError, match="no voice"):
+            await SimulatedCaller(24000).speak("Hello.", at_s=0.0)
+        return caller
+
+    caller = run(main())
+    (remark,) = caller.remarks
+    assert numbers_of(caller.read(24000)) == list(range(round(0.06 * 12 * 24000)))
+    assert (remark.text, [word.text_offset for word in remark.words]) == ("Hello there.", [0, 6])
 
 
 def test_a_wav_file_is_read_and_resampled(tmp_path: Path) -> None:

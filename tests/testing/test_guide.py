@@ -24,8 +24,15 @@ def test_the_example_of_the_guide_runs(repo_root: Path, capsys: pytest.CaptureFi
     assert said.endswith("user Stop.\nassistant All right.\n")
 
 
-def test_the_example_by_text_prints_what_the_guide_shows(repo_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_example_by_ear_prints_what_the_guide_shows(repo_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     behind = run_example(repo_root, 1)
+    shown = re.search(r"```text\n(.*?)```", behind, re.DOTALL)
+    assert shown is not None
+    assert capsys.readouterr().out == shown[1]
+
+
+def test_the_example_by_text_prints_what_the_guide_shows(repo_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    behind = run_example(repo_root, 3)
     shown = re.search(r"```text\n(.*?)```", behind, re.DOTALL)
     assert shown is not None
     assert capsys.readouterr().out == shown[1]

@@ -202,8 +202,9 @@ class FakeTTS(FakeProvider):
     each `piece_every_s`.
 
     Samples are numbered: the k-th sample ever spoken is (k + 1) / 2**22, exact in float32, so that what a sink kept
-    says which samples they are (below 0.5 for 87 s at 24 kHz). `spoken` keeps each clause and where its audio
-    begins in that numbering; `words` gives word times, at once with the first piece.
+    says which samples they are (below 0.5 for 87 s at 24 kHz). With `tone` they are a tone that EnergyVad hears, for a
+    caller's voice. `spoken` keeps each clause and where its audio begins in that numbering; `words` gives word times,
+    at once with the first piece.
     """
 
     def __init__(
@@ -215,9 +216,11 @@ class FakeTTS(FakeProvider):
         first_after_s: float = 0.1,
         piece_every_s: float = 0.0,
         words: bool = False,
+        tone: bool = False,
         failure: Failure | None = None,
     ) -> None:
         super().__init__("fake-tts", failure)
+        self.tone = tone
         self.rate, self.char_s, self.piece_s = rate, char_s, piece_s
         self.first_after_s, self.piece_every_s, self.words = first_after_s, piece_every_s, words
         self.spoken: list[tuple[str, int, int]] = []  # (clause, first sample, samples)
@@ -251,6 +254,8 @@ class FakeTTSStream(_Stream):
 
     async def __aiter__(self) -> AsyncIterator[Speech]:
         samples = numbered(self._first, self._count)
+        if self._tts.tone:
+            samples = (0.3 * np.sin(2 * np.pi * 220 / self._tts.rate * np.arange(self._count))).astype(np.float32)
         piece = max(1, round(self._tts.piece_s * self._tts.rate))
         for number, begin in enumerate(range(0, len(samples), piece)):
             await asyncio.sleep(self._tts.piece_every_s if number else self._tts.first_after_s)

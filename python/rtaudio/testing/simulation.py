@@ -17,13 +17,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from rtaudio.core import AudioPort, Engine
+from rtaudio.testing.agent_log import AgentLog
 from rtaudio.testing.caller import SimulatedCaller
+from rtaudio.testing.cues import AgentWords
 from rtaudio.testing.energy_vad import EnergyVad
+from rtaudio.testing.heard import HeardCall, heard_call
+from rtaudio.testing.heard_files import save
 from rtaudio.testing.virtual_time import VirtualTimeLoop
 from rtaudio.transports.simulated import SimulatedTransport
 from rtaudio.voice.agent import Agent
@@ -107,6 +112,7 @@ class Simulation:
         self.caller = caller if caller is not None else SimulatedCaller()
         self.sink = SimulatedSink()
         self.port = port if port is not None else AudioPort(24000)
+        self._rate = self.port.rate
         self.engine = Engine(tick_s=tick_s, vad=vad if vad is not None else EnergyVad())
         self.line = self.engine.add(
             self.port,
@@ -117,6 +123,9 @@ class Simulation:
             device_latency_s=latency_s,
             device_bound_s=bound_s,
         )
+        self._recorder = recorder
+        self._said = AgentLog(lambda effect: self.session.audio_of(effect), self._sink_position)
+        self._words = AgentWords()
         self.session = Session(
             self.port,
             agent,
@@ -126,7 +135,7 @@ class Simulation:
             realtime=realtime,
             options=options,
             history=history,
-            recorder=recorder,
+            recorder=self._record,
             data=data,
         )
         self.transport = SimulatedTransport(
@@ -145,6 +154,17 @@ class Simulation:
     def told(self, kind: type[E]) -> list[E]:
         """The events of one kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def heard(self) -> HeardCall:
+        """What was heard so far, and when, with expectations: by the samples."""
+        replies = [self._said.replies[number] for number in sorted(self._said.replies)]
+        return heard_call(self.sink.agent, self._rate, replies, self.caller)
+
+    def save(self, path: str | Path, *, picture: str | Path | None = None) -> None:
+        """Writes what was heard so far to a 16-bit WAV file, the caller left, the agent right, at the port's rate; and
+        a PNG of it (needs rtaudio[plot])."""
+        save(path, picture, self.sink.caller, self.caller.rate, self.sink.agent, self._rate, self.heard)
 
     async def advance(self, seconds: float) -> None:
         await self.transport.advance(seconds)
@@ -182,8 +202,17 @@ class Simulation:
         self.caller.agent_speaks(speaking)
         told = self._stream.take_all()
         self.events += told
+        self.caller.agent_said(self._words.take(told, self.session.progress))
         if told or self.session.state != "listening" or not self.caller.done:
             self._idle_since_s = self.transport.elapsed_s
+
+    def _sink_position(self) -> int:
+        return round(self.transport.elapsed_s * self._rate)
+
+    def _record(self, what: Any) -> None:
+        self._said.record(what)
+        if self._recorder is not None:
+            self._recorder(what)
 
     async def __aenter__(self) -> Simulation:
         await self.session.__aenter__()

@@ -24,7 +24,7 @@ from rtaudio.voice.machine import Machine
 from rtaudio.voice.machine_telling import FIRST
 from rtaudio.voice.observe import Observers
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.protocols import STT, ProviderKind, ToolSpec
+from rtaudio.voice.protocols import STT, Audio, ProviderKind, ToolSpec
 from rtaudio.voice.pumps import Desk, pump_model, pump_speech
 from rtaudio.voice.recognition import Recognition
 from rtaudio.voice.recordings import Recording
@@ -366,6 +366,10 @@ class Hands:
             self._desk, voice, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
         )
         speaking.tasks.append(self._start(work, f"speech of clause {clause} of reply {reply}"))
+
+    def audio_of(self, effect: do.PlayAudio) -> tuple[Audio, int]:
+        """What it is about, as long as it is not carried out: (samples, rate)."""
+        return self._of(effect.reply).writer.piece(effect.clause, effect.number)
 
     def _play(self, effect: do.PlayAudio) -> None:
         speaking = self._of(effect.reply)

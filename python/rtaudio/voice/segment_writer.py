@@ -48,6 +48,10 @@ class SegmentWriter:
         self._held_all += len(samples)
         self._rate = rate
 
+    def piece(self, clause: int, number: int) -> tuple[Audio, int]:
+        """(samples, rate) of one that is held."""
+        return self._held[clause, number]
+
     def held(self, clause: int) -> int:
         """Samples of the clause that have not been written yet."""
         return 0 if self._over else self._held_samples.get(clause, 0)

@@ -22,7 +22,7 @@ from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.client_calls import ClientCalls
 from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.core_items import Segments, in_order
-from rtaudio.voice.effects import Effect
+from rtaudio.voice.effects import Effect, PlayAudio
 from rtaudio.voice.events import State
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.hands import TurnHint
@@ -333,6 +333,10 @@ class Session:
         except Exception as error:
             self._mailbox.clear()
             self._fail(error)
+
+    def audio_of(self, effect: PlayAudio) -> tuple[Audio, int]:
+        """(samples, rate) that are about to be played: for a recorder, while it is told of that effect."""
+        return self._hands.audio_of(effect)
 
     def _handle(self, item: it.Item) -> None:
         if self._recorder is not None:
