@@ -17,6 +17,9 @@ TRAP_TESTS ?= tests/core tests/trap tests/test_c_programs.py
 PYTEST_ARGS ?=
 N ?= 10000
 SEED ?= 1
+# Side by side where they may, then alone: scripts/run_tests.py. JOBS=1 on a machine with little memory.
+JOBS ?= $(shell nproc)
+IN_PARTS = $(PY) scripts/run_tests.py --jobs $(JOBS)
 SERVE_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -58,7 +61,7 @@ lint: setup ## ruff, mypy --strict, clang-format
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_STYLED)
 
 test: lint models ## lint, then all tests
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(IN_PARTS) $(PYTEST_ARGS)
 
 # ---- The special builds. Each lies in a folder of its own and is found by PYTHONPATH, so that the normal build stays
 # as it is. HYPOTHESIS_PROFILE: fewer examples, because each costs ten times as much.
@@ -75,7 +78,7 @@ asan: setup models ## tests under AddressSanitizer and UndefinedBehaviorSanitize
 	ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 \
 	UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	PYTHONMALLOC=malloc RTAUDIO_BUILD=asan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/asan/lib \
-	$(PY) -m pytest -p no:cacheprovider $(ASAN_TESTS) $(PYTEST_ARGS)
+	$(IN_PARTS) -p no:cacheprovider $(ASAN_TESTS) $(PYTEST_ARGS)
 
 # setarch -R: the thread sanitizer of older compilers does not cope with much address randomisation.
 tsan: setup models ## the lock-free parts under ThreadSanitizer
@@ -83,14 +86,14 @@ tsan: setup models ## the lock-free parts under ThreadSanitizer
 	LD_PRELOAD="$(call runtime,libtsan.so)" \
 	TSAN_OPTIONS=halt_on_error=1:exitcode=66:second_deadlock_stack=1:suppressions=$(abspath tests/tsan.supp) \
 	OPENBLAS_NUM_THREADS=1 RTAUDIO_BUILD=tsan HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/tsan/lib \
-	setarch -R $(PY) -m pytest -p no:cacheprovider $(TSAN_TESTS) $(PYTEST_ARGS)
+	setarch -R $(IN_PARTS) -p no:cacheprovider $(TSAN_TESTS) $(PYTEST_ARGS)
 
 trap: setup models ## tests in which an allocation or a lock on the audio path aborts
 	$(call build_kind,trap)
 	$(or $(CC),cc) -O1 -g -Wall -Wextra -fno-builtin -shared -fPIC -o $(BUILD)/trap/librtatrap.so csrc/trap/trap.c -ldl
 	LD_PRELOAD=$(abspath $(BUILD)/trap/librtatrap.so) \
 	RTAUDIO_BUILD=trap HYPOTHESIS_PROFILE=few PYTHONPATH=$(BUILD)/trap/lib \
-	$(PY) -m pytest -p no:cacheprovider $(TRAP_TESTS) $(PYTEST_ARGS)
+	$(IN_PARTS) -p no:cacheprovider $(TRAP_TESTS) $(PYTEST_ARGS)
 
 debug: setup ## an -O0 -g build beside the normal one; prints how to use it
 	$(call build_kind,debug)

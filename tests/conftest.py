@@ -9,6 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.parts import runs_alone
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Nothing is timed in tests, so no example has a deadline. "few" is for sanitizer builds, where each costs tenfold.
@@ -20,6 +22,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would the commands under test.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(ROOT) and runs_alone(item.path.relative_to(ROOT)):
+            item.add_marker("alone")
 
 
 @pytest.fixture(scope="session")
