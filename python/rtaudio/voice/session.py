@@ -422,4 +422,5 @@ class Session:
         self.post(it.Ended(self._stamp()))
         self._hands.release()
         self._port = CLOSED_PORT
+        self._turn_settings.release()
         self._hands.observers.finish()

@@ -39,3 +39,11 @@ class TurnSettings:
         self._changed = True
         with contextlib.suppress(PortClosed):
             self._post(agent.turns if agent.turns is not None else self._usual)
+
+    def release(self) -> None:
+        """The session has ended: nothing is posted any more, and the port is not held."""
+        self._post = _nowhere
+
+
+def _nowhere(turns: TurnConfig) -> None:
+    pass
