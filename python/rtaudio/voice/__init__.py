@@ -11,6 +11,7 @@ from rtaudio.voice.events import (
     AudioLost,
     Backchannel,
     BargeIn,
+    DigitPressed,
     EagerReply,
     EventsLost,
     HookFailed,
@@ -43,6 +44,7 @@ from rtaudio.voice.events import (
 )
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.history_policy import HistoryPolicy
+from rtaudio.voice.keys import Keypad
 from rtaudio.voice.options import EagerMode, SessionOptions
 from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import (
@@ -79,6 +81,7 @@ __all__ = [
     "BargeIn",
     "ChatContext",
     "ChatMessage",
+    "DigitPressed",
     "EagerMode",
     "EagerReply",
     "EventsLost",
@@ -87,6 +90,7 @@ __all__ = [
     "HookFailed",
     "InputStarved",
     "Interruption",
+    "Keypad",
     "LinkBack",
     "LinkLost",
     "LoopBlocked",

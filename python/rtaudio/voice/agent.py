@@ -17,11 +17,12 @@ class Host(Agent):                                   or a class of one's own: it
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rtaudio.voice.history_policy import HistoryPolicy, share
+from rtaudio.voice.keys import Keypad
 from rtaudio.voice.policies import Interruption, checked
 from rtaudio.voice.stage_use import in_use
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from rtaudio.voice.protocols import LLM, STT, TTS, Audio, Speech, Token, ToolCall, ToolSpec, Transcript, Usage
     from rtaudio.voice.session import Session
 
-HookName = Literal["on_enter", "on_exit", "on_turn"]
-HOOKS: Final[tuple[HookName, ...]] = ("on_enter", "on_exit", "on_turn")
+HookName = Literal["on_enter", "on_exit", "on_turn", "on_digits"]
+HOOKS: Final[tuple[HookName, ...]] = ("on_enter", "on_exit", "on_turn", "on_digits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Providers:
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """What the session's machine knows of an agent: plain data. `hooks`: those it has. `own_voice`: its TTS is its
-    own."""
+    own. `keypad`: how keys are taken. `answers`: its model does; else what the user says waits for who comes next."""
 
     name: str = "Agent"
     instructions: str = ""
@@ -55,6 +56,13 @@ class AgentSettings:
     greeting_interruption: Interruption | None = None
     hooks: tuple[HookName, ...] = ()
     own_voice: bool = False
+    keypad: Keypad = field(default_factory=Keypad)
+    answers: bool = True
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> AgentSettings:
+        """Of what `dataclasses.asdict` made, and JSON."""
+        return cls(**{**data, "hooks": tuple(data["hooks"]), "keypad": Keypad(**data["keypad"])})
 
 
 class StopReply(Exception):
@@ -70,11 +78,12 @@ class Agent:
     functions with @tool, objects with methods that have it, a Toolset; methods of a subclass come by themselves.
     `stt`, `llm`, `tts`: of this agent, where it is to have others than the session. `history`: what it is shown of the
     talk before it took over (rtaudio.voice.history_policy), where the handoff does not say. `turns`: how the end of the
-    user's turn is decided while it is in charge (an rtaudio.TurnConfig); None: as the session has it.
+    user's turn is decided while it is in charge (an rtaudio.TurnConfig); None: as the session has it. `keypad`: how
+    keys are taken that the user presses meanwhile (rtaudio.voice.Keypad).
 
     A subclass may set `name`, `instructions`, `greeting`, `greeting_interruption`, `history` and `turns` as class
-    attributes;
-    what is given to `__init__` comes before them. Raises ValueError for an interruption that is none.
+    attributes (`keypad` alone so); what is given to `__init__` comes before them. Raises ValueError for an interruption
+    that is none.
 
     Hooks that a subclass may have, each run in a task of its own, within `SessionOptions.hook_timeout_s`. What they
     raise is told (HookFailed) and changes nothing; audio waits for none of them.
@@ -88,6 +97,8 @@ class Agent:
     providers: Providers = Providers()
     history: HistoryPolicy = share
     turns: TurnConfig | None = None
+    keypad: Keypad = Keypad()
+    _answers: bool = True  # by its model
 
     def __init__(
         self,
@@ -131,6 +142,11 @@ class Agent:
         was looked up). Called again, with all of it, where the user goes on with the turn. Raises StopReply for a turn
         that is not to be answered."""
         return None
+
+    async def on_digits(self, session: Session, digits: str) -> None:
+        """The user has pressed keys, and the entry is complete (`Agent.keypad`); with the key that ended it. The
+        history has "[pressed 1234#]", and nobody answers it. Without this hook it is a turn like words that were
+        typed, which the model answers."""
 
     def tool_sources(self) -> tuple[object, ...]:
         """All that holds tools of this agent, for a Toolset: `tools`, and the agent itself if methods of it are."""
@@ -177,4 +193,4 @@ def settings_of(agent: Agent) -> AgentSettings:
     has = tuple(hook for hook in HOOKS if getattr(kind, hook) is not getattr(Agent, hook))
     own_voice = agent.providers.tts is not None or kind.tts is not Agent.tts
     said = (agent.greeting, agent.greeting_interruption)
-    return AgentSettings(agent.name, agent.instructions, *said, has, own_voice)
+    return AgentSettings(agent.name, agent.instructions, *said, has, own_voice, agent.keypad, agent._answers)

@@ -16,6 +16,7 @@ from rtaudio.voice.agents import Agents, KnownAgent
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.history_policy import Filtered, HistoryPolicy, Kept, Summarised
+from rtaudio.voice.keys import SecretKeys
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, ProviderKind, Token
 from rtaudio.voice.streams import attempt, close_stream, describe
@@ -57,6 +58,7 @@ class AgentDesk:
         self._hooks: dict[int, asyncio.Task[None]] = {}
         self._waiting: dict[int, asyncio.Future[None]] = {}  # for tasks
         self._warmed: list[object] = []
+        self.secret_keys = SecretKeys()
 
     # ---- Agents that come.
 
@@ -95,7 +97,10 @@ class AgentDesk:
 
     # ---- Effects.
 
-    def carry_out(self, effect: do.ForgetAgent | do.ChooseHistory | do.RunHook | do.StopHook | do.TaskOver) -> None:
+    def carry_out(
+        self,
+        effect: do.ForgetAgent | do.ChooseHistory | do.RunHook | do.StopHook | do.TaskOver | do.ForgetKeys,
+    ) -> None:
         match effect:
             case do.ForgetAgent():
                 self._agents.forget(effect.agent)
@@ -103,10 +108,12 @@ class AgentDesk:
             case do.ChooseHistory():
                 self._choose(effect)
             case do.RunHook():
-                name = f"{effect.hook} of agent {effect.agent}"
-                task = self._tasks.start(self._hook(effect), name)
+                name, digits = f"{effect.hook} of agent {effect.agent}", self.secret_keys.reveal(effect.digits)
+                task = self._tasks.start(self._hook(effect, digits), name)
                 if not task.done():  # a loop with eager tasks runs short ones at once
                     self._hooks[effect.run] = task
+            case do.ForgetKeys():
+                self.secret_keys.forget()
             case do.StopHook():
                 if effect.run in self._hooks:
                     self._tasks.cancel(self._hooks[effect.run])
@@ -119,7 +126,7 @@ class AgentDesk:
                 else:
                     future.set_result(None)
 
-    async def _hook(self, effect: do.RunHook) -> None:
+    async def _hook(self, effect: do.RunHook, digits: str) -> None:
         """Posts one item, whatever happens."""
         ended = it.HookEnded(self._stamp(), effect.run)
         agent = self._agents[effect.agent].agent
@@ -132,7 +139,7 @@ class AgentDesk:
             try:
                 async with asyncio.timeout(limit_s) as limit:
                     suspending.set(_suspender(limit, limit_s))
-                    added = await self._call(agent, effect)
+                    added = await self._call(agent, effect, digits)
             except StopReply:
                 stops = True
             except TimeoutError as raised:
@@ -146,12 +153,14 @@ class AgentDesk:
             self._hooks.pop(effect.run, None)
             self._post(ended)
 
-    async def _call(self, agent: Agent, effect: do.RunHook) -> str:
+    async def _call(self, agent: Agent, effect: do.RunHook, digits: str) -> str:
         match effect.hook:
             case "on_enter":
                 await agent.on_enter(self._session)
             case "on_exit":
                 await agent.on_exit(self._session)
+            case "on_digits":
+                await agent.on_digits(self._session, digits)
             case "on_turn" if effect.message is not None:
                 added = await agent.on_turn(self._session, effect.message)
                 if not isinstance(added, str | None):

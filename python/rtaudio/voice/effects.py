@@ -179,13 +179,19 @@ class ChooseHistory(Effect):
 @dataclass(frozen=True, slots=True)
 class RunHook(Effect):
     """Call the agent's hook, once the hook `after` (0: none) has ended; answered by HookEnded. `run`: counts them.
-    `message`: for "on_turn"."""
+    `message`: for "on_turn". `digits`: for "on_digits", secret ones as masks."""
 
     run: int
     agent: int
     hook: HookName
     after: int = 0
     message: ChatMessage | None = None
+    digits: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetKeys(Effect):
+    """Secret keys that were pressed and not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

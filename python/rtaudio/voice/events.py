@@ -94,6 +94,13 @@ class UserText(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigitPressed(SessionEvent):
+    """The user has pressed a key: one of 0-9, *, #, A-D; "•" for one that is secret (`Keypad.secret`)."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backchannel(SessionEvent):
     """The user said "mhm" or the like while the agent spoke on: `text` goes into the history, marked as such, and
     asks for no answer."""

@@ -233,7 +233,7 @@ class Hands:
             case do.PutInCharge():
                 self._put_in_charge(effect.agent)
                 self._turn_settings.put(self._agents.in_charge.agent)
-            case do.ForgetAgent() | do.ChooseHistory() | do.RunHook() | do.StopHook() | do.TaskOver():
+            case do.ForgetAgent() | do.ChooseHistory() | do.RunHook() | do.ForgetKeys() | do.StopHook() | do.TaskOver():
                 self.agents.carry_out(effect)
             case do.Emit():
                 self._tell(effect.event)

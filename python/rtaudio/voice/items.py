@@ -387,6 +387,13 @@ class TaskEnded(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPressed(Item):
+    """The user of the line has pressed a key; a secret one is a mask here (keys.MASK)."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class SayAsked(Item):
     """The user of the session wants `text` said; `ticket` (0: none) is who waits for it. `interruption`: what the
     user's speech does to it; None: what the session's options say. `recorded`: its audio is there, kept by the hands
@@ -490,8 +497,7 @@ def decode(data: dict[str, Any]) -> Item:
     if "handoffs" in fields:
         fields["handoffs"] = tuple((call, number) for call, number in fields["handoffs"])
     if "settings" in fields:
-        settings = fields["settings"]
-        fields["settings"] = AgentSettings(**{**settings, "hooks": tuple(settings["hooks"])})
+        fields["settings"] = AgentSettings.from_dict(fields["settings"])
         fields["history"] = Kept(**fields["history"]) if fields["history"] is not None else None
     if "messages" in fields:
         fields["messages"] = tuple(ChatMessage.from_dict(message) for message in fields["messages"])

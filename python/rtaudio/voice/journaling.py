@@ -72,7 +72,7 @@ def replay_session(journal: JournalFile) -> tuple[Machine, list[dict[str, Any]]]
     """Runs the session's machine again on the recorded items. Gives the machine as it was at the end (its `history` is
     the conversation) and every effect as plain data. ValueError: no session was recorded."""
     start, history = _start(journal)
-    settings = AgentSettings(**{**start["agent"], "hooks": tuple(start["agent"]["hooks"])})
+    settings = AgentSettings.from_dict(start["agent"])
     options = SessionOptions(**start["options"])
     realtime = RealtimeKind(**start["realtime"]) if start.get("realtime") is not None else None
     machine = machine_for(settings, options, start["port_rate"], history, realtime)

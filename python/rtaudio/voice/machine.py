@@ -64,6 +64,8 @@ Tools. An answer is made of steps, each a reply of its own, until one calls no t
                       again.
     close             ends the tools, which gives each call its result; the history is complete when Ended comes.
 
+Keys that the user presses are a turn like typed words, or for the agent in charge alone (machine_keys.py).
+
 Agents. One is in charge: its model is asked and shown `chat`, its tools are called (machine_agents.py, stack.py):
 
     handed over       a tool returned an agent. Once the step is in the history, the agent silent and nothing to be
@@ -79,8 +81,9 @@ Agents. One is in charge: its model is asked and shown `chat`, its tools are cal
     on_turn           runs between a turn and its answer; what it gives is put behind the turn, in the chat alone.
     a task            is put on top of who is in charge, whose step, going on and hook are put aside. The step's text
                       comes into the history first, its calls with their results when it is gone on with.
-    a task is over    once its own step is in the history; with it those above it. What is unanswered then is answered
-                      by the agent below. A handoff puts an end to all tasks.
+    a task is over    once its own step is in the history, and its on_turn has ended; with it those above it. What is
+                      unanswered then is answered by the agent below. A handoff puts an end to all tasks.
+    has no model      (a group of tasks, between two of them): what the user says waits for who comes next.
     `interrupt`       puts no end to a task and drops no handoff; who takes over then says nothing by itself.
 """
 
@@ -93,7 +96,7 @@ from typing import Final
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
-from rtaudio.voice.machine_eager import EagerReplies
+from rtaudio.voice.machine_keys import KeyPresses
 from rtaudio.voice.replying import MIC_RATE, take_audio, take_tokens
 from rtaudio.voice.stack import Switch
 from rtaudio.voice.turns import Hearing
@@ -102,7 +105,7 @@ AFTER_CLOSE: Final = (it.ProviderTroubled, it.ToolEnded, it.ToolsDelivered, it.E
 """What a closed machine still takes."""
 
 
-class Machine(EagerReplies):
+class Machine(KeyPresses):
     """`handle` takes one item at a time and is never re-entered. `history` is its own: copy it to keep it."""
 
     def handle(self, item: it.Item) -> list[do.Effect]:
@@ -114,10 +117,11 @@ class Machine(EagerReplies):
         effects += self._eager(item)
         effects += self._commit()
         effects += self._switch()
+        effects += self._take_keys()
         if not self.closed:
             effects += self._begin()
         effects += self._tell_state()
-        self.presence.rest(self.reply is not None or self._at_work, self._at.mic)
+        self.presence.rest(self.reply is not None or self._at_work or self.keys.open, self._at.mic)
         return effects + [do.Emit(record) for record in self._records_of(item, effects)]
 
     def _records_of(self, item: it.Item, effects: list[do.Effect]) -> Iterator[ev.TurnRecord]:
@@ -136,7 +140,9 @@ class Machine(EagerReplies):
         """Mic position from which on the machine wants a TimeCame; None: never, as things are."""
         if self.closed:
             return None
-        return min((due for due in (self.presence.due, self._eager_due) if due is not None), default=None)
+        return min(
+            (due for due in (self.presence.due, self._eager_due, self._keys_due) if due is not None), default=None
+        )
 
     def _react(self, item: it.Item) -> Iterator[do.Effect]:
         match item:
@@ -206,6 +212,8 @@ class Machine(EagerReplies):
                 yield do.Emit(
                     ev.ProviderFailed(at_s=self._now_s, kind=item.kind, provider=item.provider, what=item.what)
                 )
+            case it.KeyPressed():
+                yield from self._pressed(item)
             case it.SayAsked() | it.ReplyAsked():
                 yield from self._said_on_entry(item)
                 yield from self._asked_for(item)
@@ -247,6 +255,7 @@ class Machine(EagerReplies):
             yield do.CloseRecognition(turn.number)
             if turn.text:
                 yield from self._take_turn(turn)
+        yield from self._close_keys()
         if (reply := self.reply) is not None:
             reply.abandoned = True
             yield do.DropReply(reply.number)

@@ -48,11 +48,11 @@ class AgentsKnown(Telling):
     # ---- Hooks.
 
     def _run_hook(
-        self, number: int, hook: HookName, after: int = 0, message: ChatMessage | None = None
+        self, number: int, hook: HookName, after: int = 0, message: ChatMessage | None = None, digits: str = ""
     ) -> tuple[int, do.Effect]:
         self._runs += 1
         self._hooks[self._runs] = (self._name(number), hook)
-        return self._runs, do.RunHook(self._runs, number, hook, after, message)
+        return self._runs, do.RunHook(self._runs, number, hook, after, message, digits)
 
     def _hook_ended(self, item: it.HookEnded) -> Iterator[do.Effect]:
         agent, ran = self._hooks.pop(item.run, ("", ""))
@@ -64,6 +64,7 @@ class AgentsKnown(Telling):
         hook = self._turn_hook
         if item.stops and hook is not None and hook.run == item.run and hook.turn is self._unanswered:
             self._unanswered, self._answered_to = None, len(self.history)
+            yield from self._move(self.queue.take_typed(), "cancelled", ChatMessage("assistant", ""))
         for stay in self.stack:
             if (doing := stay.aside) is None:
                 continue
@@ -77,6 +78,11 @@ class AgentsKnown(Telling):
     def _looked_up(hook: TurnHook | None, item: it.HookEnded) -> None:
         if hook is not None and hook.run == item.run:
             hook.done, hook.added = True, item.added
+
+    @property
+    def _no_model(self) -> bool:
+        """None can be asked of the agent in charge: its chat is not there yet, or it has none that answers."""
+        return self.top.waits or not self.top.settings.answers
 
     def _waits_for_hook(self, turn: Turn) -> bool:
         """Its agent's on_turn has not ended yet."""

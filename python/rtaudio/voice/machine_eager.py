@@ -97,7 +97,7 @@ class EagerReplies(UserTurns):
             return None
         if self.reply is not None or step is not None or self._overtaken:
             return None
-        if "on_turn" in self.top.settings.hooks:
+        if "on_turn" in self.top.settings.hooks or self._no_model or self._typing:
             return None
         if turn.failed or turn.barge in LET_GO_ON or turn.eager.attempts >= self.options.eager_attempts:
             return None

@@ -24,7 +24,7 @@ class ReplyLife(Switching):
     """See the module."""
 
     def _begin(self) -> Iterator[do.Effect]:
-        while self.reply is None and not self.turns.open:
+        while self.reply is None and not self.turns.open and not self._typing:
             yield from self._commit()
             yield from self._switch()
             if self.step is None and any(late.handoff for late in self._late):
@@ -37,7 +37,7 @@ class ReplyLife(Switching):
                 if self._unanswered is not None or self.queue.presses:
                     yield from self._move_on(self.step)
                 return
-            elif self.top.waits or not self._model_ready:
+            elif self._no_model or not self._model_ready:
                 return
             elif (turn := self._unanswered) is not None:
                 if self._waits_for_hook(turn):
@@ -64,7 +64,7 @@ class ReplyLife(Switching):
     def _keeps_models(self) -> bool:
         """No model can be asked yet."""
         turn = self._unanswered
-        if self.step is not None or self.top.waits or not self._model_ready:
+        if self.step is not None or self._no_model or not self._model_ready:
             return True
         return turn is not None and self._waits_for_hook(turn)
 

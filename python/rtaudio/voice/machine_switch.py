@@ -36,6 +36,8 @@ class Switching(ToolSteps):
         """Whoever is to take over does, if it is time."""
         while self._switches and self.reply is None and not self.queue.texts and not self.closed:
             switch = self._switches[0]
+            if switch.kind == "task over" and not switch.hurries and self._in_turn_hook(switch.number):
+                return
             if self.step is not None and switch.kind != "task":
                 if switch.hurries:
                     yield from self._move_on(self.step)
@@ -50,6 +52,20 @@ class Switching(ToolSteps):
                 after = yield from (self._put_aside(came) if switch.kind == "task" else self._replace(came, switch))
                 yield from self._changed(before, switch)
                 yield from self._enter(switch, after)
+
+    def _in_turn_hook(self, number: int) -> bool:
+        """It may be that hook which ended the task, and it has still to say whether the turn wants an answer."""
+        return self.top.number == number and self._turn_hook is not None and not self._turn_hook.done
+
+    def _keys_wait(self) -> bool:
+        """Nobody in charge takes keys that are pressed."""
+        leaves = (switch.number for switch in self._switches if switch.kind == "task over")
+        return not self.top.settings.answers or self.top.number in leaves
+
+    @property
+    def _typing(self) -> bool:
+        """The user is at an entry of keys."""
+        return self.keys.open and not self._keys_wait()
 
     def _changed(self, before: Stay, switch: Switch) -> Iterator[do.Effect]:
         self.history.instructions = self.top.settings.instructions
@@ -68,7 +84,7 @@ class Switching(ToolSteps):
         that its own hook waits for."""
         settings = self.top.settings
         if switch is not None:
-            self._speaks = (switch.kind == "task" or switch.speaks) and not switch.quiet
+            self._speaks = (switch.kind == "task" or switch.speaks) and not switch.quiet and settings.answers
         if settings.greeting and not (switch is not None and switch.quiet):
             yield from self._leave_go_on()
             greeting = it.SayAsked(self._at, settings.greeting, 0, settings.greeting_interruption, priority="high")

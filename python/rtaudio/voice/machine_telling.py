@@ -27,6 +27,7 @@ from rtaudio.voice.agent import Agent, AgentSettings, settings_of
 from rtaudio.voice.asking import Asked
 from rtaudio.voice.chat import ChatContext, ChatMessage
 from rtaudio.voice.eager import EndWatch, Held
+from rtaudio.voice.keys import KeyEntry
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.presence import Presence
 from rtaudio.voice.record import Records
@@ -68,6 +69,8 @@ class Telling:
         self._entering = 0  # the run of on_enter
         self._turn_hook: TurnHook | None = None
         self._runs = 0  # of hooks
+        self._digits_run = 0  # of the last on_digits: they run one by one
+        self.keys = KeyEntry()
         self._hooks: dict[int, tuple[str, str]] = {}  # those that run: agent, hook
         self.reply: Reply | None = None
         self.turns = Turns(int(options.pre_roll_s * MIC_RATE))

@@ -27,6 +27,7 @@ from rtaudio.voice.events import State
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.hands import TurnHint
 from rtaudio.voice.history_policy import HistoryPolicy
+from rtaudio.voice.keys import KEYS
 from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.observe import EventStream
 from rtaudio.voice.options import SessionOptions
@@ -236,6 +237,19 @@ class Session:
         running."""
         self._need_running()
         self.post(it.InterruptAsked(self._stamp()))
+
+    def press(self, keys: str) -> None:
+        """The user has pressed a key of a telephone or a page, or several: of 0-9, *, #, A-D. An entry of them is
+        complete by the rules of the agent in charge (`Agent.keypad`), then an agent with `on_digits` gets it, and any
+        other's model answers "[pressed 12#]". For a transport, on the loop's thread. Raises ValueError for what is no
+        key, RuntimeError for a session that is not running."""
+        self._need_running()
+        if unknown := sorted(set(keys) - set(KEYS)) if keys else ["nothing"]:
+            raise ValueError(f"press: {', '.join(unknown)} is no key; there are {KEYS}")
+        for key in keys:
+            shown = self._machine.top.settings.keypad.shown(key)
+            self._hands.agents.secret_keys.keep(key, shown)
+            self.post(it.KeyPressed(self._stamp(), shown))
 
     def expose(self, *methods: object) -> None:
         """Lets the client call these (rtaudio.voice.tools): functions with typed parameters, objects with methods under

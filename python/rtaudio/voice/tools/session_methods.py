@@ -8,7 +8,7 @@ from rtaudio.voice.tools.client_methods import ClientMethod, client_method
 from rtaudio.voice.tools.context import ToolContext
 from rtaudio.voice.tools.errors import ToolDefinitionError, ToolError
 
-SessionMethod = Literal["say", "interrupt", "user_text", "generate_reply", "history"]
+SessionMethod = Literal["say", "interrupt", "user_text", "generate_reply", "history", "press"]
 
 
 @client_method
@@ -52,7 +52,16 @@ async def history(context: ToolContext[Any], last: int = 20) -> list[dict[str, s
     return [{"role": message.role, "text": message.text} for message in messages]
 
 
-_ALL: Final = {method.name: method for method in (say, interrupt, user_text, generate_reply, history)}
+@client_method
+async def press(context: ToolContext[Any], keys: str) -> None:
+    """The user has pressed keys of a keypad: of 0-9, *, #, A-D."""
+    try:
+        context.session.press(keys)
+    except ValueError as error:
+        raise ToolError(str(error)) from error
+
+
+_ALL: Final = {method.name: method for method in (say, interrupt, user_text, generate_reply, history, press)}
 
 
 def session_methods(*names: SessionMethod) -> tuple[ClientMethod, ...]:
