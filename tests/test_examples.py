@@ -12,7 +12,7 @@ import pytest
 
 from rtaudio.providers.openai_messages import messages_of
 from rtaudio.testing import run
-from rtaudio.voice import AgentChanged
+from rtaudio.voice import AgentChanged, ProviderFailed
 from tests.voice.message_rules import openai_problems
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -86,3 +86,25 @@ def test_the_front_desk_asks_who_calls_puts_the_caller_through_and_has_them_back
         "We are open from nine to five.",
     ]
     assert not [message for message in history if message.role == "system"], "what was looked up was not said"
+
+
+def test_the_survey_takes_keys_goes_back_once_and_brings_its_answers() -> None:
+    surveyor, call = run(example("survey.py")["main"]())
+    answers = surveyor.answers
+    assert (answers.customer, answers.rating, answers.call_back) == ("4711", 2, True)
+    assert answers.comment == "it took two weeks."
+    history = call.session.history
+    assert openai_problems(messages_of(history)) == []
+    asked = next(message for message in history if message.text == "What is your")
+    assert asked.interrupted, "the first key has stopped the question"
+    said = [message.text for message in history if message.role == "assistant" and message.text]
+    assert said[2:] == [
+        "I have 4, 7, 1, 1. Is that right?",
+        "Was the repair good, fair or poor?",
+        "What was good?",
+        "Was the repair good, fair or poor?",
+        "I am sorry. What was wrong?",
+        "May we call you back?",
+        "Thank you. Goodbye.",
+    ]
+    assert not call.told(ProviderFailed)

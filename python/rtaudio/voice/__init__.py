@@ -42,6 +42,7 @@ from rtaudio.voice.events import (
     UserBack,
     UserText,
 )
+from rtaudio.voice.group import Step, TaskGroup
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.history_policy import HistoryPolicy
 from rtaudio.voice.keys import Keypad
@@ -61,6 +62,7 @@ from rtaudio.voice.protocols import (
     Usage,
     Word,
 )
+from rtaudio.voice.refusals import AttemptsSpent, GroupFailed, TaskRefused
 from rtaudio.voice.session import Session
 from rtaudio.voice.speech import SpeechHandle
 from rtaudio.voice.task import Task, TaskCancelled
@@ -75,6 +77,7 @@ __all__ = [
     "AgentSpeechHeard",
     "AgentSpeechInterrupted",
     "AgentSpeechStarted",
+    "AttemptsSpent",
     "Audio",
     "AudioLost",
     "Backchannel",
@@ -85,6 +88,7 @@ __all__ = [
     "EagerMode",
     "EagerReply",
     "EventsLost",
+    "GroupFailed",
     "Handoff",
     "HistoryPolicy",
     "HookFailed",
@@ -110,9 +114,12 @@ __all__ = [
     "SpeechHandle",
     "SpeechStarted",
     "StateChanged",
+    "Step",
     "StopReply",
     "Task",
     "TaskCancelled",
+    "TaskGroup",
+    "TaskRefused",
     "Token",
     "ToolCall",
     "ToolFinished",
