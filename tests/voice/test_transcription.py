@@ -171,3 +171,19 @@ def test_any_cut_of_any_shown_text_adds_up(cut_at_s: float, times: list[int]) ->
         assert (ended[0].heard + ended[0].cut).replace(" ", "") == told.replace(" ", "")
     else:
         assert ended[0].text == told.strip()
+
+
+class Upper(Agent):
+    async def transcription(self, text: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for clause in text:
+            yield clause.upper()
+
+
+@pytest.mark.parametrize("reply", ["你好。很高兴认识你。再见。", "One. Two, three. Four."])
+def test_clauses_come_with_a_space_between_them_only_where_one_was_written(reply: str) -> None:
+    async def main() -> None:
+        _, sim, _ = await shown(Upper(), reply=reply)
+        (heard,) = sim.told(AgentSpeechHeard)
+        assert heard.text == reply.upper()
+
+    run(main())

@@ -28,6 +28,7 @@ from rtaudio.voice.received import MOST_REPLY
 from rtaudio.voice.stage_stream import StageStream
 from rtaudio.voice.stage_use import Surroundings
 from rtaudio.voice.streams import close_stream, describe
+from rtaudio.voice.tasks import Tasks
 
 _WORD: Final = re.compile(r"\S+")
 
@@ -88,8 +89,8 @@ class _Reply:
 
     def stop(self) -> None:
         """No more is shown."""
-        if (task := self._task) is not None and not task.done() and not task.cancelling():
-            asyncio.get_running_loop().call_soon(task.cancel)
+        if self._task is not None:
+            Tasks.cancel(self._task)
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
@@ -100,9 +101,10 @@ class _Reply:
                 raise StopAsyncIteration
             self._moved.clear()
             await self._moved.wait()
-        first = self._in_hand is None
-        self._in_hand = self._waiting.popleft()
-        return self._in_hand.told.text if first else f" {self._in_hand.told.text}"
+        before, clause = self._in_hand, self._waiting.popleft()
+        self._in_hand = clause
+        apart = before is not None and before.end < clause.told.text_offset
+        return f" {clause.told.text}" if apart else clause.told.text
 
     async def _run(self) -> None:
         troubled = self._around.owner.troubled("transcription", self._name)
