@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from rtaudio.voice import (
 )
 from rtaudio.voice.history_policy import HistoryPolicy, copy, filtered, fresh, last, share, summarised
 from rtaudio.voice.journaling import replay_session, session_differences, session_recorder
+from rtaudio.voice.machine_agents import MOST_KNOWN
 from rtaudio.voice.tools import ToolContext, ToolRunner, Toolset, tool
 from tests.voice.conversations import LONG, Cast, caller_with, conversation
 from tests.voice.handoff_talks import TO_BILLING, Billing, Front, Hooked, lines, outputs, sound, talk
@@ -479,5 +482,23 @@ def test_the_end_of_a_turn_is_decided_as_the_agent_in_charge_says() -> None:
         assert waited[0] == pytest.approx(waited[2], abs=0.1)
         assert waited[0] < 1.0
         assert [event.after for event in sim.told(AgentChanged)] == ["patient", "back"]
+
+    run(main())
+
+
+def test_nothing_is_kept_of_the_voices_of_agents_that_have_left() -> None:
+    """Law 8: a call of a day may have as many agents as it likes."""
+
+    async def main() -> None:
+        voices = list[weakref.ref[FakeTTS]]()
+        async with conversation(Cast()) as sim:
+            for _ in range(100):
+                voice = FakeTTS()
+                voices.append(weakref.ref(voice))
+                sim.session.hand_over(Agent(tts=voice))
+                await sim.advance(0.05)
+            del voice
+            gc.collect()
+            assert sum(voice() is not None for voice in voices) <= MOST_KNOWN + 1
 
     run(main())

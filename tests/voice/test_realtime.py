@@ -405,6 +405,19 @@ def test_providers_that_do_not_go_together_are_refused() -> None:
     run(main())
 
 
+def test_an_agent_with_a_model_of_its_own_is_not_put_in_charge() -> None:
+    """Law 11: it would never be asked."""
+
+    async def main() -> None:
+        async with realtime_call(FakeRealtime(["Hi."])) as sim:
+            with pytest.raises(TypeError, match="Own has an stt or llm of its own"):
+                sim.session.hand_over(Agent(name="Own", llm=FakeLLM(["Never."])))
+            await sim.advance(0.5)
+            assert sim.session.agent.name == "Agent"
+
+    run(main())
+
+
 def test_an_agent_that_takes_over_gets_a_connection_of_its_own() -> None:
     async def main() -> None:
         @tool

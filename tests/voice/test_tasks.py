@@ -313,7 +313,7 @@ def test_a_task_has_one_outcome_and_runs_once() -> None:
             assert await waiting == "Ann"
             with pytest.raises(RuntimeError, match="was run before"):
                 await sim.session.run_task(task)
-            with pytest.raises(TypeError, match="it returned the task AskName"):
+            with pytest.raises(TypeError, match="AskName is a task"):
                 sim.session.hand_over(AskName())
 
     run(main())

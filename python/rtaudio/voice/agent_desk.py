@@ -83,7 +83,10 @@ class AgentDesk:
     def hand_over(self, handoff: Handoff, by: int) -> int:
         """For the tools: `come`, of an agent that a tool of the agent `by` returned."""
         if isinstance(handoff.agent, Task):
-            raise TypeError(f"it returned the task {handoff.agent.name}: run it, `await context.run_task(...)`")
+            raise TypeError(
+                f"{handoff.agent.name} is a task, and comes back with a result: run it, `await context.run_task(...)` "
+                "in a tool, `await session.run_task(...)` anywhere else"
+            )
         return self.come(handoff.agent, handoff.history, by)
 
     def cold(self, known: KnownAgent) -> list[tuple[ProviderKind, LLM]]:
@@ -105,11 +108,12 @@ class AgentDesk:
             case do.ForgetAgent():
                 self._agents.forget(effect.agent)
                 self._policies.pop(effect.agent, None)
+                self._warmed = [provider for provider in self._warmed if self._agents.use(provider)]
             case do.ChooseHistory():
                 self._choose(effect)
             case do.RunHook():
                 name, digits = f"{effect.hook} of agent {effect.agent}", self.secret_keys.reveal(effect.digits)
-                task = self._tasks.start(self._hook(effect, digits), name)
+                task = self._tasks.start(self._hook(effect, digits, self._agents[effect.agent].agent), name)
                 if not task.done():  # a loop with eager tasks runs short ones at once
                     self._hooks[effect.run] = task
             case do.ForgetKeys():
@@ -126,10 +130,9 @@ class AgentDesk:
                 else:
                     future.set_result(None)
 
-    async def _hook(self, effect: do.RunHook, digits: str) -> None:
+    async def _hook(self, effect: do.RunHook, digits: str, agent: Agent) -> None:
         """Posts one item, whatever happens."""
         ended = it.HookEnded(self._stamp(), effect.run)
-        agent = self._agents[effect.agent].agent
         limit_s = self._options.turn_hook_timeout_s if effect.hook == "on_turn" else self._options.hook_timeout_s
         try:
             if (before := self._hooks.get(effect.after)) is not None:

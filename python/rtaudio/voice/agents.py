@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rtaudio.voice.absent import NoLLM
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.machine_telling import FIRST
 from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
@@ -45,8 +46,11 @@ class Agents:
         self.in_charge = self.add(first)
 
     def add(self, agent: Agent) -> KnownAgent:
-        """One that may be put in charge. Raises as the class does."""
+        """One that may be put in charge. Raises as the class does; TypeError for providers of its own that a
+        speech-to-speech model leaves nothing to do."""
         own = agent.providers
+        if isinstance(self._llm, NoLLM) and (own.stt or own.llm):
+            raise TypeError(f"{agent.name} has an stt or llm of its own: the realtime model hears and thinks by itself")
         tools = _tools_of(agent)
         tts = own.tts or self._tts
         pace = self._pace(tts)
@@ -62,6 +66,11 @@ class Agents:
     def forget(self, number: int) -> None:
         """It will not be put in charge again."""
         self._known.pop(number, None)
+
+    def use(self, provider: object) -> bool:
+        """It is the session's, or of an agent that is known."""
+        own = (one for known in self._known.values() for one in known.providers().values())
+        return any(provider is one for one in (self._stt, self._llm, self._tts, *own))
 
     def _pace(self, tts: TTS) -> Pace:
         """How fast that voice speaks, as learned so far."""
