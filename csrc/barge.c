@@ -53,7 +53,7 @@ static void begin(rta_barge *b, uint64_t onset) {
 }
 
 static void forget(rta_barge *b) {
-    b->speech = b->voiced = b->sound = 0;
+    b->speech = b->voiced = b->sound = b->worded = 0;
     b->loudest = b->colour = b->colour2 = b->colours = b->power = 0.0f;
     b->took_floor = false;
 }
@@ -144,13 +144,23 @@ static void count(rta_barge *b, const rta_barge_config *c, const rta_span *w, co
 
 /* ---- What it comes to */
 
+/* The agent has only just been heard here for the first time. */
+static bool warms_up(const rta_barge *b, const rta_barge_config *c, uint64_t end) {
+    return c->warm_up > 0 && (b->spoke_at == 0 || end < b->spoke_at + c->warm_up);
+}
+
 static bool takes_floor(const rta_barge *b, const rta_barge_config *c, uint64_t end) {
     if (b->listens) return b->speech >= c->confirm_by * 3;
-    if (c->min_words > 0) return b->words >= c->min_words || b->speech >= c->confirm_by * 3;
+    if (c->min_words > 0) return b->words >= c->min_words || b->speech >= b->worded + c->confirm_by * 3;
     const float by = (float)c->confirm_by, early = (float)(c->confirm_by - c->confirm_after) * variety(b, c);
     const bool loud = b->latest >= b->loudest * STILL_LOUD;
     if (loud && b->voiced >= c->confirm_after && (float)b->voiced + early + level_worth(b, c) >= by) return true;
     return 2 * (end - b->onset - b->unheard) >= 3 * c->confirm_by && 4 * b->speech >= 3 * c->confirm_by;
+}
+
+/* Words come late: they count also when the user has just fallen silent. */
+static bool words_say(const rta_barge *b, const rta_barge_config *c) {
+    return c->min_words > 0 && b->words >= c->min_words && !b->listens;
 }
 
 static rta_barge_state given_up(const rta_barge *b, const rta_barge_config *c) {
@@ -161,7 +171,7 @@ static rta_barge_state given_up(const rta_barge *b, const rta_barge_config *c) {
 /* Where the machine goes from `state` on this window; `state` itself when it stays. */
 static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
                                   bool onset, rta_gate_state gate, rta_barge_state state) {
-    const bool off = window->policy == RTA_POLICY_OFF || !c->enabled;
+    const bool off = window->policy == RTA_POLICY_OFF || !c->enabled || warms_up(b, c, w->end);
     if (state == RTA_BARGE_QUIET) return w->speaking && !off && onset ? RTA_BARGE_SUSPECTED : state;
     if (state == RTA_BARGE_CONFIRMED) return w->speaking && w->segment == b->segment ? state : RTA_BARGE_QUIET;
     if (!w->speaking || off) return RTA_BARGE_QUIET;
@@ -172,7 +182,8 @@ static rta_barge_state next_state(rta_barge *b, const rta_barge_config *c, const
     if (state == RTA_BARGE_STOPPING) return window->sentences != b->sentences ? RTA_BARGE_CONFIRMED : state;
     const uint64_t patience = b->speech ? c->false_after : c->doubt_after;
     if (b->silence >= patience && b->silence > 0) return given_up(b, c);
-    if (!w->unheard && gate == RTA_GATE_SPEECH && takes_floor(b, c, w->end)) {
+    const bool heard = gate == RTA_GATE_SPEECH || (gate == RTA_GATE_FALLING && words_say(b, c));
+    if (!w->unheard && heard && takes_floor(b, c, w->end)) {
         if (window->policy == RTA_POLICY_IMMEDIATE) return RTA_BARGE_CONFIRMED;
         if (window->policy == RTA_POLICY_AFTER_SENTENCE) return RTA_BARGE_STOPPING;
         b->took_floor = true;
@@ -204,6 +215,7 @@ static bool passed_through(rta_barge_state state) {
 
 rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const rta_span *w, const rta_window *window,
                                 float on, rta_gate_state gate, bool rose) {
+    if (w->speaking && b->spoke_at == 0) b->spoke_at = w->end;
     if (!c->enabled && b->state == RTA_BARGE_QUIET)
         return (rta_barge_change){.before = RTA_BARGE_QUIET, .now = RTA_BARGE_QUIET};
     const bool onset = !w->unheard && (w->p > on || (c->early_onset && early_onset(b, c, w->p, w->end)));
@@ -215,6 +227,8 @@ rta_barge_change rta_barge_step(rta_barge *b, const rta_barge_config *c, const r
     }
     if (w->unheard) b->unheard += w->samples;
     else count(b, c, w, window, gate);
+    if (b->words > b->counted) b->worded = b->speech;
+    b->counted = b->words;
     if (b->state == RTA_BARGE_CONFIRMED) b->state = next_state(b, c, w, window, onset, gate, RTA_BARGE_CONFIRMED);
     const rta_barge_state before = (rta_barge_state)b->state;
     rta_barge_state now = before;
@@ -247,6 +261,7 @@ rta_barge_change rta_barge_peek(rta_barge *b, const rta_barge_config *c, const r
     const bool onset = early_onset(b, c, p, peek->position_end);
     remember(b, p, peek->position_end);
     if (!rta_barge_wants_peeks(b, c) || !peek->speaking || peek->policy == RTA_POLICY_OFF || !onset) return change;
+    if (warms_up(b, c, peek->position_end)) return change;
     if (gate == RTA_GATE_SILENCE) {
         forget(b);
         begin(b, peek->position_end - HOP);

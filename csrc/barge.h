@@ -13,8 +13,9 @@
  *   state       condition                                              next          wishes
  *   QUIET       agent speaking and a window p > on, or an early onset  SUSPECTED     DUCK
  *   SUSPECTED   speech >= pause_after, or sound >= 2 * pause_after     LIKELY        PAUSE
- *   SUSPECTED,  it is a floor-taking (below) and gate SPEECH           CONFIRMED     FLUSH, then RESUME if paused, UNDUCK
- *   LIKELY        the same under AFTER_SENTENCE                        STOPPING      none
+ *   SUSPECTED,  it is a floor-taking (below), and gate SPEECH, or      CONFIRMED     FLUSH, then RESUME if paused, UNDUCK
+ *   LIKELY        gate FALLING and the words say so
+ *                 the same under AFTER_SENTENCE                        STOPPING      none
  *                 the same under PAUSE, DUCK_ONLY                      (stays, and is remembered)
  *               silence >= false_after                                 FALSE,        UNDUCK; if paused: RESUME (_REWIND)
  *               (>= doubt_after if there was no speech at all)         BACKCHANNEL,
@@ -29,6 +30,9 @@
  *   FALSE, BACKCHANNEL, KEPT are passed through within the step: their event is followed by QUIET without another.
  *     FALSE: hardly any speech (< backchannel_least). KEPT: a floor-taking that the policy did not let through: the agent
  *     goes on, and what was said is to be answered after it. BACKCHANNEL: anything between: said, and no claim to the floor.
+ *
+ *   Warming up: for warm_up after the agent first spoke on this line it is as under the policy OFF, whatever the policy is:
+ *   a canceller somewhere on the way needs the time to learn the agent's echo. Who speaks on beyond that has all his speech.
  *
  *   An unheard window is neither speech nor silence: it suspects nothing and takes no floor. What the agent does in it counts
  *   as in any other (it stopped, a sentence ended, the policy is OFF). An unheard peek is none.
@@ -48,8 +52,8 @@
  *   confirm_after) for how varied it was, less (more) by how much it is above (below) 0.9 of the power with which this
  *   user took the floor before (barge.c). Until he has, level_counts / 2 more: he may be as loud as that in a
  *   backchannel. Or 1.5 * confirm_by since the onset, half of it speech, whatever its shape. Where min_words > 0 and an
- *   STT counts words: when it has counted that many, and not before, except that confirm_by * 3 of speech is enough
- *   without words. That much it also takes while the session says that the words so far are a backchannel's
+ *   STT counts words: when it has counted that many, and not before, except that confirm_by * 3 of speech without a
+ *   further word is enough. That much it also takes while the session says that the words so far are a backchannel's
  *   (RTA_HINT_BACKCHANNEL).
  *
  *   policy (of the segment being spoken)   SUSPECTED ducks   LIKELY pauses   a floor-taking
@@ -96,6 +100,7 @@ typedef struct rta_barge_config { /* durations in samples at 16 kHz */
     float loud_share; /* of the power of the loudest so far; what lies under it is a decay */
     float variety_full;  /* variance of the sound's colour (barge.c) that a sentence shows; 0: it does not count */
     uint32_t min_words; /* 0: words do not count */
+    uint64_t warm_up;   /* since the agent first spoke on this line: barge-in waits; 0: it does not */
 } rta_barge_config;
 
 typedef enum rta_barge_state {
@@ -131,6 +136,9 @@ typedef struct rta_barge { /* plain data: copy it to checkpoint it */
     uint64_t segment; /* that suspicion or confirmation is about */
     uint64_t sentences; /* when it began STOPPING */
     uint32_t words; /* of the STT in this turn, 0: none or unknown */
+    uint32_t counted; /* of them, by the last window */
+    uint64_t worded;  /* speech since the onset, when the last of them came */
+    uint64_t spoke_at; /* the end of the first window in which the agent spoke; 0: it has not yet */
     uint32_t listens; /* 1: its words are a backchannel's */
     float echo_lately; /* share of echo, smoothed over some windows */
     float mic_p;       /* the mic's own probability in the last window */

@@ -55,7 +55,8 @@ static bool share(float value) { return value >= 0.0f && value <= 1.0f; }
 rta_status rta_detector_check(const rta_detector_config *c, const char **why) {
     const uint64_t durations[] = {c->gate.min_speech,     c->gate.min_silence,        c->barge.pause_after,
                                   c->barge.confirm_after, c->barge.false_after,       c->barge.confirm_by,
-                                  c->barge.doubt_after,   c->barge.backchannel_least, c->barge.level_counts};
+                                  c->barge.doubt_after,   c->barge.backchannel_least, c->barge.level_counts,
+                                  c->barge.warm_up};
     const char *wrong = NULL;
     /* Comparisons are written so that a NaN fails them. */
     if (!(c->gate.off > 0.0f && c->gate.off <= c->gate.on && c->gate.on < 1.0f))
@@ -240,6 +241,10 @@ void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_d
     output->actions = output->event_count = 0;
     if (hint->kind == RTA_HINT_MIN_WORDS) {
         d->config.barge.min_words = hint->value;
+        return;
+    }
+    if (hint->kind == RTA_HINT_WARM_UP) {
+        d->config.barge.warm_up = (uint64_t)hint->value * 16;
         return;
     }
     rta_turn_hint(&d->turn, &d->config.turn, &d->gate, hint, at > d->position ? at : d->position, &turn);

@@ -74,7 +74,7 @@ void rta_detector_step(rta_detector *d, const rta_window *window, rta_detector_o
  * order. at: mic position by which it takes effect; one before the last window's end counts as that. */
 void rta_detector_evidence(rta_detector *d, uint64_t question, const rta_turn_evidence *evidence, uint64_t at,
                            rta_detector_output *output);
-/* RTA_HINT_MIN_WORDS changes d->config. */
+/* RTA_HINT_MIN_WORDS and RTA_HINT_WARM_UP change d->config. */
 void rta_detector_hint(rta_detector *d, const rta_hint *hint, uint64_t at, rta_detector_output *output);
 /* RTA_INVALID and in *why (may be NULL) what is wrong. Takes any bytes. */
 rta_status rta_turn_settings_check(const rta_turn_settings *settings, const char **why);

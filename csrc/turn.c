@@ -270,7 +270,8 @@ void rta_turn_hint(rta_turn *t, const rta_turn_config *c, const rta_gate *gate, 
     case RTA_HINT_BACKCHANNEL: t->hints.backchannel = hint->value; break;
     case RTA_HINT_ASKED: t->hints.asked = hint->value; break;
     case RTA_HINT_THINKING: t->hints.thinking = hint->value; break;
-    case RTA_HINT_MIN_WORDS: return; /* of barge-in */
+    case RTA_HINT_MIN_WORDS:
+    case RTA_HINT_WARM_UP: return; /* of barge-in */
     }
     again(t, c, gate, at, out);
 }

@@ -22,7 +22,7 @@ cdef class BargeConfig:
                  bint early_onset=True, double onset_rise=0.3, double onset_from=0.4, double onset_sure=0.95,
                  double onset_loud=0.06, double onset_above_db=13.0, double level_counts_s=0.128,
                  double echo_most=0.75, double echo_clear=0.3, double loud_db=-7.0, double variety_full=0.004,
-                 int min_words=0):
+                 int min_words=0, double warm_up_s=0.0):
         cdef rta_detector_config defaults
         cdef rta_barge_config *c = &self.config
         if duck_db != duck_db or duck_db > 0:
@@ -55,6 +55,7 @@ cdef class BargeConfig:
         c.loud_share = <float>pow(10.0, loud_db / 10.0)
         c.variety_full = variety_full
         c.min_words = min_words
+        c.warm_up = mic_samples(warm_up_s, "warm_up_s")
         self.given = dict(
             enabled=bool(enabled), duck_db=duck_db, duck_ramp_s=duck_ramp_s, pause_after_s=pause_after_s,
             confirm_after_s=confirm_after_s, confirm_by_s=confirm_by_s, false_after_s=false_after_s,
@@ -62,6 +63,7 @@ cdef class BargeConfig:
             early_onset=bool(early_onset), onset_rise=onset_rise, onset_from=onset_from, onset_sure=onset_sure,
             onset_loud=onset_loud, onset_above_db=onset_above_db, level_counts_s=level_counts_s,
             echo_most=echo_most, echo_clear=echo_clear, loud_db=loud_db, variety_full=variety_full, min_words=min_words,
+            warm_up_s=warm_up_s,
         )
         defaults.barge = c[0]
         cdef const char *why = NULL

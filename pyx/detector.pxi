@@ -12,6 +12,7 @@ cdef dict HINTS = {
     "asked": RTA_HINT_ASKED,
     "thinking": RTA_HINT_THINKING,
     "min_words": RTA_HINT_MIN_WORDS,
+    "warm_up": RTA_HINT_WARM_UP,
 }
 cdef tuple BARGES = ("quiet", "suspected", "likely", "confirmed", "false", "backchannel", "stopping", "kept")
 

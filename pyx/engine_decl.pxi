@@ -159,6 +159,7 @@ cdef extern from "detector.h" nogil:
         float loud_share
         float variety_full
         uint32_t min_words
+        uint64_t warm_up
     ctypedef struct rta_barge:
         uint32_t state
     ctypedef struct rta_turn_policy:
@@ -199,6 +200,7 @@ cdef extern from "detector.h" nogil:
         RTA_HINT_ASKED
         RTA_HINT_THINKING
         RTA_HINT_MIN_WORDS
+        RTA_HINT_WARM_UP
     ctypedef struct rta_hint:
         uint32_t kind
         uint32_t value

@@ -193,6 +193,11 @@ def _eager_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=count, default=50, help="pairs of phrases (default 50)")
 
 
+def _scenarios_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE.jsonl", help="one scenario a line")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="also a picture of each, expected beside got")
+
+
 def _turn_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phrases", type=Path, required=True, metavar="FILE.json", help="pairs of phrases")
     parser.add_argument("--audio", type=Path, required=True, metavar="DIR", help="folder with the WAVs that it names")
@@ -259,6 +264,12 @@ COMMANDS: Final = (
         _by_module("truncation"),
     ),
     Command("eager", "replies begun before the turn is over: minutes", _eager_arguments, _by_module("eager")),
+    Command(
+        "scenarios",
+        "what other frameworks' tests expect of a conversation: seconds",
+        _scenarios_arguments,
+        _by_module("scenarios"),
+    ),
     Command("turn", "ends of turns, by profile and by other frameworks' rules: some minutes", _turn_arguments, _turn),
     Command(
         "turn-fit",

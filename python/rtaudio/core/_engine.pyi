@@ -62,7 +62,7 @@ class MicMeter:
         starved) of each window of 512 that they complete. `starved`: they are silence in the place of what never came.
         TypeError or ValueError for what is no contiguous 1-D float32 array."""
 
-HintKind = Literal["words", "stt", "backchannel", "asked", "thinking", "min_words"]
+HintKind = Literal["words", "stt", "backchannel", "asked", "thinking", "min_words", "warm_up"]
 Profile = Literal["patient", "default", "quick"]
 
 class TurnConfig:
@@ -129,7 +129,7 @@ class BargeConfig:
     echo_clear                  share of echo, lately, below which the mic's own VAD counts beside the one without echo
     loud_db                     what lies so far below the loudest so far is a decay
     variety_full                variance of the sound's colour that a sentence shows; 0: it does not count
-    min_words                   of the speech recognition, before the agent is flushed; 0: words do not count
+    min_words, warm_up_s        of the STT, before a flush, 0: do not count; barge-in waits after the agent first spoke
     Raises ValueError for what cannot be."""
     def __init__(
         self,
@@ -156,6 +156,7 @@ class BargeConfig:
         loud_db: float = -7.0,
         variety_full: float = 0.004,
         min_words: int = 0,
+        warm_up_s: float = 0.0,
     ) -> None: ...
     def to_dict(self) -> dict[str, Any]:
         """The settings by name: `BargeConfig(**config.to_dict())` is the same again. Each is also an attribute."""
@@ -416,11 +417,10 @@ class Line:
     def post_turn_hint(self, kind: HintKind, value: int, turn: int = 0) -> bool:
         """What the session knows; takes effect in the engine's next tick. `turn`: mic position at which the turn began
         that the words are of. One thread at a time, which may be another than that of the evidence.
-
         "words": how many the STT has understood in the turn so far. "stt": 1: it takes the turn for complete, 2: its
         words do not end a sentence, 0: neither. "backchannel": 1: the words so far are no more than "mhm". "asked":
         what the agent asked for: 1: a yes, a no, a word or two; 2: something long; 0: nothing. "thinking": 1: a reply
-        is being made. "min_words": how many words a flush takes from now on, instead of `BargeConfig.min_words`.
+        is being made. "min_words": how many words a flush takes from now on, "warm_up": ms, instead of `BargeConfig`'s.
         False: 256 wait already; dropped and counted. Raises ValueError, PortClosed as push does."""
     def post_turn_settings(self, turn: TurnConfig | None = None, barge: BargeConfig | None = None) -> bool:
         """Other settings of the detector from the engine's next tick on, in order with the hints, by the same thread;

@@ -48,7 +48,7 @@ PEEK: Final = 16
 _PEEK: Final = struct.Struct("<QQIIfffIIxxxxQ")  # rta_journal_peek
 _EVIDENCE: Final = struct.Struct("<Q16f")
 _HINT: Final = struct.Struct("<IIQ")
-_HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking", "min_words")
+_HINTS: Final[tuple[HintKind, ...]] = ("words", "stt", "backchannel", "asked", "thinking", "min_words", "warm_up")
 """rta_hint_kind, from 1."""
 
 

@@ -196,6 +196,10 @@ class Simulation:
 
         await self.until(at_rest, limit_s)
 
+    def look(self) -> None:
+        """Takes into `events` what was told since the last tick."""
+        self.events += self._stream.take_all()
+
     def _after_step(self) -> None:
         self.session.take()
         speaking = self.session.state == "speaking"

@@ -134,6 +134,7 @@ class Held:
     audio_s: float = 0.0
     withheld: list[Effect] = field(default_factory=list)  # what is done only once it is kept, in order
     ended: EagerReason | None = None  # it is of no use any more
+    waits: bool = False  # its turn is over; somebody was heard since, and it is not known yet whether there are words
 
     def compare(self, chat: ChatContext) -> EagerReason | None:
         """None: it answers that chat, which is the one it was asked with but for how the last message is written."""

@@ -23,7 +23,7 @@ ToolOutcome = Literal["done", "failed", "cancelled"]
 ChangeReason = Literal["handoff", "program", "task", "task over"]
 RecordOutcome = Literal["heard", "interrupted", "failed", "silent", "given_up"]
 MicState = Literal["good", "silent", "quiet", "loud"]
-EagerState = Literal["begun", "kept", "dropped"]
+EagerState = Literal["begun", "held", "kept", "dropped"]
 EagerReason = Literal["spoke", "words", "unasked", "chat", "interrupted", "failed", "closed"]
 
 
@@ -232,7 +232,9 @@ class TurnMetrics(SessionEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EagerReply(SessionEvent):
     """A reply is begun before its turn is over (`SessionOptions.eager`), then kept or dropped: each once, also for the
-    last one of a session. Nobody hears anything of it before it is kept, or ever if it is dropped.
+    last one of a session. held: an answer that was begun already, and waits for whether what was heard since has words
+    (`SessionOptions.hold_thinking`); kept or dropped, too. Nobody hears anything of it before it is kept, or ever if it
+    is dropped.
 
     `why`: of one begun, what made the end of the turn probable (complete: the STT says so; probable: the core does;
     stable: words and silence lasted); of one dropped, what became of it: spoke (the user went on), words (the words

@@ -40,6 +40,10 @@ Two machines and the rules where they meet. The user's turns (turns.py) and the 
     begun ahead       where the end of a turn is probable, its answer is begun and kept unheard (HELD). Once the turn is
                       decided it is the reply, if it answers what was said in the end; else it is as if it had never
                       been: no word of it in the history, no sound, no tool run (machine_eager.py).
+    a noise           or speech, while an answer is THINKING: with `hold_thinking` it is kept unheard until there are
+                      words (machine_noise.py); else it is given up as above.
+    only words        with `listening` "always" recognition also runs between turns, and words of which the VAD heard
+                      nothing are a turn that is over when no more come (machine_listening.py).
     a provider fails  reported. A reply ends with the audio there is; where there is none, an apology is said if the
                       model failed, and the agent listens.
 
@@ -114,6 +118,7 @@ class Machine(KeyPresses):
             return []
         self._at = item.at
         effects = list(self._react(item))
+        effects += self._listen()
         effects += self._eager(item)
         effects += self._commit()
         effects += self._switch()
@@ -140,9 +145,8 @@ class Machine(KeyPresses):
         """Mic position from which on the machine wants a TimeCame; None: never, as things are."""
         if self.closed:
             return None
-        return min(
-            (due for due in (self.presence.due, self._eager_due, self._keys_due) if due is not None), default=None
-        )
+        dues = (self.presence.due, self._eager_due, self._keys_due, self._listening_due)
+        return min((due for due in dues if due is not None), default=None)
 
     def _react(self, item: it.Item) -> Iterator[do.Effect]:
         match item:

@@ -143,12 +143,15 @@ class EagerReplies(UserTurns):
     def _withhold(self, held: Held, effects: Iterable[do.Effect]) -> Iterator[do.Effect]:
         for effect in effects:
             match effect:
-                case do.StartSpeech() if self.options.eager == "speech" and effect.clause < CLAUSES:
+                case do.StartSpeech() if self._speaks_ahead(held) and effect.clause < CLAUSES:
                     yield effect
                 case do.StopProviders() | do.Emit(event=ev.ProviderFailed()):
                     yield effect
                 case _:
                     held.withheld.append(effect)
+
+    def _speaks_ahead(self, held: Held) -> bool:
+        return held.waits or self.options.eager == "speech"
 
     def _decide(self, held: Held) -> Iterator[do.Effect]:
         turn = held.turn
@@ -187,7 +190,7 @@ class EagerReplies(UserTurns):
         self.held, self.reply = None, reply
         reply.answered_to, self._answered_to = self._answered_to, len(self.history)
         self._unanswered, self._speaks, self._steps = None, False, 0
-        reply.phase, turn.eager.kept = Phase.THINKING, True
+        reply.phase, turn.eager.kept = Phase.THINKING, turn.eager.kept or not held.waits
         times.origin_ns, times.turn_decided, times.stt_final = turn.ended_ns, turn.decided_ns, turn.final_ns
         yield self._told(held, "kept", None)
         for effect in held.withheld:

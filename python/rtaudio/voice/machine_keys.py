@@ -20,7 +20,7 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.chat import ChatMessage
-from rtaudio.voice.machine_eager import EagerReplies
+from rtaudio.voice.machine_listening import Listening
 from rtaudio.voice.reply import Phase
 from rtaudio.voice.replying import MIC_RATE
 
@@ -30,7 +30,7 @@ def as_pressed(keys: str) -> str:
     return f"[pressed {keys}]"
 
 
-class KeyPresses(EagerReplies):
+class KeyPresses(Listening):
     """See the module."""
 
     def _pressed(self, item: it.KeyPressed) -> Iterator[do.Effect]:

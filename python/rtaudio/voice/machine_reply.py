@@ -157,6 +157,8 @@ class ReplyLife(Switching):
         """What the core is to do when the user speaks meanwhile. Each time: its line may be a new one."""
         if self.options.min_words is not None:
             yield do.Hint("min_words", self.options.min_words)
+        if self.options.aec_warmup_s is not None:
+            yield do.Hint("warm_up", round(self.options.aec_warmup_s * 1000))
         yield do.BeginReply(reply.number, reply.interruption)
         yield from self._move(reply.wishes, "thinking")
 
@@ -197,6 +199,7 @@ class ReplyLife(Switching):
                 if reply.times.first_sample is not None:
                     return  # told already; looked up again after events were lost
                 reply.times.first_sample = item.at.time_ns
+                self._spoke_at = item.at.mic if self._spoke_at is None else self._spoke_at
                 reply.began_mic = item.at.mic
                 if reply.phase is Phase.THINKING:
                     reply.phase = Phase.SPEAKING
@@ -230,6 +233,7 @@ class ReplyLife(Switching):
     def _retire(self, reply: Reply, heard_samples: int, bound: int) -> Iterator[do.Effect]:
         """The reply is over; the history gets what was heard of it (law 9), then what the user said meanwhile."""
         self.reply = None
+        self._claims.clear()
         heard, rest = reply.heard(heard_samples)
         message = ChatMessage(
             "assistant",

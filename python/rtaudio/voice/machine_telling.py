@@ -8,9 +8,12 @@
     machine_speech.py    what the program wants said or answered, and text of the user
     machine_turns.py     the user's turns, and who has the floor
     machine_eager.py     replies begun before their turn is over
+    machine_noise.py     answers that wait for whether what is heard is a noise
+    machine_listening.py recognition between turns: words of which the VAD heard nothing
+    machine_keys.py      keys that the user presses
     machine.py           every item to its place; the rules in words
 
-One machine in nine pieces: each may use those above it, and none of those below.
+One machine in twelve pieces: each may use those above it, and none of those below.
 """
 
 from __future__ import annotations
@@ -75,6 +78,9 @@ class Telling:
         self.reply: Reply | None = None
         self.turns = Turns(int(options.pre_roll_s * MIC_RATE))
         self.queue = SpeechQueue()
+        self._listen_from = 0  # mic position from which recognition stands between turns
+        self._spoke_at: int | None = None  # mic position at which the agent was first heard
+        self._claims: list[Turn] = []  # with too few words to stop the agent, while it says what it is saying
         self.presence = Presence(None if options.away_s is None else round(options.away_s * MIC_RATE))
         self.state: ev.State = "listening"
         self.closed = False

@@ -13,7 +13,7 @@ from rtaudio.voice import items as it
 from rtaudio.voice.backchannels import interrupts, is_backchannel
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.machine_speech import ProgramSpeech
-from rtaudio.voice.reply import Phase
+from rtaudio.voice.reply import Phase, Reply
 from rtaudio.voice.replying import MIC_RATE
 from rtaudio.voice.turns import Hearing, Turn
 
@@ -31,16 +31,35 @@ class UserTurns(ProgramSpeech):
         yield do.Emit(ev.SpeechStarted(at_s=self._now_s, began_s=item.begin / MIC_RATE))
         yield from self._user_is_back(item.begin)
         if (open_turn := self.turns.talking) is not None:
+            if open_turn.by_words:  # the core knows of it from here on
+                open_turn.by_words, open_turn.core, open_turn.barge = False, item.begin, self._suspicion
             if open_turn.barge in LET_GO_ON:  # that was about what was said before
                 open_turn.barge = self._suspicion
             return
+        stood = self.turns.standing is not None
         turn = self.turns.begin(item.begin)
         turn.barge = self._suspicion
+        turn.cold = self._warms_up
         turn.core = self._core_turn if self._core_turn is not None else turn.core
-        yield do.OpenRecognition(turn.number, turn.start)
+        if not stood:
+            yield do.OpenRecognition(turn.number, turn.start)
+        if claimed := self._words_claimed(turn):
+            turn.hinted = claimed
+            yield do.Hint("words", claimed, turn.core)
         reply = self.reply
         if reply is not None and reply.kind != "say" and reply.phase is Phase.THINKING:
-            yield from self._stop(reply)
+            yield from self._heard_while_thinking(reply)
+
+    def _heard_while_thinking(self, reply: Reply) -> Iterator[do.Effect]:
+        """Somebody speaks, or something sounds."""
+        yield from self._stop(reply)
+
+    @property
+    def _warms_up(self) -> bool:
+        """The core does not act on sounds yet (csrc/barge.h)."""
+        if (warm_up_s := self.options.aec_warmup_s) is None or self._spoke_at is None:
+            return False
+        return self._at.mic < self._spoke_at + round(warm_up_s * MIC_RATE)
 
     def _judge(self, state: ev.BargeState) -> None:
         """What the core made of the turn's speech; of one that is over, only how a suspicion came
@@ -129,7 +148,7 @@ class UserTurns(ProgramSpeech):
         """While the turn is open the core may use them."""
         if turn.state is not Hearing.TALKING:
             return
-        count = len(turn.words.split())
+        count = self._words_claimed(turn)
         if count != turn.hinted:
             turn.hinted = count
             yield do.Hint("words", count, turn.core)
@@ -138,6 +157,26 @@ class UserTurns(ProgramSpeech):
         open_end = turn.text.endswith((",", ";", ":", "-", "…"))
         if item.complete or open_end:
             yield do.Hint("stt", STT_COMPLETE if item.complete else STT_OPEN, turn.core)
+
+    def _words_claimed(self, turn: Turn) -> int:
+        """Of this turn, and of those before it by which the user wanted the floor from what the agent is saying."""
+        parts, part = {turn.number}, turn
+        while part.before is not None:
+            part = part.before
+            parts.add(part.number)
+        before = sum(len(claim.text.split()) for claim in self._claims if claim.number not in parts)
+        return len(turn.words.split()) + before
+
+    def _stops_by_words(self, turn: Turn) -> Iterator[do.Effect]:
+        """What was said stops the agent although the core, to whom sounds count, did not: it holds as many words as
+        were asked for, which came when the turn was over, or was said while the core's ear for barge-in warmed up."""
+        reply, least = self.reply, self.options.min_words or 0
+        if reply is None or reply.phase is not Phase.SPEAKING or reply.interruption != "immediate":
+            return
+        late = turn.barge in ("suspected", "likely") and least > 0
+        cold = turn.barge == "quiet" and (turn.cold or turn.by_words)
+        if (late or cold) and self._words_claimed(turn) >= least:
+            yield from self._stop(reply)
 
     def _settle(self, turn: Turn) -> Iterator[do.Effect]:
         turn.final_ns = self._at.time_ns
@@ -166,8 +205,11 @@ class UserTurns(ProgramSpeech):
             self._after.append(message)
         else:
             yield self._remember_user(message)
+        if goes_on and self.options.min_words and not self._listens(turn):
+            self._claims.append(turn)
         if backchannel or turn.waived:
             return
+        yield from self._stops_by_words(turn)
         if self.reply is None or not goes_on or turn.barge not in LET_GO_ON:
             self._unanswered = turn
         elif self._interrupts(turn):

@@ -15,6 +15,10 @@ EagerMode = Literal["off", "text", "speech"]
 """What is done for a reply before its turn is over; see `SessionOptions.eager`."""
 
 
+ListeningMode = Literal["speech", "always"]
+"""When recognition runs; see `SessionOptions.listening`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
     """Time-outs count from the moment named; None waits for ever."""
@@ -58,6 +62,17 @@ class SessionOptions:
     """Words that recognition must have understood before the user's speech stops the agent; three times
     `BargeConfig.confirm_by_s` of speech is enough without. For noisy places, with an STT whose partial results come
     soon. None: what the line's `BargeConfig` says, which is 0: words do not count."""
+    aec_warmup_s: float | None = None
+    """How long after the agent first spoke its speech is not stopped by sounds: an echo canceller on the way (of a
+    browser, of a telephone) has not learnt the echo yet, and what it leaves is taken for the user. What is said in that
+    time is recognised, and stops the agent when the turn is over, unless it is a backchannel. None: what the
+    line's `BargeConfig.warm_up_s` says, which is 0."""
+    listening: ListeningMode = "speech"
+    """When recognition runs. "speech": while the VAD hears speech, and until the turn is over. "always": between turns
+    as well, so that words of which the VAD heard nothing are a turn too (a voice that is far off, low or whispered). It
+    takes an STT that streams, and is paid for the whole call; without an echo canceller the agent hears itself."""
+    words_over_s: float = 0.8
+    """With "always": a turn of words alone is over when no more have come for so long."""
     backchannel_words: tuple[str, ...] = ENGLISH
     """Words and phrases that ask for no answer where they did not stop the agent."""
     interrupting_words: tuple[str, ...] = INTERRUPTING
@@ -91,6 +106,10 @@ class SessionOptions:
     """How long `Agent.on_enter` and `on_exit` may take; time in a task that they run does not count."""
     turn_hook_timeout_s: float | None = 2.0
     """How long an answer waits for `Agent.on_turn`; then it begins without. Time in a task does not count."""
+    hold_thinking: bool = False
+    """What becomes of an answer that is still thought of when somebody makes a sound. True: it is kept unheard, as one
+    that was begun ahead, until there are words: a noise then costs no time; the model and the first clause's voice are
+    paid for in vain where it was speech. False: it is given up at once, and begun again after a noise."""
     stt_failed_text: str | None = "Sorry, I did not catch that."
     llm_failed_text: str | None = "Sorry, I cannot answer right now."
     """Said instead, where the TTS works; None: say nothing and listen."""
@@ -114,6 +133,12 @@ class SessionOptions:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 3600:
                 raise ValueError(f"{name} = {value}: must lie in 0..3600 seconds")
+        if self.listening not in (listens := get_args(ListeningMode)):
+            raise ValueError(f"listening = {self.listening!r}: must be one of {', '.join(listens)}")
+        if not 0 < self.words_over_s <= 60:
+            raise ValueError(f"words_over_s = {self.words_over_s}: must lie above 0 and up to 60 seconds")
+        if self.aec_warmup_s is not None and not 0 <= self.aec_warmup_s <= 600:
+            raise ValueError(f"aec_warmup_s = {self.aec_warmup_s}: must lie in 0..600 seconds, or be None")
         checked(self.interruption, "interruption")
         checked_language(self.language)
         if self.min_words is not None and not 0 <= self.min_words <= 1000:

@@ -16,6 +16,7 @@ that users see (`turn`) and the place by which the core knows the turn (`core`);
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -66,6 +67,9 @@ class Turn:
     before: Turn | None = None  # the part that this one goes on with
     hinted: int = 0  # words that the core was told of
     heard: bool = False  # something of an answer to it was
+    cold: bool = False  # it began while the core did not act on sounds yet
+    by_words: bool = False  # the core heard nothing of it
+    words_at: int = 0  # mic position at which the last words of such a turn came
     typed: bool = False  # it came as text, and was taken at once
     eager: EagerTally = field(default_factory=EagerTally)  # of all parts
 
@@ -91,6 +95,7 @@ class Turns:
         self._last_until = 0
         self._count = self._seen = 0
         self._over: Turn | None = None  # the last one that ended
+        self.standing: Turn | None = None  # of nobody yet: its recognition runs, and the next turn takes it
 
     @property
     def talking(self) -> Turn | None:
@@ -105,20 +110,41 @@ class Turns:
         """Somebody talks, or a transcript is awaited."""
         return bool(self._turns)
 
+    def __iter__(self) -> Iterator[Turn]:
+        return iter(self._turns)
+
     @property
     def alone(self) -> bool:
         """There is one turn, and no more."""
         return len(self._turns) == 1
 
     def find(self, number: int) -> Turn | None:
+        if self.standing is not None and self.standing.number == number:
+            return self.standing
         return next((turn for turn in self._turns if turn.number == number), None)
+
+    def stand(self, position: int) -> Turn:
+        """Recognition that runs from where the turn before ended, at that mic position the first time."""
+        self._count += 1
+        start = self._last_until or position
+        self.standing = Turn(self._count, 0, start, start, core=start)
+        return self.standing
 
     def begin(self, position: int) -> Turn:
         """A new turn. Its pre-roll does not reach into the turn before, but its speech may have begun within that."""
+        if (standing := self.standing) is not None:
+            return self._take_standing(standing, position)
         self._count += 1
         self._seen += 1
         start = min(position, max(position - self._pre_roll, self._last_until, 0))
         turn = Turn(self._count, self._seen, position, start, core=position)
+        self._turns.append(turn)
+        return turn
+
+    def _take_standing(self, turn: Turn, position: int) -> Turn:
+        self.standing = None
+        self._seen += 1
+        turn.turn, turn.begin, turn.core = self._seen, position, position
         self._turns.append(turn)
         return turn
 
@@ -167,6 +193,7 @@ class Turns:
         return taken
 
     def clear(self) -> list[Turn]:
-        left = list(self._turns)
+        left = [*self._turns, *([self.standing] if self.standing is not None else [])]
         self._turns.clear()
+        self.standing = None
         return left
