@@ -83,11 +83,14 @@ def test_the_demonstration_s_app_is_a_module() -> None:
         ("import nosuchmodule", "ModuleNotFoundError: No module named 'nosuchmodule' (line 6)"),
         ("1/0", "ZeroDivisionError: division by zero (line 6)"),
         ("def app(", "SyntaxError"),
-        ("CallSetup(agent=Agent, stt=1, llm=2, tts=3)", "agent must be an Agent, not <class"),
-        ("CallSetup(agent=Agent(), stt=FakeTTS(), llm=FakeLLM, tts=3)", "llm must be an LLM, not <class"),
+        ("CallSetup(agent=Agent, stt=1, llm=2, tts=3)", "CallSetup: Agent is a class: give an instance, Agent()"),
+        (
+            "CallSetup(agent=Agent(), stt=FakeSTT([]), llm=FakeLLM, tts=3)",
+            "CallSetup: llm is the class FakeLLM: give an",
+        ),
         (
             "app = CallSetup(agent=Agent(), stt=FakeSTT([]), llm=FakeLLM(['']), tts=None)",
-            "tts must be an TTS, not None",
+            "CallSetup: tts missing; give stt, llm and tts, or a realtime model",
         ),
     ],
 )

@@ -19,7 +19,7 @@ from rtaudio.testing import (
     Turn,
     run,
 )
-from rtaudio.voice import Agent, ChatContext, ToolCall, UserText
+from rtaudio.voice import Agent, ChatContext, Task, ToolCall, UserText
 from rtaudio.voice.tools import ToolContext, ToolError, tool
 
 
@@ -127,6 +127,46 @@ def test_a_handoff_is_told_in_its_place() -> None:
             next_turn.expect.hands_over("Front")
 
     talk(test, Front(), FakeLLM([["One moment. ", ToolCall("c1", "to_billing", "{}")], "Which one is it?", "I see."]))
+
+
+class AskAge(Task[int]):
+    instructions = "You ask how old the user is."
+
+    @tool
+    async def note(self, age: int) -> None:
+        """Notes the age."""
+        self.complete(age)
+
+
+def test_a_task_that_a_tool_runs_is_talked_to_turn_by_turn() -> None:
+    @tool
+    async def ticket(context: ToolContext[None]) -> str:
+        """Sells a ticket."""
+        return "half price" if await context.run_task(AskAge()) < 12 else "full price"
+
+    async def test(conversation: TextConversation) -> None:
+        turn = await conversation.say_as_user("A ticket, please.")
+        assert turn.expect.hands_over("AskAge").why == "task"
+        turn.expect.says("How old are you?")
+        turn.expect.no_more()
+        again = await conversation.say_as_user("Why?")
+        again.expect.says("It may be cheaper. How old are you?")
+        again.expect.no_more()
+        last = await conversation.say_as_user("Eleven.")
+        last.expect.calls("note", {"age": 11})
+        last.expect.hands_over("Agent")
+        last.expect.calls("ticket", output="half price")
+        last.expect.says("Two euros, then.")
+        last.expect.no_more()
+
+    script = [
+        [ToolCall("c1", "ticket", "{}")],
+        "How old are you?",
+        "It may be cheaper. How old are you?",
+        [ToolCall("c2", "note", '{"age": 11}')],
+        "Two euros, then.",
+    ]
+    talk(test, Agent(tools=[ticket]), FakeLLM(script))
 
 
 def test_a_provider_that_fails_is_told() -> None:

@@ -77,6 +77,8 @@ class OpenAICompatibleLLM:
             **({"stream_options": {"include_usage": True}} if usage else {}),
             **(parameters or {}),
         }
+        if not isinstance(retry, Retry | None):
+            raise TypeError(f"retry = {retry!r}: a Retry is wanted, as Retry(attempts=3), or None")
         self._timeouts = (connect_timeout_s, read_timeout_s)
         self._retry = retry
         self._http: Any = None

@@ -30,8 +30,10 @@ from typing import Any, Final, TypeAlias
 
 from rtaudio.core import DetectorConfig
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.cast import Cast
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, STT, TTS
+from rtaudio.voice.realtime import RealtimeModel
 from rtaudio.voice.session import Session
 
 DEFAULT_NAME: Final = "app"
@@ -53,12 +55,14 @@ class CallInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSetup:
-    """Who answers a call: the agent, and what it hears, thinks and speaks with."""
+    """Who answers a call: the agent, and what it hears, thinks and speaks with, as `Session` takes it: `stt`, `llm` and
+    `tts`, where the agent has none of its own, or `realtime`, a speech-to-speech model."""
 
     agent: Agent
-    stt: STT
-    llm: LLM
-    tts: TTS
+    stt: STT | None = None
+    llm: LLM | None = None
+    tts: TTS | None = None
+    realtime: RealtimeModel | None = None
     options: SessionOptions | None = None
     detector: DetectorConfig | None = None
     data: object = None
@@ -69,15 +73,14 @@ class CallSetup:
     """Told of the call's session when it runs, before the agent is heard; to keep it, to say things. Must not block."""
 
     def __post_init__(self) -> None:
-        for name, kind in (("agent", Agent), ("stt", STT), ("llm", LLM), ("tts", TTS)):
-            value = getattr(self, name)
-            if isinstance(value, type) or not isinstance(value, kind):
-                made = f"; make one: {value.__name__}()" if isinstance(value, type) else ""
-                raise TypeError(f"CallSetup: {name} must be an {kind.__name__}, not {value!r}{made}")
+        try:
+            Cast(self.agent, self.stt, self.llm, self.tts, self.realtime)
+        except TypeError as error:
+            raise TypeError(f"CallSetup: {str(error).removeprefix('session: ')}") from None
 
-    def providers(self) -> tuple[STT, LLM, TTS]:
-        """All three."""
-        return self.stt, self.llm, self.tts
+    def providers(self) -> list[STT | LLM | TTS | RealtimeModel]:
+        """All that were given here."""
+        return [one for one in (self.stt, self.llm, self.tts, self.realtime) if one is not None]
 
 
 Answering: TypeAlias = CallSetup | Awaitable[CallSetup] | AbstractAsyncContextManager[CallSetup]
@@ -98,7 +101,7 @@ class App:
             except ValueError:
                 pass  # no signature to be had: it is tried with the first call
         self._what, self._name = what, name
-        self._shared: dict[int, STT | LLM | TTS] = {}
+        self._shared: dict[int, STT | LLM | TTS | RealtimeModel] = {}
 
     async def warm_up(self) -> None:
         """Loads the models of an app that is the same for every call. AppError: one cannot be."""

@@ -202,6 +202,7 @@ class Calls:
                 stt=setup.stt,
                 llm=setup.llm,
                 tts=setup.tts,
+                realtime=setup.realtime,
                 options=setup.options,
                 wake=self._wake,
                 data=setup.data,

@@ -14,8 +14,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, get_args
 
+from rtaudio.voice.agent import HookName
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import ChangeReason, SessionEvent
 from rtaudio.voice.protocols import StageKind
@@ -69,8 +70,19 @@ class ProviderBroke:
         return f"failed {self.kind}: {self.what}"
 
 
-Happening = Said | Called | HandedOver | ProviderBroke
-H = TypeVar("H", Said, Called, HandedOver, ProviderBroke)
+@dataclass(frozen=True, slots=True)
+class HookBroke:
+    """A hook of the agent failed, or the choice of what it is shown; as in HookFailed."""
+
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"failed {self.kind}: {self.what}"
+
+
+Happening = Said | Called | HandedOver | ProviderBroke | HookBroke
+H = TypeVar("H", Said, Called, HandedOver, ProviderBroke, HookBroke)
 
 
 def happenings_of(message: ChatMessage) -> list[Happening]:
@@ -162,10 +174,11 @@ class Expectations:
         self._at += 1
         return handed
 
-    def fails(self, kind: StageKind) -> ProviderBroke:
-        """A provider, or a stage of the agent, of that kind fails next."""
+    def fails(self, kind: StageKind | HookName | Literal["history"]) -> ProviderBroke | HookBroke:
+        """A provider, or a stage of the agent, of that kind fails next, or that hook."""
         expected = f"a failure of the {kind}"
-        broke = self._next(ProviderBroke, expected)
+        broke: ProviderBroke | HookBroke
+        broke = self._next(ProviderBroke, expected) if kind in get_args(StageKind) else self._next(HookBroke, expected)
         if broke.kind != kind:
             self._fail(expected)
         self._at += 1

@@ -15,19 +15,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rtaudio.testing.expectations import HandedOver, Happening, ProviderBroke, Turn, happenings_of
+from rtaudio.testing.expectations import HandedOver, Happening, HookBroke, ProviderBroke, Turn, happenings_of
 from rtaudio.testing.providers import FakeSTT, FakeTTS
 from rtaudio.testing.simulation import Simulation
 from rtaudio.voice import effects as do
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.chat import ChatContext
-from rtaudio.voice.events import AgentChanged, ProviderFailed, SessionClosed
+from rtaudio.voice.checks import checked_agent
+from rtaudio.voice.clock import now_ns
+from rtaudio.voice.events import AgentChanged, HookFailed, ProviderFailed, SessionClosed
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM
 from rtaudio.voice.session import Session
+from rtaudio.voice.task import Task
 
 CHAR_S: Final = 0.001
 """How long the voice takes for a character: next to nothing."""
+LISTENS_S: Final = 0.5
+"""How long a task says nothing until it is taken to wait for the user."""
 
 
 class TextConversation:
@@ -47,10 +52,11 @@ class TextConversation:
     ) -> None:
         """`llm`: by default the agent's own; ValueError if it has none. `data`, `options`, `history`: as for
         `Session`. `limit_s`: how long an answer may take, tools included."""
-        model = llm if llm is not None else agent.providers.llm
+        model = llm if llm is not None else checked_agent(agent).providers.llm
         if model is None:
             raise ValueError("TextConversation: give an llm, for the agent has none of its own")
         self._limit_s = limit_s
+        self._listens_since_ns: int | None = None
         self._happened: list[Happening] = []
         self._taken = self._events_taken = 0
         self._simulation = Simulation(
@@ -74,10 +80,11 @@ class TextConversation:
 
     async def say_as_user(self, text: str) -> Turn:
         """Writes to the agent, waits for its answer and gives all that happened meanwhile: what it said, its tools.
-        Calls that go on beyond the answer are not waited for: see `wait`. AssertionError if there is no end of it
-        within `limit_s`, RuntimeError if the session closed."""
+        Calls that go on beyond the answer are not waited for (see `wait`), nor a tool while the task that it runs waits
+        for the user. AssertionError if there is no end of it within `limit_s`, RuntimeError if the session closed."""
+        self._listens_since_ns = None
         handle = self.session.generate_reply(user_input=text)
-        await self._until(lambda: handle.done() and self._at_rest, text)
+        await self._until(lambda: (self._at_rest and handle.done()) or self._task_listens(), text)
         return self._turn(text)
 
     async def wait(self, seconds: float) -> Turn:
@@ -89,6 +96,16 @@ class TextConversation:
     @property
     def _at_rest(self) -> bool:
         return self.session.state == "listening" and not self.session.queue
+
+    def _task_listens(self) -> bool:
+        """A task is in charge, and has been silent for long enough: the user has to speak, though the tool that runs it
+        is under way."""
+        if not (isinstance(self.session.agent, Task) and self._at_rest):
+            self._listens_since_ns = None
+            return False
+        if self._listens_since_ns is None:
+            self._listens_since_ns = now_ns()
+        return now_ns() - self._listens_since_ns >= LISTENS_S * 1e9
 
     async def _until(self, condition: Callable[[], bool], user: str) -> None:
         try:
@@ -112,6 +129,8 @@ class TextConversation:
                 self._happened.append(HandedOver(changed.before, changed.after, changed.why))
             case do.Emit(event=ProviderFailed() as failed):
                 self._happened.append(ProviderBroke(failed.kind, failed.what))
+            case do.Emit(event=HookFailed() as failed):
+                self._happened.append(HookBroke(failed.what_ran, failed.what))
             case _:
                 pass
 

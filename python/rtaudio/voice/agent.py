@@ -17,7 +17,7 @@ class Host(Agent):                                   or a class of one's own: it
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -82,8 +82,9 @@ class Agent:
     keys are taken that the user presses meanwhile (rtaudio.voice.Keypad).
 
     A subclass may set `name`, `instructions`, `greeting`, `greeting_interruption`, `history` and `turns` as class
-    attributes (`keypad` alone so); what is given to `__init__` comes before them. Raises ValueError for an interruption
-    that is none.
+    attributes (`keypad` alone so); what is given to `__init__` comes before them. One with an `__init__` of its own
+    calls `super().__init__()`. Raises ValueError for an interruption that is none, TypeError for tools that are no
+    list; the session looks at the rest.
 
     Hooks that a subclass may have, each run in a task of its own, within `SessionOptions.hook_timeout_s`. What they
     raise is told (HookFailed) and changes nothing; audio waits for none of them.
@@ -122,6 +123,8 @@ class Agent:
         if greeting_interruption is not None:
             self.greeting_interruption = greeting_interruption
         checked(self.greeting_interruption, "greeting_interruption")
+        if not isinstance(tools, Iterable) or isinstance(tools, str):
+            raise TypeError(f"{self.name}: tools = {tools!r:.80}; a list is wanted, as tools=[book]")
         self.tools = tuple(tools)
         self.providers = Providers(stt, llm, tts)
         if history is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,6 +15,7 @@ from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent, StopReply, settings_of
 from rtaudio.voice.agents import Agents, KnownAgent
 from rtaudio.voice.chat import ChatContext, ChatMessage
+from rtaudio.voice.checks import checked_agent
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.history_policy import Filtered, HistoryPolicy, Kept, Summarised
 from rtaudio.voice.keys import SecretKeys
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rtaudio.voice.session import Session
 
 T = TypeVar("T")
+log = logging.getLogger("rtaudio.hooks")
 SUMMARISE: Final = (
     "Sum up the conversation so far in a few sentences, for a colleague who takes over: what the user wants, what is "
     "settled, what is open. Names, numbers and dates exactly."
@@ -65,9 +68,7 @@ class AgentDesk:
     def come(self, agent: Agent, history: HistoryPolicy | None = None, by: int = 0) -> int:
         """Makes it known and warms its providers up; its number. Raises ToolDefinitionError, and TypeError for what is
         no agent or no policy."""
-        if not isinstance(agent, Agent):
-            raise TypeError(f"an Agent is wanted, not {type(agent).__name__}")
-        policy = history if history is not None else agent.history
+        policy = history if history is not None else checked_agent(agent).history
         if not isinstance(policy, Kept | Filtered | Summarised):
             raise TypeError(f"{agent.name}: {policy!r} is no history policy; see rtaudio.voice.history_policy")
         known = self._agents.add(agent)
@@ -151,6 +152,8 @@ class AgentDesk:
                 error, what = raised, describe(raised)
             if error is not None and effect.hook == "on_enter" and isinstance(agent, Task) and not agent.over:
                 agent.fail(error)
+            elif error is not None:
+                log.error("%s of agent %s: %s", effect.hook, agent.name, what, exc_info=error)
             ended = it.HookEnded(self._stamp(), effect.run, what, added, stops)
         finally:
             self._hooks.pop(effect.run, None)
@@ -220,6 +223,9 @@ class AgentDesk:
 
     async def run_task(self, task: Task[T], timeout_s: float | None, history: HistoryPolicy | None) -> T:
         """See Session.run_task."""
+        if not isinstance(checked_agent(task), Task):
+            raise TypeError(f"run_task takes a Task, and {type(task).__name__} is none; `hand_over` takes any agent")
+        task._need_new()
         number = self.come(task, history)
         task._begin(lambda: self._post(it.TaskEnded(self._stamp(), number)))
         future = self._waiting[number] = asyncio.get_running_loop().create_future()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rtaudio.voice.absent import NoLLM
 from rtaudio.voice.agent import Agent
+from rtaudio.voice.checks import checked_agent
 from rtaudio.voice.machine_telling import FIRST
 from rtaudio.voice.protocols import LLM, STT, TTS, ProviderKind
 from rtaudio.voice.word_finder import Pace
@@ -36,8 +37,8 @@ class KnownAgent:
 
 
 class Agents:
-    """`first` is in charge; `stt`, `llm`, `tts` are the session's. Raises ToolDefinitionError for a tool that is none,
-    ImportError without rtaudio[tools]."""
+    """`first` is in charge; `stt`, `llm`, `tts` are the session's. Raises TypeError for what is no agent
+    (`checks`), ToolDefinitionError for a tool that is none, ImportError without rtaudio[tools]."""
 
     def __init__(self, first: Agent, stt: STT, llm: LLM, tts: TTS) -> None:
         self._stt, self._llm, self._tts = stt, llm, tts
@@ -48,7 +49,7 @@ class Agents:
     def add(self, agent: Agent) -> KnownAgent:
         """One that may be put in charge. Raises as the class does; TypeError for providers of its own that a
         speech-to-speech model leaves nothing to do."""
-        own = agent.providers
+        own = checked_agent(agent).providers
         if isinstance(self._llm, NoLLM) and (own.stt or own.llm):
             raise TypeError(f"{agent.name} has an stt or llm of its own: the realtime model hears and thinks by itself")
         tools = _tools_of(agent)

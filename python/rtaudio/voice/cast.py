@@ -9,6 +9,7 @@ from typing import Any
 from rtaudio.voice.absent import NoLLM, NoSTT, NoTTS
 from rtaudio.voice.agent import Agent, AgentSettings
 from rtaudio.voice.chat import ChatContext
+from rtaudio.voice.checks import checked_agent, checked_providers
 from rtaudio.voice.hands import Hands
 from rtaudio.voice.hands_realtime import RealtimeHands
 from rtaudio.voice.machine import Machine
@@ -16,6 +17,7 @@ from rtaudio.voice.machine_realtime import RealtimeMachine
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import LLM, STT, TTS
 from rtaudio.voice.realtime import RealtimeModel, TurnsBy
+from rtaudio.voice.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,14 @@ class Cast:
     def __init__(
         self, agent: Agent, stt: STT | None, llm: LLM | None, tts: TTS | None, realtime: RealtimeModel | None
     ) -> None:
-        own = agent.providers
+        own = checked_agent(agent).providers
+        if isinstance(agent, Task):
+            kind = type(agent).__name__
+            raise TypeError(
+                f"session: {kind} is a task: give the agent that runs it, `await session.run_task({kind}())` in its "
+                "on_enter, or in a tool"
+            )
+        checked_providers("session", stt, llm, tts)
         self._agent, self._realtime = agent, realtime
         self._speaks = tts is not None or own.tts is not None
         if realtime is None:
@@ -65,6 +74,9 @@ class Cast:
             if missing:
                 raise TypeError(f"session: {', '.join(missing)} missing; give stt, llm and tts, or a realtime model")
         else:
+            if isinstance(realtime, type) or not hasattr(realtime, "turns"):
+                made = f"; give an instance, {realtime.__name__}(...)" if isinstance(realtime, type) else ""
+                raise TypeError(f"session: realtime = {realtime!r:.80} is no realtime model{made}")
             if stt or llm or own.stt or own.llm:
                 raise TypeError("session: a realtime model hears and thinks by itself; give it no stt and no llm")
             if agent.greeting and not self._speaks:

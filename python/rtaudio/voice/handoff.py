@@ -32,6 +32,12 @@ def handoff_of(value: object) -> Handoff | None:
     """What a tool returned, if it is one. Raises TypeError for what looks like one and is none."""
     if isinstance(value, Agent):
         return Handoff(value)
+    parts = value if isinstance(value, tuple) else (value,)
+    for kind in parts:
+        if isinstance(kind, type) and issubclass(kind, Agent):
+            raise TypeError(f"it returned the class {kind.__name__}: return an agent, {kind.__name__}()")
+    if any(isinstance(part, Agent) for part in parts) and not (len(parts) == 2 and isinstance(parts[0], Agent)):
+        raise TypeError("it returned a tuple with an Agent in it: a handoff is (agent, message), in this order")
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], Agent):
         agent, message = value
         if not isinstance(message, str):

@@ -44,6 +44,8 @@ fresh: Final = Kept("fresh")
 
 def last(count: int) -> Kept:
     """The last `count` messages that have text or tool calls. ValueError for less than one."""
+    if not isinstance(count, int):
+        raise TypeError(f"last({count!r}): a number of messages is wanted")
     if count < 1:
         raise ValueError(f"last({count}): at least 1 message; nothing of the talk is `fresh`")
     return Kept("last", count)

@@ -131,18 +131,19 @@ class SessionOptions:
             "turn_hook_timeout_s",
         ):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 3600:
-                raise ValueError(f"{name} = {value}: must lie in 0..3600 seconds")
+            if value is not None and not (isinstance(value, int | float) and 0 <= value <= 3600):
+                raise ValueError(f"{name} = {value!r}: must be a number in 0..3600 seconds")
         if self.listening not in (listens := get_args(ListeningMode)):
             raise ValueError(f"listening = {self.listening!r}: must be one of {', '.join(listens)}")
-        if not 0 < self.words_over_s <= 60:
-            raise ValueError(f"words_over_s = {self.words_over_s}: must lie above 0 and up to 60 seconds")
-        if self.aec_warmup_s is not None and not 0 <= self.aec_warmup_s <= 600:
-            raise ValueError(f"aec_warmup_s = {self.aec_warmup_s}: must lie in 0..600 seconds, or be None")
+        if not (isinstance(self.words_over_s, int | float) and 0 < self.words_over_s <= 60):
+            raise ValueError(f"words_over_s = {self.words_over_s!r}: must lie above 0 and up to 60 seconds")
+        warmup_s = self.aec_warmup_s
+        if warmup_s is not None and not (isinstance(warmup_s, int | float) and 0 <= warmup_s <= 600):
+            raise ValueError(f"aec_warmup_s = {warmup_s!r}: must lie in 0..600 seconds, or be None")
         checked(self.interruption, "interruption")
         checked_language(self.language)
-        if self.min_words is not None and not 0 <= self.min_words <= 1000:
-            raise ValueError(f"min_words = {self.min_words}: must lie in 0..1000, or be None")
+        if self.min_words is not None and not (isinstance(self.min_words, int) and 0 <= self.min_words <= 1000):
+            raise ValueError(f"min_words = {self.min_words!r}: must lie in 0..1000, or be None")
         for name in ("backchannel_words", "interrupting_words", "text_transforms"):
             if isinstance(words := getattr(self, name), str):
                 raise ValueError(f"{name}: give a tuple of words, not one text")
@@ -150,11 +151,11 @@ class SessionOptions:
         transforms(self.text_transforms, self.pronunciations, self.language)
         if self.eager not in (modes := get_args(EagerMode)):
             raise ValueError(f"eager = {self.eager!r}: must be one of {', '.join(modes)}")
-        if not 0 <= self.eager_probability <= 1:
-            raise ValueError(f"eager_probability = {self.eager_probability}: must lie in 0..1")
+        if not (isinstance(self.eager_probability, int | float) and 0 <= self.eager_probability <= 1):
+            raise ValueError(f"eager_probability = {self.eager_probability!r}: must lie in 0..1")
         for name in (
             *("first_clause_chars", "clause_chars", "clauses_in_flight", "clauses_waiting", "tool_steps"),
             *("eager_attempts", "eager_tokens"),
         ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} = {getattr(self, name)}: must be at least 1")
+            if not isinstance(value := getattr(self, name), int) or value < 1:
+                raise ValueError(f"{name} = {value!r}: must be a whole number, at least 1")

@@ -50,6 +50,8 @@ def whole_characters(text: str) -> str:
 def given_text(text: str, where: str) -> str:
     """Text that a program gives, to be said or answered. Raises ValueError where nothing in it can be, or it is longer
     than anybody would listen to."""
+    if not isinstance(text, str):
+        raise TypeError(f"{where.split(':')[0]}: a text is wanted, not {type(text).__name__}")
     if not any(map(str.isalnum, text)):
         raise ValueError(f"{where} in {text!r:.200}")
     if len(text) > MOST_TRANSCRIPT:

@@ -100,6 +100,10 @@ class Session:
         (`Agent.turns`); None: as the line was added, and TurnConfig() after an agent that says. `turn_settings`: takes
         that to the line, as `turn_hint` does. Raises ToolDefinitionError for a tool that is none, ImportError without
         rtaudio[tools], TypeError for providers that are missing or of no use."""
+        if not hasattr(port, "playout"):
+            raise TypeError(f"session: an AudioPort is wanted first, not {type(port).__name__}")
+        if not isinstance(options, SessionOptions | None):
+            raise TypeError(f"session: options = {options!r:.80}; a SessionOptions(...) is wanted, or None")
         self._port = port
         self._options = options if options is not None else SessionOptions()
         cast = Cast(agent, stt, llm, tts, realtime)

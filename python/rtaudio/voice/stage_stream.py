@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, Generic, NoReturn, TypeVar
 
 from rtaudio.voice.protocols import ProviderError, StageKind
@@ -95,6 +95,8 @@ class StageStream(Generic[T]):
         if inspect.iscoroutine(made):
             made.close()
             raise TypeError(f"{self._name} must be an async generator, but never yields")
+        if not isinstance(made, AsyncIterable):
+            raise TypeError(f"{self._name} must be an async generator, but gave {type(made).__name__}")
         source: AsyncIterator[T] = aiter(made)
         try:
             async for piece in source:

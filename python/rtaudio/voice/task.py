@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from rtaudio.voice.agent import Agent
 
@@ -54,7 +54,10 @@ class Task(Agent, Generic[T]):
         self._over()
 
     def fail(self, error: BaseException) -> None:
-        """There will be none: whoever waits gets `error`. RuntimeError as for `complete`."""
+        """There will be none: whoever waits gets `error`. RuntimeError as for `complete`, TypeError
+        for what is no exception."""
+        if not isinstance(error, BaseException):
+            raise TypeError(f"task {self.name}: fail({error!r:.80}): an exception is wanted")
         self._end("failed")
         self._error = error
         self._over()
@@ -74,10 +77,13 @@ class Task(Agent, Generic[T]):
             raise RuntimeError(f"task {self.name} {was}")
         self._state = state
 
-    def _begin(self, over: Callable[[], None]) -> None:
-        """By the session. `over` is called on its loop."""
+    def _need_new(self) -> None:
         if self._state != "new":
             raise RuntimeError(f"task {self.name} was run before; make a new one")
+
+    def _begin(self, over: Callable[[], None]) -> None:
+        """By the session. `over` is called on its loop."""
+        self._need_new()
         loop, thread = asyncio.get_running_loop(), threading.get_ident()
 
         def tell() -> None:
@@ -87,6 +93,14 @@ class Task(Agent, Generic[T]):
                 loop.call_soon_threadsafe(over)
 
         self._state, self._over = "running", tell
+
+    if not TYPE_CHECKING:  # for type checkers it has no such method, and they say so
+
+        def __await__(self):
+            raise TypeError(
+                f"a task is not awaited itself: `await context.run_task({type(self).__name__}())` in a tool, "
+                f"`await session.run_task({type(self).__name__}())` elsewhere"
+            )
 
     def _result(self) -> T:
         if self._error is not None:

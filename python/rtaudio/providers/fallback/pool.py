@@ -59,6 +59,11 @@ class Pool(Generic[P]):
         policy: HealthPolicy | None,
         on_change: Callable[[HealthChange], None] | None,
     ) -> None:
+        if not isinstance(providers, Sequence):
+            raise TypeError(f"a fallback for {kind} takes a list of providers, not {type(providers).__name__}")
+        for provider in providers:
+            if isinstance(provider, type):
+                raise TypeError(f"{provider.__name__} is a class: give an instance, {provider.__name__}(...)")
         if not providers:
             raise ValueError(f"a fallback for {kind} needs at least one provider")
         self.kind = kind

@@ -17,8 +17,10 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, get_args, overload
+from typing import Any, Concatenate, Final, Generic, Literal, ParamSpec, TypeVar, get_args, overload
 
 from rtaudio.voice.chat import TOOL_NAME
 from rtaudio.voice.protocols import ToolSpec
@@ -183,6 +185,10 @@ class Tool(Generic[P, R]):
         return text.strip()
 
 
+_POLICY: Final = {option.name for option in fields(ToolPolicy)}
+_OPTIONS: Final = _POLICY | {"name", "description", "schema", "strict", "run", "key", "retry_on"}
+
+
 @overload
 def tool(function: Callable[P, R], /) -> Tool[P, R]:
     """`@tool`."""
@@ -236,6 +242,10 @@ def tool(
     filler      a text, several to be taken in turn, or None: said once when a call takes longer than `filler_after_s`
     timeout_s, at_once, detach_after_s, on_interruption, duplicates, retries, backoff_s, most_chars   see `ToolPolicy`
     """
+    if unknown := sorted(set(policy) - _POLICY):
+        near = get_close_matches(unknown[0], _OPTIONS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(_OPTIONS))}"
+        raise ToolDefinitionError(f"@tool: there is no option {unknown[0]!r}; {hint}")
     names = dict(sys._getframe(1).f_locals)
     retry = retry_on if isinstance(retry_on, tuple) else (retry_on,)
 

@@ -25,7 +25,7 @@ def as_text(value: Any) -> str:
         raise UnusableResult("it returned an Agent, and there is no session that could be handed over")
     if inspect.iscoroutine(value):
         value.close()
-        raise UnusableResult("it returned a coroutine that nobody awaits: make it `async def`")
+        raise UnusableResult("it returned a coroutine that nobody awaits: `await` it, in an `async def`")
     if isinstance(value, Iterator | AsyncIterator):
         raise UnusableResult(f"it returned {type(value).__name__}, which is not read out: return a list")
     if not isinstance(value, str):

@@ -73,9 +73,10 @@ def _check_kind(where: str, entry: inspect.Parameter) -> None:
     if entry.kind is entry.POSITIONAL_ONLY:
         raise ToolDefinitionError(f"{where}: `{entry.name}` is positional-only, and a model gives arguments by name")
     if entry.annotation is NO_DEFAULT:
+        kind = "ToolContext" if entry.name in ("context", "ctx", "run_context") else "str"
         raise ToolDefinitionError(
             f"{where}: `{entry.name}` has no annotation, so the model cannot be told what to give; "
-            f"write `{entry.name}: str`, or whatever it is"
+            f"write `{entry.name}: {kind}`, or whatever it is"
         )
 
 

@@ -62,6 +62,8 @@ def _tools_of(source: object) -> list[Tool[..., Any]]:
                 found[attribute] = value
             else:
                 found.pop(attribute, None)  # overridden by what is no tool
+    if not found and isinstance(source, type):
+        raise ToolDefinitionError(f"{source.__name__} is a class: give an object, {source.__name__}()")
     if not found:
         raise ToolDefinitionError(f"{source!r} holds no tool: put @tool above the function, or above methods")
     return list(found.values())
