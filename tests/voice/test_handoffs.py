@@ -14,6 +14,7 @@ import pytest
 
 from rtaudio import AudioPort, TurnConfig
 from rtaudio.core.journal import Journal, read_journal
+from rtaudio.providers.fallback import FallbackLLM
 from rtaudio.testing import Failure, FakeLLM, FakeSTT, FakeTTS, numbers_of, run
 from rtaudio.voice import (
     Agent,
@@ -395,6 +396,22 @@ def test_what_an_agent_is_shown_is_as_its_policy_says_and_calls_stay_paired(
         assert lines(llm.asked[2]) == [*seen, "assistant: Here.", "user: second question"]
         assert lines(sim.session.history) == [*ALL, "assistant: Here.", "user: second question", "assistant: Then."]
         assert [event.what for event in sim.told(HookFailed)] == trouble
+
+    run(main())
+
+
+def test_a_model_that_was_replaced_while_it_summed_up_is_told() -> None:
+    """Law 11: the summary is another model's, and the operator hears of the one that failed."""
+
+    async def main() -> None:
+        broken = FakeLLM(["Never."], failure=Failure("raise"))
+        both = FallbackLLM([broken, FakeLLM(["The caller wants to pay.", "You owe twelve."])])
+        billing = Billing(llm=both, history=summarised())
+        sim, _ = await talk(Front(billing), [["One moment. ", TO_BILLING]])
+        told = [event for event in sim.told(ProviderFailed) if event.provider == "fake-llm #1"]
+        assert told
+        assert sim.session.history[-1].text == "You owe twelve."
+        assert sim.told(HookFailed) == []
 
     run(main())
 

@@ -184,7 +184,8 @@ class AgentDesk:
                 except Exception as error:
                     self._chosen(effect, policy.otherwise.of(effect.messages), describe(error))
             case Summarised() as policy if effect.messages:
-                self._tasks.start(self._summarise(effect, policy), f"history for agent {effect.agent}")
+                with listening(self._replaced):
+                    self._tasks.start(self._summarise(effect, policy), f"history for agent {effect.agent}")
             case _:
                 self._chosen(effect, effect.messages)
 
