@@ -19,12 +19,14 @@ from rtaudio.voice import (
     ReplyText,
     Session,
     SessionOptions,
+    Task,
     TranscriptUpdated,
     TurnEnded,
     TurnRecord,
 )
+from rtaudio.voice.machine_realtime import RealtimeMachine
 from rtaudio.voice.protocols import ToolCall
-from rtaudio.voice.tools import tool
+from rtaudio.voice.tools import ToolContext, tool
 from tests.voice.conversations import LONG, caller_with
 from tests.voice.realtime_calls import check_truncations, realtime_call, sounded
 
@@ -414,6 +416,33 @@ def test_an_agent_with_a_model_of_its_own_is_not_put_in_charge() -> None:
                 sim.session.hand_over(Agent(name="Own", llm=FakeLLM(["Never."])))
             await sim.advance(0.5)
             assert sim.session.agent.name == "Agent"
+
+    run(main())
+
+
+def test_nothing_is_kept_of_steps_of_agents_that_have_left() -> None:
+    """Law 8: a tool's task is broken off by a handoff, and its step ends without the agent that began it."""
+
+    class Ask(Task[str]):
+        instructions = "Ask for the name."
+
+    @tool(timeout_s=60)
+    async def name(context: ToolContext) -> str:
+        """Asks for the name."""
+        return await context.run_task(Ask())
+
+    async def main() -> None:
+        model = FakeRealtime([["One moment.", ToolCall("call_1", "name", "{}")], "Your name?", "Yes?"], ["my bill"])
+        async with realtime_call(model, caller_with({"at_s": 0.5}), agent=Agent("Hello.", tools=[name])) as sim:
+            await sim.until(lambda: sim.session.agent.name == "Ask")
+            sim.session.hand_over(Agent("You do bills.", name="bills"))
+            await sim.finish()
+            machine = sim.session._machine
+            assert isinstance(machine, RealtimeMachine)
+            assert (machine._connections, machine._step_from, machine._left) == ({}, {}, [])
+            assert sim.session.agent.name == "bills"
+            (use,) = [use for message in sim.session.history for use in message.tools]
+            assert use.failed
 
     run(main())
 
