@@ -25,6 +25,8 @@ OnChange = Literal["ask", "keep"]
 
 
 class StepState(Enum):
+    """Where a step is; see the module."""
+
     OPEN = "open"
     ASKED = "asked"
     DONE = "done"

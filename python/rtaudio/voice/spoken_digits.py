@@ -64,6 +64,7 @@ class SpokenDigits:
 
 
 def words_of(text: str) -> list[str]:
+    """In lower case, without punctuation; hyphens part words."""
     return WORD.findall(text.lower().replace("’", "'").replace("-", " "))
 
 
