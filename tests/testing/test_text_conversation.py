@@ -12,6 +12,7 @@ from rtaudio.testing import (
     Called,
     Failure,
     FakeLLM,
+    FakeTTS,
     HandedOver,
     ProviderBroke,
     Said,
@@ -256,3 +257,30 @@ def test_an_ordinary_loop_does_as_well() -> None:
             turn.expect.says("Hello.")
 
     asyncio.run(main())
+
+
+def test_no_agent_speaks_with_a_voice_of_its_own() -> None:
+    """Not the first one, and none that is handed over to: answers come in next to no time."""
+    slow = FakeTTS(char_s=1.0)
+
+    class Sales(Agent):
+        greeting = "This is the sales department, which has a slow voice."
+
+        def __init__(self) -> None:
+            super().__init__(tts=slow)
+
+    @tool
+    async def sales() -> Agent:
+        """Sales."""
+        return Sales()
+
+    async def test(talk: TextConversation) -> None:
+        turn = await talk.say_as_user("Sales, please.")
+        turn.expect.calls("sales")
+        turn.expect.hands_over("Sales")
+        turn.expect.says(contains="slow voice")
+        assert talk.history.messages[-1].text == Sales.greeting
+        assert slow.opened == 0
+
+    first = Agent(greeting="Hello.", tools=[sales], tts=slow)
+    talk(test, first, FakeLLM([[ToolCall("c", "sales", "{}")], "Yes?"]))

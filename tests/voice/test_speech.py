@@ -387,3 +387,88 @@ def test_what_makes_no_sense_is_refused() -> None:
                 ask()
 
     run(main())
+
+
+@pytest.mark.parametrize("way", ["await", "wait_for_playout", "low text"])
+def test_a_tool_that_waits_for_itself_is_told_at_once(way: str) -> None:
+    """And the talk goes on: the model hears that the tool failed."""
+    seen: list[str] = []
+
+    @tool
+    async def ask(context: ToolContext[None]) -> str:
+        "Asks."
+        session = context.session
+        handle = session.say("Low.", priority="low") if way == "low text" else session.generate_reply()  # type: ignore[call-arg]
+        began = asyncio.get_running_loop().time()
+        try:
+            await (handle.wait_for_playout() if way == "wait_for_playout" else handle)
+        except RuntimeError as error:
+            assert asyncio.get_running_loop().time() == began
+            seen.append(str(error))
+            raise
+        return "never"
+
+    async def main() -> None:
+        cast = Cast(llm=FakeLLM([["One moment. ", ToolCall("c1", "ask", "{}")], "That failed.", "By the way."]))
+        async with conversation(cast, caller_with({"at_s": 0.5}), agent=Agent(tools=[ask])) as sim:
+            await sim.finish()
+            history = sim.session.history
+            assert history[1].tools[0].failed
+            assert "That failed." in [message.text for message in history]
+
+    run(main())
+    (told,) = seen
+    assert told.startswith("tool ask awaits speech that waits for the tool itself to end")
+    assert 'priority="high"' in told
+
+
+def test_a_tool_may_wait_for_what_does_not_wait_for_it() -> None:
+    said: list[str] = []
+
+    @tool
+    async def ask(context: ToolContext[None]) -> str:
+        "Asks."
+        said.append((await context.session.say("I am looking.")).text)
+        said.append((await context.session.generate_reply(priority="high")).text)
+        beside = context.session.generate_reply()
+        said.append(beside.state)
+
+        async def wait() -> None:
+            said.append((await beside).text)
+
+        waiting.append(asyncio.create_task(wait()))
+        return "done"
+
+    waiting: list[asyncio.Task[None]] = []
+
+    async def main() -> None:
+        replies = [["One moment. ", ToolCall("c1", "ask", "{}")], "High.", "Normal.", "And so on."]
+        async with conversation(
+            Cast(llm=FakeLLM(replies)), caller_with({"at_s": 0.5}), agent=Agent(tools=[ask])
+        ) as sim:
+            await sim.finish()
+            await waiting[0]
+
+    run(main())
+    assert said[:3] == ["I am looking.", "High.", "waiting"]
+    assert said[3] in ("Normal.", "And so on.")
+
+
+def test_a_tool_that_the_talk_does_not_wait_for_long_may_wait_for_a_reply() -> None:
+    said: list[str] = []
+
+    @tool(detach_after_s=0.5)
+    async def ask(context: ToolContext[None]) -> str:
+        "Asks."
+        said.append((await context.session.generate_reply()).text)
+        return "done"
+
+    async def main() -> None:
+        replies = [["One moment. ", ToolCall("c1", "ask", "{}")], "It takes a while.", "By the way.", "Done."]
+        async with conversation(
+            Cast(llm=FakeLLM(replies)), caller_with({"at_s": 0.5}), agent=Agent(tools=[ask])
+        ) as sim:
+            await sim.finish()
+
+    run(main())
+    assert said == ["By the way."]

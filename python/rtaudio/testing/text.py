@@ -51,7 +51,7 @@ class TextConversation:
         limit_s: float = 60.0,
     ) -> None:
         """`llm`: by default the agent's own; ValueError if it has none. `data`, `options`, `history`: as for
-        `Session`. `limit_s`: how long an answer may take, tools included."""
+        `Session`. No agent speaks with a voice of its own. `limit_s`: how long an answer may take, tools included."""
         model = llm if llm is not None else checked_agent(agent).providers.llm
         if model is None:
             raise ValueError("TextConversation: give an llm, for the agent has none of its own")
@@ -59,16 +59,18 @@ class TextConversation:
         self._listens_since_ns: int | None = None
         self._happened: list[Happening] = []
         self._taken = self._events_taken = 0
+        voice = FakeTTS(char_s=CHAR_S, first_after_s=0.0)
         self._simulation = Simulation(
             agent,
             stt=FakeSTT([]),
             llm=model,
-            tts=FakeTTS(char_s=CHAR_S, first_after_s=0.0),
+            tts=voice,
             options=options,
             history=history,
             recorder=self._record,
             data=data,
         )
+        self.session._agents.speak_with(voice)  # no user of a session wants that
 
     @property
     def session(self) -> Session:

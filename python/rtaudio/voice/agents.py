@@ -6,7 +6,7 @@ here for the object, and for what the agent *in charge* hears, thinks and speaks
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rtaudio.voice.absent import NoLLM
@@ -42,6 +42,7 @@ class Agents:
 
     def __init__(self, first: Agent, stt: STT, llm: LLM, tts: TTS) -> None:
         self._stt, self._llm, self._tts = stt, llm, tts
+        self._only_tts: TTS | None = None
         self._known: dict[int, KnownAgent] = {}
         self._numbers = FIRST - 1
         self.in_charge = self.add(first)
@@ -53,12 +54,18 @@ class Agents:
         if isinstance(self._llm, NoLLM) and (own.stt or own.llm):
             raise TypeError(f"{agent.name} has an stt or llm of its own: the realtime model hears and thinks by itself")
         tools = _tools_of(agent)
-        tts = own.tts or self._tts
+        tts = self._only_tts or own.tts or self._tts
         pace = self._pace(tts)
         self._numbers += 1
         known = KnownAgent(self._numbers, agent, own.stt or self._stt, own.llm or self._llm, tts, tools, pace)
         self._known[known.number] = known
         return known
+
+    def speak_with(self, tts: TTS) -> None:
+        """From now on all that are there, and all that come, speak with that one, whatever they have of their own."""
+        self._only_tts = tts
+        self._known = {number: replace(known, tts=tts) for number, known in self._known.items()}
+        self.in_charge = self._known[self.in_charge.number]
 
     def put_in_charge(self, number: int) -> KnownAgent:
         self.in_charge = self._known[number]

@@ -130,10 +130,13 @@ class Hands:
     def replaced(self, kind: ProviderKind, provider: str, what: str) -> None:
         self._desk.replaced(kind, provider, what)
 
-    def promise(self, interrupt: Callable[[int], None], recording: Recording | None = None) -> tuple[int, SpeechHandle]:
-        """A new ticket, and what is told of the speech that has it. `recording`: its audio, closed when it is over."""
+    def promise(
+        self, interrupt: Callable[[int], None], recording: Recording | None = None, *, behind: object = None
+    ) -> tuple[int, SpeechHandle]:
+        """A new ticket, and what is told of the speech that has it. `recording`: its audio, closed when it is over.
+        `behind`: as SpeechHandle has it."""
         self._tickets += 1
-        handle = self._handles[self._tickets] = SpeechHandle(self._tickets, interrupt)
+        handle = self._handles[self._tickets] = SpeechHandle(self._tickets, interrupt, behind)
         if recording is not None:
             self._recordings[self._tickets] = recording
         return self._tickets, handle

@@ -189,7 +189,8 @@ class Session:
             interruption = "immediate" if interruptible else "off"
         text = given_text(text, "say: nothing to speak")
         recording = Recording(audio) if audio is not None else None
-        ticket, handle = self._hands.promise(self._stop_speech, recording)
+        behind = self if priority == "low" else None
+        ticket, handle = self._hands.promise(self._stop_speech, recording, behind=behind)
         recorded = recording is not None
         self.post(it.SayAsked(self._stamp(), text, ticket, interruption, priority, recorded))
         return handle
@@ -214,7 +215,8 @@ class Session:
         What was said by the user and is unanswered yet is answered by this reply. If the user speaks before anything of
         it was heard, it is begun again when that turn is over, and answers both. Where the model fails, it is as for
         any reply: ProviderFailed, and `SessionOptions.llm_failed_text` is said; the handle is "failed", and gives a
-        message without text. A tool must not await a reply that waits for that very tool: give "high".
+        message without text. In a tool, awaiting a reply that waits for that very tool is a RuntimeError:
+        give "high".
 
         Raises ValueError for user_input without a letter or digit and tools that the agent has not, RuntimeError for a
         session that is not running, BufferError when too much waits.
@@ -224,7 +226,8 @@ class Session:
         checked_priority(priority, "generate_reply")
         text = given_text(user_input, "generate_reply: nothing to answer").strip() if user_input is not None else None
         only = self._known_tools(tools)
-        ticket, handle = self._hands.promise(self._stop_speech)
+        behind = self if priority in ("low", "normal") else None
+        ticket, handle = self._hands.promise(self._stop_speech, behind=behind)
         self.post(it.ReplyAsked(self._stamp(), ticket, instructions or "", text, only, interruption, priority))
         return handle
 

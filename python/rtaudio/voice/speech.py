@@ -17,6 +17,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import Final
 
+from rtaudio.voice.calling import waits_for_itself
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.events import SpeechState
 
@@ -32,11 +33,13 @@ class SpeechHandle:
 
     Awaiting it gives its last message, of a reply with tools that of the last step that said anything. Empty text where
     nothing was heard (`state` says why). Where the session closes before it is over: asyncio.CancelledError. A task
-    that awaits it may be cancelled; that changes nothing of the speech.
+    that awaits it may be cancelled; that changes nothing of the speech. RuntimeError in a tool for which that very
+    speech waits.
     """
 
-    def __init__(self, ticket: int, interrupt: Callable[[int], None]) -> None:
-        self._ticket, self._interrupt = ticket, interrupt
+    def __init__(self, ticket: int, interrupt: Callable[[int], None], behind: object = None) -> None:
+        """`behind`: the session, where it does not begin before the answer under way is over, with its tools."""
+        self._ticket, self._interrupt, self._behind = ticket, interrupt, behind
         self._state: SpeechState = "waiting"
         self._message: ChatMessage | None = None
         self._over: asyncio.Future[ChatMessage] = asyncio.get_running_loop().create_future()
@@ -61,7 +64,9 @@ class SpeechHandle:
             self._interrupt(self._ticket)
 
     async def wait_for_playout(self) -> None:
-        """Until it is over: heard to its end, cut, failed, taken out, or the session closed. Raises for none."""
+        """Until it is over: heard to its end, cut, failed, taken out, or the session closed. Raises for none of these;
+        RuntimeError as awaiting does."""
+        self._check_wait()
         await asyncio.wait([self._over])
 
     def add_done_callback(self, callback: Callable[[SpeechHandle], object]) -> None:
@@ -69,10 +74,19 @@ class SpeechHandle:
         self._over.add_done_callback(lambda _: callback(self))
 
     def __await__(self) -> Generator[object, None, ChatMessage]:
+        self._check_wait()
         return asyncio.shield(self._over).__await__()
 
     def __repr__(self) -> str:
         return f"<SpeechHandle {self._ticket}: {self._state}>"
+
+    def _check_wait(self) -> None:
+        if self._behind is None or self._state != "waiting" or (tool := waits_for_itself(self._behind)) is None:
+            return
+        raise RuntimeError(
+            f"tool {tool} awaits speech that waits for the tool itself to end: it begins after the answer under way, "
+            'with its tools. Give priority="high", do not await it, or return what is to be said'
+        )
 
     # ---- For the session.
 

@@ -78,6 +78,13 @@ class Calls:
         """Something is run, or is to be."""
         return bool(self._works)
 
+    def holds(self, call: int) -> bool:
+        """Its batch waits for it, for as long as it takes."""
+        found = self._calls.get(call)
+        if found is None or found.state not in (CallState.PREPARING, CallState.WAITING):
+            return False
+        return found.policy is None or found.policy.detach_after_s is None
+
     def handle(self, item: it.CallItem) -> list[do.CallEffect]:
         """The effects of one item. Raises ValueError for a batch number that does not grow."""
         effects = list(self._react(item))

@@ -13,8 +13,10 @@ import json
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from rtaudio.voice.calling import Calling, calling
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.protocols import ToolCall
 from rtaudio.voice.suspending import suspending
@@ -48,7 +50,8 @@ class Ready:
 
 
 class Hands:
-    """One runner's hands. `failed` hears of errors that the model is not told: tool, and what it raised."""
+    """One runner's hands. `failed` hears of errors that the model is not told: tool, and what it raised. `holds`:
+    whether the answer still waits for that call."""
 
     def __init__(
         self,
@@ -60,8 +63,10 @@ class Hands:
         session: SessionHandle | None,
         prefix: str,
         hand_over: HandOver | None = None,
+        holds: Callable[[int], bool] = lambda call: True,
     ) -> None:
         self.tools = tools
+        self._holds = holds
         self.agent = 0  # whose tools they are, by number
         self._hand_over = hand_over
         self.reports_dropped = 0
@@ -155,6 +160,8 @@ class Hands:
         """Posts one item, whatever happens."""
         item: it.CallItem = it.Stopped(effect.work, effect.attempt)
         suspending.set(self._suspender(effect))
+        holds = partial(self._holds, effect.call)
+        calling.set(Calling(ready.tool.name, self._session, asyncio.current_task(), holds))
         try:
             outcome, number = await self._outcome(ready, name), 0
             if outcome.handoff is not None:

@@ -122,7 +122,14 @@ class ToolRunner:
         self._post = Mailbox[it.CallItem](self._handle).post
         prefix = f"{name if name is not None else uuid.uuid4().hex}/"
         told = failed if failed is not None else _log_failure
-        self._hands = Hands(tools, self._post, told, data=data, session=session, prefix=prefix, hand_over=hand_over)
+        self._hands = Hands(
+            *(tools, self._post, told),
+            data=data,
+            session=session,
+            prefix=prefix,
+            hand_over=hand_over,
+            holds=self._machine.holds,
+        )
         self._session, self._late, self._progress, self._record = session, late, progress, record
         self._watch, self._filler = watch, filler
         self._batches: dict[int, Batch] = {}
