@@ -2,9 +2,9 @@
 
     rtaudio serve examples/page.py
 
-Say that you look for a branch of the library, and press a button; or name a colour. In the browser's console,
-`rtaudio.client.call("user_text", {text: "Which branch is open?"})` is as good as saying it. Offline: `Librarian` stands
-for the language model; with a real one the rest stays as it is.
+Say that you look for a branch of the library, and press a button; or name a colour. What you write in the text box is
+as good as said: the page has the box because the app offers `user_text`. Offline: `librarian` stands for the language
+model; with a real one the rest stays as it is.
 """
 
 from __future__ import annotations

@@ -115,6 +115,43 @@ def test_the_page_calls_what_the_app_offers(called: Any) -> None:
     page.locator("li.agent", has_text="a character.").wait_for()
 
 
+def test_the_user_writes_where_the_app_takes_text(opened: Opened, tmp_path: Path) -> None:
+    def setup(on_start: Callable[[Any], None]) -> CallSetup:
+        llm = FakeLLM(lambda chat: f"You wrote {chat.last_user_text()}.")
+        methods = session_methods("user_text")
+        return CallSetup(
+            agent=Agent(), stt=FakeSTT([]), llm=llm, tts=FakeTTS(words=True), methods=methods, on_start=on_start
+        )
+
+    with serving(setup) as site:
+        page = opened(site.url, microphone(tmp_path / "mic.wav", [], 1))
+        box = page.get_by_label("Write to the agent")
+        assert box.is_hidden()
+        page.get_by_role("button", name="Call").click()
+        box.wait_for()
+        box.fill("Tea <b> & milk")
+        box.press("Enter")
+        page.locator("li.you", has_text="Tea <b> & milk").wait_for()
+        page.locator("li.agent[aria-busy=false]", has_text="You wrote Tea <b> & milk.").wait_for()
+        assert box.input_value() == ""
+        box.fill("   ")
+        page.get_by_role("button", name="Send").click()  # nothing to say: nothing is sent
+        box.fill("?!")
+        page.get_by_role("button", name="Send").click()
+        page.locator("li.notice.problem", has_text="This was not sent: generate_reply: nothing to answer").wait_for()
+        assert box.input_value() == "?!"
+        assert page.locator("li.you").count() == 1
+        page.get_by_role("button", name="Hang up").click()
+        assert box.is_hidden()
+        assert not page.problems
+
+
+def test_there_is_no_box_where_the_app_takes_no_text(called: Any) -> None:
+    page, _ = called
+    assert page.evaluate("rtaudio.client.welcome.methods") == ["add", "sleep", "say"]
+    assert page.get_by_label("Write to the agent").is_hidden()
+
+
 def test_what_was_asked_ends_with_the_call(called: Any) -> None:
     page, site = called
     page.evaluate("rtaudio.client.serve('forever', () => new Promise(() => {}))")
@@ -138,7 +175,8 @@ def test_the_example_asks_on_the_page(opened: Opened, tmp_path: Path) -> None:
         page = opened(site.url, microphone(tmp_path / "mic.wav", [], 1))
         page.get_by_role("button", name="Call").click()
         page.get_by_role("status").filter(has_text="listening").wait_for()
-        page.evaluate("rtaudio.client.call('user_text', { text: 'Which branch is open?' })")
+        page.get_by_label("Write to the agent").fill("Which branch is open?")
+        page.get_by_role("button", name="Send").click()
         page.get_by_role("button", name="Harbour").click()
         page.locator("li.agent", has_text="Harbour is open until seven.").wait_for()
         page.evaluate("rtaudio.client.call('user_text', { text: 'Make it green.' })")

@@ -212,9 +212,9 @@ class Calls:
             events = session.events(bound=1024)  # before it begins: the greeting is told at once
             async with session:
                 call = WebSocketCall(connection, incoming, welcome, port, progress=lambda: session.progress)
-                call.take_calls(session.connect_client)
                 if setup.on_start is not None:
                     setup.on_start(session)
+                call.take_calls(session.connect_client, session.client_methods)
                 line = self._add(port, welcome.input.rate, setup.detector)
                 try:
                     self._running[_this_task()] = call  # in no variable: a cancelled task would hold itself by it

@@ -51,6 +51,11 @@ class ClientCalls:
         if self._threads is None:
             self._threads = Threads()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what is exposed."""
+        return tuple(self._methods)
+
     def connect(self, channel: RpcChannel) -> RpcPeer:
         """See Session.connect_client."""
         peer = RpcPeer(channel, self)

@@ -264,6 +264,11 @@ class Session:
         is none, and for a name that is taken; ImportError without rtaudio[tools]."""
         self._client.expose(methods)
 
+    @property
+    def client_methods(self) -> tuple[str, ...]:
+        """The names of what the client may call."""
+        return self._client.names
+
     def connect_client(self, channel: RpcChannel) -> RpcPeer:
         """For a transport: from now on the client can be called by `channel`. What comes of it goes to the peer's
         `receive`; its `close` says that the client is gone. Another one that connects takes the place of the first."""

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from rtaudio.core import MIC_RATE, PortClosed
 from rtaudio.transports.websocket import messages as say
@@ -97,10 +99,11 @@ class WebSocketCall:
         self._waiting.append(message)
         self._due.set()
 
-    def take_calls(self, connect: Callable[[RpcChannel], RpcPeer]) -> None:
+    def take_calls(self, connect: Callable[[RpcChannel], RpcPeer], methods: Sequence[str] = ()) -> None:
         """Before `run`: calls go both ways, if the client has said that it knows them. `connect`: the session's
-        `connect_client`."""
+        `connect_client`; `methods`: what there is for it to call, which it is told with the welcome."""
         if say.RPC in self._welcome.features:
+            self._welcome = msgspec.structs.replace(self._welcome, methods=list(methods))
             self._rpc.connect(connect)
 
     async def run(self, line: Line, events: AsyncIterator[SessionEvent]) -> tuple[int, str]:

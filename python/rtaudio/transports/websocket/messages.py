@@ -21,6 +21,7 @@ Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 Rate: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=768_000)]
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=200)]
 Feature: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
+Method: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_METHOD_CHARS)]
 RPC: Final = "rpc"
 """The feature of a side that takes calls, and answers them."""
 
@@ -90,7 +91,7 @@ class Bye(Message, frozen=True, kw_only=True, tag="bye"):
 
 
 class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
-    """The call begins."""
+    """The call begins. `methods`: what the client may call as it does, of those that know calls."""
 
     version: Number
     call: Name
@@ -99,6 +100,7 @@ class Welcome(Message, frozen=True, kw_only=True, tag="welcome"):
     lead_ms: Number
     server: Name = ""
     features: list[Feature] = []
+    methods: list[Method] = []
 
 
 class Clear(Message, frozen=True, kw_only=True, tag="clear"):

@@ -30,6 +30,8 @@ def message_of(event: ev.SessionEvent) -> say.ForPerson | None:
             return say.State(at_s=at_s, state=event.state)
         case ev.TranscriptUpdated():
             return say.User(at_s=at_s, turn=event.turn, text=event.text, final=event.final)
+        case ev.UserText():
+            return say.User(at_s=at_s, turn=event.turn, text=event.text, final=True)
         case ev.TurnResumed():
             return say.TurnGoesOn(at_s=at_s, turn=event.turn)
         case ev.Backchannel():

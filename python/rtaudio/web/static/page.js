@@ -18,6 +18,10 @@ $("mute").addEventListener("click", () => {
   $("mute").setAttribute("aria-pressed", String(muted));
   $("mute").textContent = muted ? "Unmute" : "Mute";
 });
+$("type").addEventListener("submit", (event) => {
+  event.preventDefault();
+  write();
+});
 globalThis.addEventListener("pagehide", () => client?.close("the page was closed"));
 
 async function call() {
@@ -45,11 +49,26 @@ async function call() {
     if (client !== mine) return mine.close();
     state("listening");
     $("mute").disabled = false;
+    $("type").hidden = !mine.welcome.methods?.includes("user_text");
     mine.mute(muted);
   } catch (error) {
     if (client === mine) over(error instanceof CallError ? error.message : String(error));
   }
   return undefined;
+}
+
+/** What is in the box goes to the agent as if it had been said; what it does not take stays there. */
+async function write() {
+  const [text, mine] = [$("text").value.trim(), client];
+  if (!text || !mine) return;
+  $("text").value = "";
+  try {
+    await mine.call("user_text", { text });
+  } catch (error) {
+    if (client !== mine) return;
+    $("text").value ||= text;
+    transcript.notice("problem", `This was not sent: ${error.message}`);
+  }
 }
 
 function hangUp() {
@@ -65,6 +84,7 @@ function over(problem) {
   for (const id of ["you", "agent"]) $(id).value = 0;
   $("queued").textContent = "–";
   $("question").hidden = true;
+  $("type").hidden = true;
   $("error").textContent = problem;
   $("error").hidden = !problem;
 }
