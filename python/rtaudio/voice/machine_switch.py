@@ -147,8 +147,9 @@ class Switching(ToolSteps):
             self._came_late(late)
         if doing.hook is not None and not doing.hook.done:
             yield do.StopHook(doing.hook.run)
-        if self._unanswered is None:
+        if self._unanswered is None and doing.unanswered is not None:
             self._unanswered = doing.unanswered
+            self._answered_to = min(self._answered_to, doing.answered_to)
         if doing.go_on is not None:
             yield from self._move(doing.go_on.wishes, "interrupted", doing.go_on.told)
         if doing.step is not None:
@@ -167,7 +168,8 @@ class Switching(ToolSteps):
             waits, self._unanswered = self._unanswered, None  # perhaps it is that hook that runs the task
         late = [one for one in self._late if one.handoff]
         self._late = [one for one in self._late if not one.handoff]
-        self.top.aside = Doing(self.step, self._go_on, self._speaks, self._steps, self._entering, hook, waits, late)
+        doing = Doing(self.step, self._go_on, self._speaks, self._steps, self._entering, hook, waits)
+        doing.answered_to, doing.late, self.top.aside = self._answered_to, late, doing
         self.step = self._go_on = self._turn_hook = None
         self._speaks, self._steps, self._entering = False, 0, 0
         yield from self._stay(came, True, always)
@@ -177,12 +179,13 @@ class Switching(ToolSteps):
         at = next((at for at, stay in enumerate(self.stack) if stay.task and stay.number == switch.number), None)
         if at is None:
             return
-        before, after, unanswered = self.top, 0, self._unanswered_messages()
+        before, after = self.top, 0
         for stay in reversed(self.stack[at:]):
             after, effects = self._exit(stay, after)
             yield from effects
             yield do.TaskOver(stay.number, "" if stay.number == switch.number else "the task that began it is over")
             yield from self._abandon(stay)
+        unanswered = self._unanswered_messages()
         yield from self._stop_turn_hook()
         yield from self._leave_go_on()
         del self.stack[at:]

@@ -75,6 +75,7 @@ class Doing:
     entering: int = 0  # the run of its on_enter
     hook: TurnHook | None = None
     unanswered: Turn | None = None  # whose on_turn runs the task that is in charge
+    answered_to: int = 0  # messages of the history, when that turn was put aside
     late: list[LateResult] = field(default_factory=list)  # of tools of its own, that hand over
 
 
