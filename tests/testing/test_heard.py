@@ -45,6 +45,19 @@ def test_what_was_heard_is_the_history(words: bool, port_rate: int) -> None:
     assert heard.agent[0].unheard
 
 
+def test_a_clip_whose_text_nobody_knows_is_heard_without_words() -> None:
+    async def main() -> HeardCall:
+        caller = SimulatedCaller(RATE)
+        caller.say(speech(1.0), at_s=0.5)
+        return (await call_of(caller, FakeTTS()))[0]
+
+    heard = run(main())
+    (said,) = heard.caller
+    assert (said.text, said.words, said.end_s) == ("", (), 1.5)
+    assert "  0.50-  1.50  caller  (a clip)\n" in str(heard)
+    heard.answers_within_s(1.5)
+
+
 def test_times_are_those_of_the_samples() -> None:
     async def main() -> tuple[HeardCall, Simulation, Remark, Remark]:
         caller, question, stop = barging_in()

@@ -73,6 +73,15 @@ def test_numbered_samples_are_found_exactly() -> None:
     assert found == [Stretch(1, 500, 9500, 0), Stretch(1, 12710, 12710 + len(source) - 8500, 8500)]
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 1000), st.integers(1000, RATE), st.integers(0, 500), st.integers(20, 100))
+def test_a_fade_is_heard_to_its_last_sample(seed: int, cut: int, at: int, fade: int) -> None:
+    source = (np.random.default_rng(seed).standard_normal(2 * RATE) * 0.2).astype(np.float32)
+    sink = np.concatenate([np.zeros(at, np.float32), source[:cut], np.zeros(1000, np.float32)])
+    sink[at + cut - fade : at + cut] *= np.linspace(1, 0, fade, endpoint=False, dtype=np.float32)
+    assert Seeker(sink, RATE, [Source(1, source)]).stretches() == [Stretch(1, at, at + cut, 0)]
+
+
 def test_the_same_words_twice_are_told_apart_by_when_they_could_sound() -> None:
     source = voice(3, 0.7)
     sink, places = put_out(source, [(0, 6000, 1.0), (0, len(source), 1.0)])

@@ -259,7 +259,7 @@ def _of_caller(remark: Remark, rate: int) -> Utterance | None:
         HeardWord(
             remark.text[word.offset :].split()[0], (remark.begin + word.sample) / rate, (remark.begin + end) / rate
         )
-        for word, end in zip(words, ends, strict=True)
+        for word, end in zip(words, ends, strict=False)  # of a clip without text: no word
     ]
     return Utterance("caller", remark.text, "", tuple(heard), spans)
 

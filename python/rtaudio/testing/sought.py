@@ -24,6 +24,8 @@ SAME: Final = 1e-6
 """Share of power by which samples that are the same may differ: resamplers round."""
 ALIKE: Final = 0.9
 """Correlation from which on a block is taken for another at some gain."""
+FOLLOWS: Final = 0.7
+"""The same for a block that is where it should be: one that fades to nothing has 0.87 or so."""
 
 Doubles = NDArray[np.float64]
 
@@ -126,7 +128,7 @@ class Seeker:
         if np.abs(x - y).max() < 1e-4 * np.abs(x).max():
             return True
         norm = np.sqrt((x @ x) * (y @ y))
-        return bool(norm > 0 and x @ y / norm > ALIKE)
+        return bool(norm > 0 and x @ y / norm > FOLLOWS)
 
     def _look(self, begin: int) -> tuple[Source, int] | None:
         """Which sample of what is at `begin`. The window is beyond a fade in, and before the next silence."""
