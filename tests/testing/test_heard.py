@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from rtaudio.core import AudioPort
-from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS, HeardCall, Remark, SimulatedCaller, Simulation, run, speech
+from rtaudio.testing import (
+    FakeLLM,
+    FakeRealtime,
+    FakeSTT,
+    FakeTTS,
+    HeardCall,
+    Remark,
+    SimulatedCaller,
+    Simulation,
+    run,
+    speech,
+)
 from rtaudio.voice import Agent, AgentSpeechStarted, ChatMessage
 
 ANSWER = "From nine to five, and on Sundays from ten to two."
@@ -43,6 +54,30 @@ def test_what_was_heard_is_the_history(words: bool, port_rate: int) -> None:
     heard, agent = run(main())
     assert [(each.text, each.unheard) for each in heard.agent] == [(each.text, each.unheard) for each in agent]
     assert heard.agent[0].unheard
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_the_caller_does_the_history_is_what_was_heard(seed: int) -> None:
+    """Law 9: pauses, rewinds, ducks and cuts, at any moment."""
+    random = np.random.default_rng(seed)
+    begins, lasts = random.uniform(0.05, 4.0, 2), random.uniform(0.2, 1.0, 2)
+
+    async def main() -> Simulation:
+        caller = SimulatedCaller(RATE)
+        caller.say(speech(1.0), at_s=0.5)
+        for begin, length in zip(begins, lasts, strict=True):
+            caller.say(speech(float(length)), after_agent_starts_s=float(begin))
+        voice: dict[str, Any] = {"realtime": FakeRealtime([2 * ANSWER] * 4, ["Yes?"] * 4)}
+        if seed % 3:
+            tts = FakeTTS(words=seed % 3 == 1)
+            voice = {"stt": FakeSTT(["Yes?"] * 4), "llm": FakeLLM([2 * ANSWER]), "tts": tts}
+        async with Simulation(Agent(), caller=caller, **voice) as call:
+            await call.advance(12.0)
+        return call
+
+    call = run(main())
+    told = [message for message in call.session.history if message.role == "assistant"]
+    assert [(each.text, each.unheard) for each in call.heard.agent] == [(each.text, each.unheard) for each in told]
 
 
 def test_a_clip_whose_text_nobody_knows_is_heard_without_words() -> None:

@@ -4,6 +4,9 @@ silent    nothing sounds. What was sought stays where it was, unless it is silen
 follows   the next block is what comes next, at any gain (ducked, faded)
 lost      sound came back, or is not what comes next: it is looked for in all there is, first the same samples, then
           the same at another gain; what is found nowhere belongs to nothing
+
+What was found at another gain is looked for again until the same samples say where it is: a gain that moves may make it
+like another place.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ ALIKE: Final = 0.9
 """Correlation from which on a block is taken for another at some gain."""
 FOLLOWS: Final = 0.7
 """The same for a block that is where it should be: one that fades to nothing has 0.87 or so."""
+
+UNSURE: Final = 50
+"""Blocks for which the same samples are still looked for."""
 
 Doubles = NDArray[np.float64]
 
@@ -66,6 +72,7 @@ class Seeker:
         self._source: Source | None = None
         self._next = 0  # of it
         self._follows = False
+        self._unsure = 0
 
     def stretches(self) -> list[Stretch]:
         """In their order; those that follow on each other are one."""
@@ -88,6 +95,8 @@ class Seeker:
     def _sounds(self, begin: int, block: Audio, first: int, last: int) -> None:
         source = self._source
         if self._follows and source is not None and self._alike(block[:last], source.samples, self._next):
+            if self._unsure:
+                self._make_sure(source, block, first, last)
             taken = self._take_block(source, begin, block, 0, last, self._next)
             rest = np.flatnonzero(block[taken:])
             if not len(rest):
@@ -95,8 +104,19 @@ class Seeker:
             first, last = taken + int(rest[0]), taken + int(rest[-1]) + 1
         self._follows = False
         if (found := self._look(begin + first)) is not None:
-            source, position = found
+            source, position, same = found
+            self._unsure = 0 if same else UNSURE
             self._take_block(source, begin, block, first, last, max(0, position))
+
+    def _make_sure(self, source: Source, block: Audio, first: int, last: int) -> None:
+        """Where the same samples are somewhere else, all that followed on each other until here is there."""
+        x = block[first:last].astype(np.float64)
+        found = _same(x, source.samples.astype(np.float64), self._next + first)
+        self._unsure = 0 if found.same else self._unsure - 1
+        off = found.position - first - self._next
+        if found.same and off and self._found[-1].position + off >= 0:
+            self._found[-1].position += off
+            self._next += off
 
     def _take_block(self, source: Source, begin: int, block: Audio, first: int, last: int, position: int) -> int:
         """Samples `first` to `last` of the block, or all of it where the source is silent behind; gives how far."""
@@ -130,8 +150,9 @@ class Seeker:
         norm = np.sqrt((x @ x) * (y @ y))
         return bool(norm > 0 and x @ y / norm > FOLLOWS)
 
-    def _look(self, begin: int) -> tuple[Source, int] | None:
-        """Which sample of what is at `begin`. The window is beyond a fade in, and before the next silence."""
+    def _look(self, begin: int) -> tuple[Source, int, bool] | None:
+        """Which sample of what is at `begin`, and whether it is just the same. The window is beyond a fade in, and
+        before the next silence."""
         run = self._sink[begin : begin + self._block + self._window].astype(np.float64)
         silent = np.flatnonzero(run == 0)
         if len(silent):
@@ -152,10 +173,10 @@ class Seeker:
             hint = self._next + skip if source is self._source else skip
             found = _same(x, source.samples.astype(np.float64), hint)
             if found.same:
-                return source, found.position - skip
+                return source, found.position - skip, True
             if found.correlation > ALIKE and (best is None or found.correlation > best[0]):
                 best = found.correlation, source, found.position - skip
-        return best[1:] if best is not None else None
+        return (*best[1:], False) if best is not None else None
 
 
 @dataclass(frozen=True, slots=True)
