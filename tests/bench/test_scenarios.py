@@ -58,6 +58,21 @@ def test_an_agent_that_may_not_be_interrupted_is_not() -> None:
     assert told["equal"], told
 
 
+@pytest.mark.parametrize(
+    ("said", "expect"),
+    [
+        ({"end": 6.0, "text": ""}, {"playbacks": 1, "interrupted": False, "playback_position": 5.0, "resumed": True}),
+        ({"end": 6.0, "text": "Stop!"}, {"agent_listening_at": 5.5, "interrupted": True, "playback_position": 2.0}),
+        ({"end": 5.3, "text": "Stop!"}, {"interrupted_at": 5.8, "playback_position": 2.3, "thinking_count": 2}),
+    ],
+)
+def test_an_output_that_can_pause_waits_for_words(said: dict[str, Any], expect: dict[str, Any]) -> None:
+    """The last is over before it is long enough to pause for."""
+    options = {"output_can_pause": said["end"] == 6.0}
+    told = one(options=options, user=[STORY, {"start": 5.0, **said}], tts=[{"audio": 5.0}], expect=expect)
+    assert told["equal"], told
+
+
 def test_a_noise_costs_an_answer_no_time() -> None:
     noise = {"start": 3.0, "end": 3.3, "text": ""}
     expect = {"agent_speaking_at": 3.8, "playbacks": 1, "interrupted": False, "playback_position": 5.0}

@@ -296,9 +296,8 @@ class TimedTTS(_Provider):
         end = begin + len(text)
         if not utterance.text[end:].strip():
             end = len(utterance.text)
-        utterance.asked = end
-        begin_s = utterance.at_s(begin if utterance.text[:begin].strip() else 0)
-        seconds = utterance.at_s(end) - begin_s
+        asked, utterance.asked = utterance.asked, end
+        seconds = utterance.at_s(end) - utterance.at_s(asked)
         piece = next((piece for piece in utterance.pieces if piece.begin <= begin < piece.end), None)
         return TimedTTSStream(text, seconds, piece)
 

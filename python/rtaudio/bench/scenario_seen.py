@@ -62,9 +62,22 @@ class Seen:
         return [event for event in self.events if isinstance(event, kind)]
 
     def states(self) -> list[tuple[str, float]]:
-        """The agent's, with the times at which they began."""
-        changes = [(event.state, event.at_s) for event in self.told(ev.StateChanged)]
-        return [("listening", 0.0), *changes]
+        """The agent's, with the times at which they began. Who has paused because the user speaks listens."""
+        found, session = [("listening", 0.0)], "listening"
+        for event in self.events:
+            state = ""
+            match event:
+                case ev.StateChanged():
+                    state = session = event.state
+                case ev.BargeIn(state="likely") if session == "speaking" and self.call.options["output_can_pause"]:
+                    state = "listening"
+                case ev.BargeIn(before="likely") if event.state != "confirmed":
+                    state = session
+                case _:
+                    pass
+            if state and state != found[-1][0]:
+                found.append((state, event.at_s))
+        return found
 
     def user_states(self) -> list[tuple[str, float]]:
         """Began to speak (when they did), stopped (when that was known), went away, came back."""
@@ -100,12 +113,14 @@ class Seen:
         return list(said.values())
 
     def words_known(self) -> list[float]:
-        """When the last words of each turn came."""
-        first: dict[int, tuple[str, float]] = {}
+        """When recognition had the words of each turn for good: at its last word about it before the turn was over, if
+        nothing came after that."""
+        ended = {event.turn: event.at_s for event in self.told(ev.TurnEnded)}
+        known: dict[int, float] = {}
         for event in self.told(ev.TranscriptUpdated):
-            if event.text and first.get(event.turn, ("", 0.0))[0] != event.text:
-                first[event.turn] = (event.text, event.at_s)
-        return [at_s for _, at_s in first.values()]
+            if event.text and (not event.final or event.turn not in known or event.at_s > ended.get(event.turn, 0.0)):
+                known[event.turn] = event.at_s
+        return list(known.values())
 
     def replied(self) -> list[ev.TurnMetrics]:
         return [event for event in self.told(ev.TurnMetrics) if event.turn]
@@ -170,12 +185,21 @@ def _state_times(state: str, after: int) -> Value:
     return lambda seen: [at_s for name, at_s in seen.states()[after:] if name == state]
 
 
+def _state_count(state: str) -> Value:
+    return lambda seen: sum(name == state for name, _ in seen.states())
+
+
 def _user_times(state: str) -> Value:
     return lambda seen: [at_s for name, at_s in seen.user_states() if name == state]
 
 
 def _cut(seen: Seen) -> list[float]:
-    return [playback.ended_s for playback in seen.playbacks if playback.interrupted]
+    """Of speech; where none was, of answers that were given up because the user spoke."""
+    if cut := [playback.ended_s for playback in seen.playbacks if playback.interrupted]:
+        return cut
+    spoke = [at_s for name, at_s in seen.user_states() if name == "speaking"]
+    given_up = [after for (name, _), after in pairwise(seen.states()) if (name, after[0]) == ("thinking", "listening")]
+    return [at_s for _, at_s in given_up if any(0 <= at_s - begin_s < 1.0 for begin_s in spoke)]
 
 
 def _position(seen: Seen) -> float | None:
@@ -227,6 +251,7 @@ _NAMES: Final[dict[str, Value]] = {
     "states": lambda seen: [name for name, _ in seen.states()],
     "agent_states": lambda seen: [name for name, _ in seen.states()],
     "user_states": lambda seen: [name for name, _ in seen.user_states()],
+    **{f"{state}_count": _state_count(state) for state in ("listening", "thinking", "speaking")},
     "final_state": lambda seen: seen.states()[-1][0],
     "never_speaking": lambda seen: all(name != "speaking" for name, _ in seen.states()),
     "never_away": lambda seen: all(name != "away" for name, _ in seen.user_states()),

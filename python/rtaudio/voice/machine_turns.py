@@ -168,12 +168,12 @@ class UserTurns(ProgramSpeech):
         return len(turn.words.split()) + before
 
     def _stops_by_words(self, turn: Turn) -> Iterator[do.Effect]:
-        """What was said stops the agent although the core, to whom sounds count, did not: it holds as many words as
-        were asked for, which came when the turn was over, or was said while the core's ear for barge-in warmed up."""
+        """What was said stops the agent although the core, to whom sounds count, did not: it is still in doubt, and
+        there are words (as many as were asked for); or its ear for barge-in was warming up, or heard nothing."""
         reply, least = self.reply, self.options.min_words or 0
         if reply is None or reply.phase is not Phase.SPEAKING or reply.interruption != "immediate":
             return
-        late = turn.barge in ("suspected", "likely") and least > 0
+        late = turn.barge in ("suspected", "likely")
         cold = turn.barge == "quiet" and (turn.cold or turn.by_words)
         if (late or cold) and self._words_claimed(turn) >= least:
             yield from self._stop(reply)
