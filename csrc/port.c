@@ -366,6 +366,22 @@ uint64_t rta_port_events_dropped(const rta_port_session *session) {
     return session->playout_events.lost + session->hearing_events.lost;
 }
 
+void rta_port_events_taken(const rta_port_session *session, uint64_t *playout, uint64_t *hearing) {
+    *playout = session->playout_events.position;
+    *hearing = session->hearing_events.position;
+}
+
+static uint64_t events_written(const rta_history_reader *r) { return r->position + rta_history_available(r); }
+
+rta_status rta_port_events_from(rta_port_session *session, uint64_t playout, uint64_t hearing) {
+    rta_history_reader fresh[2];
+    rta_port_event_readers(session, &fresh[0], &fresh[1]);
+    if (playout > events_written(&fresh[0]) || hearing > events_written(&fresh[1])) return RTA_INVALID;
+    session->playout_events.position = playout;
+    session->hearing_events.position = hearing;
+    return RTA_OK;
+}
+
 static uint64_t mic_written(const rta_port_session *session) {
     return LOAD(((const rta_history_block *)at(&session->engine, session->at.mic))->write);
 }

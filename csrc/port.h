@@ -98,6 +98,11 @@ bool rta_port_next_event(rta_port_session *session, rta_event *event);
 /* Readers of the two event rings for somebody beside the session (the journal), from the oldest retained event on. */
 void rta_port_event_readers(const rta_port_session *session, rta_history_reader *playout, rta_history_reader *hearing);
 uint64_t rta_port_events_dropped(const rta_port_session *session);
+/* How far rta_port_next_event has read the two rings: counts of events since the port was made. A successor goes on from
+ * there (same thread as rta_port_next_event); what is not retained any more counts as dropped. RTA_INVALID: no such
+ * event has been written yet. */
+void rta_port_events_taken(const rta_port_session *session, uint64_t *playout, uint64_t *hearing);
+rta_status rta_port_events_from(rta_port_session *session, uint64_t playout, uint64_t hearing);
 /* Readers; each handle is one thread's. */
 rta_status rta_port_mic_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position);
 rta_status rta_port_tap_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position);

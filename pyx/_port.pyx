@@ -270,6 +270,21 @@ cdef class AudioPort:
             out.append(event_to_tuple(&event, Event))
         return out
 
+    @property
+    def events_taken(self):
+        """How many events of the playout and of hearing events() has taken or lost: where a successor goes on."""
+        cdef uint64_t playout = 0, hearing = 0
+        self._need_session()
+        rta_port_events_taken(self.session_side, &playout, &hearing)
+        return playout, hearing
+
+    def events_from(self, playout, hearing):
+        """events() goes on there; what is not retained any more counts as dropped."""
+        self._need_session()
+        if rta_port_events_from(self.session_side, playout, hearing) != RTA_OK:
+            raise ValueError(f"this port has not told {playout} events of playout and {hearing} of hearing yet: "
+                             "these counts are another port's")
+
     def event_reader(self):
         """A reader of the same events for somebody beside the session (the journal); one thread."""
         cdef EventReader reader = EventReader.__new__(EventReader)

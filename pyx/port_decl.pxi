@@ -164,6 +164,8 @@ cdef extern from "port.h" nogil:
     void rta_port_event_readers(const rta_port_session *session, rta_history_reader *playout,
                                 rta_history_reader *hearing)
     uint64_t rta_port_events_dropped(const rta_port_session *session)
+    void rta_port_events_taken(const rta_port_session *session, uint64_t *playout, uint64_t *hearing)
+    rta_status rta_port_events_from(rta_port_session *session, uint64_t playout, uint64_t hearing)
     rta_status rta_port_mic_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position)
     rta_status rta_port_tap_reader(const rta_port_session *session, rta_history_reader *reader, uint64_t position)
     rta_status rta_port_engine_outgoing(const rta_port_engine *port, rta_outgoing *outgoing, uint64_t position,

@@ -265,6 +265,12 @@ class AudioPort:
     def set_cursor(self, index: int, position: int) -> None: ...
     def events(self) -> list[Event]:
         """All events since the last call; playout's and the engine's each in order. Never blocks. One thread."""
+    @property
+    def events_taken(self) -> tuple[int, int]:
+        """How many events of the playout, and of hearing, `events` has taken or lost: where a successor goes on."""
+    def events_from(self, playout: int, hearing: int) -> None:
+        """`events` goes on there: a successor takes what the one before had not. What is not retained any more (1,024
+        of each are) counts as dropped. ValueError for more than the port has told. The thread of `events`."""
     def outgoing(self, position: int | None = None, *, played: bool = False) -> Outgoing:
         """What is put out from `position` (default: now) on, on either side of a port: samples, ahead of time where a
         line has a lead, and what its remote is to be told. `played`: samples alone, as their time comes, without what
