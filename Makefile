@@ -23,7 +23,7 @@ IN_PARTS = $(PY) scripts/run_tests.py --jobs $(JOBS)
 SERVE_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models lint test demo serve wheel peers peers-test asan tsan trap debug fuzz faults emulate bench clean distclean
+.PHONY: kill-runs help setup models lint test demo serve wheel peers peers-test asan tsan trap debug fuzz faults emulate bench clean distclean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -116,6 +116,9 @@ fuzz: setup $(FUZZERS:tests/c/%.c=$(BUILD)/fuzz/%) ## what comes from a network 
 
 faults: setup ## N random schedules of a session with faults from seed SEED, on virtual time: the laws, and nothing left
 	$(PY) -m tests.faults --schedules $(N) --seed $(SEED)
+
+kill-runs: setup ## N conversations (500), killed at random moments and taken up again: nothing lost, nothing done twice
+	KILL_RUNS=$(or $(N),500) KILL_SEED=$(or $(SEED),1) $(PY) -m pytest tests/voice/test_checkpoints.py -q -k random --timeout 0
 
 emulate: ## the VAD kernel's AVX-512 on a machine without: in an emulator, 3 to 10 minutes (scripts/avx512_in_bochs.py)
 	$(PYTHON) scripts/avx512_in_bochs.py

@@ -15,8 +15,19 @@ from rtaudio.transports.websocket.frames import AudioFrame, ProtocolError, encod
 from rtaudio.transports.websocket.incoming import from_client
 from rtaudio.transports.websocket.messages import Calling, decode_from_client, decode_from_server, encode_message
 from rtaudio.transports.websocket.rpc import from_wire, to_wire
+from rtaudio.voice.agent import Agent, AgentSettings
+from rtaudio.voice.checkpoints import CheckpointError
+from rtaudio.voice.checkpoints import decode as decode_checkpoint
+from rtaudio.voice.checkpoints.form import call_ids, tools_of
+from rtaudio.voice.items import AgentCame, SessionCaughtUp, SessionRestored, Stamp
+from rtaudio.voice.machine import Machine
+from rtaudio.voice.machine_state import state_of
+from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.rpc import RpcMessage
 from rtaudio.voice.rpc_peer import RpcPeer
+from rtaudio.voice.tools.call_items import CallsRestored
+from rtaudio.voice.tools.call_resume import state_of as calls_state
+from rtaudio.voice.tools.calls import Calls
 from tests.core.onnx_writer import block, number, tensor, varint
 from tests.fuzz.fuzzer import Target
 
@@ -111,6 +122,30 @@ def _client_call_examples() -> list[bytes]:
     return [b"".join(len(each).to_bytes(2, "little") + each for each in said[begin:]) for begin in range(len(said))]
 
 
+def _checkpoints() -> list[bytes]:
+    """Of a conversation with tools, at moments in which different things are under way."""
+    from tests.voice.crash_world import checkpoints_of_a_conversation
+
+    return checkpoints_of_a_conversation()
+
+
+def _taken_up(data: bytes) -> object:
+    """What can be read can be taken up: by the session's machine and by that of tools, and written down again."""
+    checkpoint = decode_checkpoint(data)
+    machine = Machine(Agent(), SessionOptions(), checkpoint.place.port_rate)
+    at = Stamp(checkpoint.machine.mic + 16000, 1)
+    for known in range(2, len(checkpoint.agents) + 1):
+        machine.handle(AgentCame(at, known, AgentSettings()))
+    machine.handle(SessionRestored(at, checkpoint.machine))
+    machine.handle(SessionCaughtUp(at))
+    numbers = {known: known for known in range(1, len(checkpoint.agents) + 1)}
+    if (tools := tools_of(checkpoint)) is not None:
+        calls = Calls()
+        calls.handle(CallsRestored(tools.calls, tuple(call_ids(checkpoint, tools))))
+        calls_state(calls, numbers)
+    return state_of(machine, numbers)
+
+
 def _calls() -> list[bytes]:
     said = [
         HELLO,
@@ -132,6 +167,27 @@ def _calls() -> list[bytes]:
 
 
 TARGETS = [
+    Target(
+        "checkpoints",
+        _taken_up,
+        (CheckpointError,),
+        _checkpoints,
+        ("checkpoints/form.py", "voice/machine_resume.py", "voice/machine_state.py", "tools/call_resume.py"),
+        (
+            b"null",
+            b"-1",
+            b"0",
+            b"99",
+            b"[",
+            b"]",
+            b"true",
+            b'""',
+            b"1e999",
+            b"9223372036854775807",
+            b'"step":',
+            b"\xff",
+        ),
+    ),
     Target(
         "websocket",
         _websocket_call,

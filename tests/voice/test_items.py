@@ -14,7 +14,10 @@ pytest.importorskip("pydantic", reason="pydantic is not installed: pip install '
 from rtaudio.voice import items, realtime_items  # noqa: F401 - both hold kinds of items
 from rtaudio.voice.chat import ChatMessage, ToolUse
 from rtaudio.voice.keys import Keypad
+from rtaudio.voice.machine_state import MachineState
+from rtaudio.voice.reply import Phase
 from rtaudio.voice.tools import call_items
+from rtaudio.voice.turns import Hearing
 
 
 def kinds_of(base: type[Any]) -> list[type[Any]]:
@@ -33,6 +36,8 @@ PLAIN = {
     ToolUse: USED,  # these check what they hold
     ChatMessage: ChatMessage("assistant", "é 字", True, "字", 0.1, 1.0, 2.5, tools=(USED, USED)),
     Keypad: Keypad(ends="#"),
+    Hearing: Hearing.AWAITED,
+    Phase: Phase.SPEAKING,
 }
 
 
@@ -50,7 +55,7 @@ def sample(hint: Any, full: bool) -> Any:
     if origin is tuple:
         return tuple(sample(each, full) for each in args)
     if is_dataclass(hint):
-        hints = get_type_hints(hint)
+        hints = get_type_hints(hint, localns={"MachineState": MachineState})  # which knows of items itself
         given = [field for field in fields(hint) if field.init]
         return hint(**{field.name: sample(hints[field.name], full) for field in given})  # type: ignore[operator]
     raise TypeError(f"{hint} is no plain data: an item holds none of it")

@@ -25,6 +25,7 @@ import numpy as np
 from rtaudio.core import AudioPort, Engine
 from rtaudio.testing.agent_log import AgentLog
 from rtaudio.testing.caller import SimulatedCaller
+from rtaudio.testing.crash import kill
 from rtaudio.testing.cues import AgentWords
 from rtaudio.testing.energy_vad import EnergyVad
 from rtaudio.testing.heard import HeardCall, heard_call
@@ -41,6 +42,7 @@ from rtaudio.voice.session import Recorder, Session
 
 if TYPE_CHECKING:
     from rtaudio.core._engine import DetectorConfig
+    from rtaudio.voice.checkpoints import Checkpoints
 
 E = TypeVar("E", bound=SessionEvent)
 
@@ -103,6 +105,7 @@ class Simulation:
         history: ChatContext | None = None,
         recorder: Recorder | None = None,
         data: object = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         """`vad`: what the engine hears with (an rtaudio.SileroVad), by default EnergyVad. `port`: by default a private
         one at 24 kHz; closed at the end. `latency_s`: from the pull to the loudspeaker, give or take
@@ -137,6 +140,7 @@ class Simulation:
             history=history,
             recorder=self._record,
             data=data,
+            checkpoints=checkpoints,
         )
         self.transport = SimulatedTransport(
             self.engine,
@@ -165,6 +169,15 @@ class Simulation:
         """Writes what was heard so far to a 16-bit WAV file, the caller left, the agent right, at the port's rate; and
         a PNG of it (needs rtaudio[plot])."""
         save(path, picture, self.sink.caller, self.caller.rate, self.sink.agent, self._rate, self.heard)
+
+    def kill(self) -> None:
+        """The session's process dies: nothing is closed, and what it had written to the playout plays on."""
+        kill(self.session)
+
+    async def go_on(self, session: Session) -> None:
+        """Another session takes the place of one that was killed (`Session.restore(simulation.port, ...)`)."""
+        self.session, self._stream = session, session.events(bound=1 << 16)
+        await session.__aenter__()
 
     async def advance(self, seconds: float) -> None:
         await self.transport.advance(seconds)

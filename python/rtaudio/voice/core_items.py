@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
+from rtaudio.core import Heard
 from rtaudio.core.turns import TurnReasons
 from rtaudio.voice import items as it
 from rtaudio.voice.events import BargeState, MicState
@@ -35,14 +36,51 @@ def in_order(events: list[Event]) -> list[Event]:
     return [*rest[:at], *cuts, *rest[at:]]
 
 
+class LostSegment:
+    """A segment that a session wrote which is no more: what is known of it is what the core tells."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self._high = 0
+        self._state: Literal["unknown", "playing", "done", "cut"] = "unknown"
+
+    def saw(self, event: Event) -> None:
+        match event.kind:
+            case "segment_started":
+                self._state, self._high = "playing", 1
+            case "segment_done":
+                self._state = "done"
+            case "cut":
+                self._state, self._high = "cut", event.decided
+
+    def heard(self, now_ns: int | None = None) -> Heard:
+        return Heard(self._high, self._high, 0)
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+
 class Segments:
     """Which reply a segment of the playout is. Remembers the last ones: their events may come late."""
 
     def __init__(self) -> None:
-        self._replies: OrderedDict[int, tuple[int, Segment]] = OrderedDict()
+        self._replies: OrderedDict[int, tuple[int, Segment | LostSegment]] = OrderedDict()
+        self._catching_up, self._reply_before = False, 0
+
+    def take_up(self, segment: int, reply: int) -> None:
+        """A session before this one wrote that segment (0: none yet) for `reply` (0: there was none)."""
+        if segment:
+            self._replies[segment] = (reply, LostSegment(segment))
+        self._catching_up, self._reply_before = True, reply
+
+    def taken_up(self) -> None:
+        """What that session did has been told: segments that are opened from now on are this one's, and may have the
+        same numbers."""
+        self._catching_up = False
 
     def add(self, reply: int, segment: Segment) -> None:
-        if segment.id not in self._replies:
+        if segment.id not in self._replies or isinstance(self._replies[segment.id][1], LostSegment):
             self._replies[segment.id] = (reply, segment)
             if len(self._replies) > REMEMBERED:
                 self._replies.popitem(last=False)
@@ -75,8 +113,13 @@ class Segments:
                 return it.MicLevelChanged(at, MIC_STATES[event.a], MIC_STATES[event.b], event.value)
             case "mic_clipping":
                 return it.MicClippingChanged(at, bool(event.a), event.b, event.c)
+            case "segment_started" if event.segment not in self._replies and self._catching_up:
+                self._replies[event.segment] = (self._reply_before, LostSegment(event.segment))
+                return it.UnknownSounded(at, event.mic, self._reply_before)
             case "segment_started" | "segment_done" | "cut" if event.segment in self._replies:
                 reply, segment = self._replies[event.segment]
+                if isinstance(segment, LostSegment):
+                    segment.saw(event)
                 if event.kind == "segment_started":
                     return it.ReplySounded(at, reply)
                 return it.ReplyDone(at, reply) if event.kind == "segment_done" else cut_of(reply, segment, at)
@@ -95,7 +138,7 @@ class Segments:
         if not self._replies:
             return None
         reply, segment = next(reversed(self._replies.values()))
-        match segment.ledger().state:
+        match segment.state if isinstance(segment, LostSegment) else segment.ledger().state:
             case "playing":
                 return it.ReplySounded(at, reply)
             case "done":
@@ -106,7 +149,7 @@ class Segments:
                 return None
 
 
-def cut_of(reply: int, segment: Segment, at: it.Stamp) -> it.ReplyCut:
+def cut_of(reply: int, segment: Segment | LostSegment, at: it.Stamp) -> it.ReplyCut:
     """The reply's segment was cut: how much of it was heard."""
     heard = segment.heard(at.time_ns)
     return it.ReplyCut(at, reply, heard.final, heard.bound)

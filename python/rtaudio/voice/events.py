@@ -365,6 +365,21 @@ class HookFailed(SessionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResumed(SessionEvent):
+    """The session goes on from a checkpoint, written down `missed_for_s` ago on the media clock. What the core has told
+    since follows."""
+
+    missed_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFailed(SessionEvent):
+    """A checkpoint could not be made or stored. The session goes on; the last one that was stored holds."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFailed(SessionEvent):
     """A provider raised, hung or sent nothing. The session goes on."""
 

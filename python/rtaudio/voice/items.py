@@ -10,7 +10,7 @@ latencies alone, never for a decision.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtaudio.core.turns import TurnReasons
 from rtaudio.voice.agent import AgentSettings
@@ -19,6 +19,9 @@ from rtaudio.voice.events import BargeState, MicState, ToolOutcome
 from rtaudio.voice.history_policy import Kept, share
 from rtaudio.voice.policies import Interruption, Priority
 from rtaudio.voice.protocols import StageKind, ToolCall, Usage, Word
+
+if TYPE_CHECKING:
+    from rtaudio.voice.machine_state import MachineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +441,30 @@ class SessionBegan(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRestored(Item):
+    """This session goes on where another was when `state` was written down. Instead of SessionBegan; what the core has
+    told since follows, and then SessionCaughtUp."""
+
+    state: MachineState
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSounded(Item):
+    """Before the restore a segment began to be put out, at mic position `mic`, of which nothing had been written down.
+    `reply`: what was under way when the state was; 0: nothing."""
+
+    mic: int
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCaughtUp(Item):
+    """All that the core had told by the time of the restore has been taken. `lost`: some of it was not retained."""
+
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HandOverAsked(Item):
     """The user of the session wants the agent `number` in charge."""
 
@@ -501,6 +528,10 @@ def decode(data: dict[str, Any]) -> Item:
         fields["history"] = Kept(**fields["history"]) if fields["history"] is not None else None
     if "messages" in fields:
         fields["messages"] = tuple(ChatMessage.from_dict(message) for message in fields["messages"])
+    if kind is SessionRestored:
+        from rtaudio.voice.checkpoints.form import state_from  # which loads msgspec
+
+        fields["state"] = state_from(fields["state"])
     if fields.get("reasons") is not None:
         fields["reasons"] = TurnReasons(**{**fields["reasons"], "why": tuple(fields["reasons"]["why"])})
     return kind(**fields)

@@ -89,6 +89,8 @@ Agents. One is in charge: its model is asked and shown `chat`, its tools are cal
                       unanswered then is answered by the agent below. A handoff puts an end to all tasks.
     has no model      (a group of tasks, between two of them): what the user says waits for who comes next.
     `interrupt`       puts no end to a task and drops no handoff; who takes over then says nothing by itself.
+
+Going on where another session was (a checkpoint): machine_resume.py.
 """
 
 from __future__ import annotations
@@ -100,7 +102,7 @@ from typing import Final
 from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
-from rtaudio.voice.machine_keys import KeyPresses
+from rtaudio.voice.machine_resume import Resuming
 from rtaudio.voice.replying import MIC_RATE, take_audio, take_tokens
 from rtaudio.voice.stack import Switch
 from rtaudio.voice.turns import Hearing
@@ -109,7 +111,7 @@ AFTER_CLOSE: Final = (it.ProviderTroubled, it.ToolEnded, it.ToolsDelivered, it.E
 """What a closed machine still takes."""
 
 
-class Machine(KeyPresses):
+class Machine(Resuming):
     """`handle` takes one item at a time and is never re-entered. `history` is its own: copy it to keep it."""
 
     def handle(self, item: it.Item) -> list[do.Effect]:
@@ -225,6 +227,12 @@ class Machine(KeyPresses):
                 yield from self._stop_speech(item.ticket)
             case it.SessionBegan():
                 yield from self._begin_with_first()
+            case it.SessionRestored():
+                yield from self._resume(item)
+            case it.UnknownSounded():
+                yield from self._unknown_sounded(item)
+            case it.SessionCaughtUp():
+                yield from self._caught_up(item)
             case it.AgentCame():
                 yield from self._agent_came(item)
             case it.HandOverAsked():

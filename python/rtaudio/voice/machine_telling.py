@@ -11,9 +11,10 @@
     machine_noise.py     answers that wait for whether what is heard is a noise
     machine_listening.py recognition between turns: words of which the VAD heard nothing
     machine_keys.py      keys that the user presses
+    machine_resume.py    the state of another machine is taken up
     machine.py           every item to its place; the rules in words
 
-One machine in twelve pieces: each may use those above it, and none of those below.
+One machine in thirteen pieces: each may use those above it, and none of those below.
 """
 
 from __future__ import annotations
@@ -126,6 +127,11 @@ class Telling:
     def _wants_to_speak(self) -> bool:
         """Something is to be answered or gone on from, as soon as nothing keeps it."""
         return self._unanswered is not None or self._go_on is not None or self._speaks
+
+    @property
+    def now_s(self) -> float:
+        """The same, in seconds."""
+        return self._at.mic / MIC_RATE
 
     @property
     def _now_s(self) -> float:

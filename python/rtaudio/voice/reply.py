@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 from rtaudio.voice import effects as do
@@ -40,7 +40,7 @@ ReplyKind = Literal["answer", "say", "asked", "late", "entry"]
 of an agent that took over."""
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """Where a reply is; see the module."""
 
     HELD = "held"

@@ -23,7 +23,7 @@ from rtaudio.voice.client_calls import ClientCalls
 from rtaudio.voice.closed_port import CLOSED_PORT
 from rtaudio.voice.core_items import Segments, in_order
 from rtaudio.voice.effects import Effect, PlayAudio
-from rtaudio.voice.events import State
+from rtaudio.voice.events import CheckpointFailed, State
 from rtaudio.voice.handoff import Handoff
 from rtaudio.voice.hands import TurnHint
 from rtaudio.voice.history_policy import HistoryPolicy
@@ -49,6 +49,7 @@ from rtaudio.voice.wakeups import WakeDescriptor, Wakeups
 
 if TYPE_CHECKING:
     from rtaudio.core import AudioPort, TurnConfig
+    from rtaudio.voice.checkpoints.keeper import Checkpoints, Keeper, Taken
     from rtaudio.voice.tool_desk import ToolDesk
     from rtaudio.voice.tools import Toolset
     from rtaudio.voice.tools.call_effects import CallEffect
@@ -89,6 +90,8 @@ class Session:
         data: object = None,
         turns: TurnConfig | None = None,
         turn_settings: TurnSettingsPost | None = None,
+        checkpoints: Checkpoints | None = None,
+        taken: Taken | None = None,
     ) -> None:
         """`stt`, `llm`, `tts`: all three; or `realtime`, a speech-to-speech model, with a `tts` beside it where the
         program is to `say` something. `wake`: the rtaudio.Wake given to Engine.add for this port's line, or a Wakeups
@@ -98,8 +101,10 @@ class Session:
         Line.post_turn_hint does; by default the line that drives the port in this process, if one does. `data`: what
         the agent's tools get, as `ToolContext.data`. `turns`: when the user's turn is over, for agents that do not say
         (`Agent.turns`); None: as the line was added, and TurnConfig() after an agent that says. `turn_settings`: takes
-        that to the line, as `turn_hint` does. Raises ToolDefinitionError for a tool that is none, ImportError without
-        rtaudio[tools], TypeError for providers that are missing or of no use."""
+        that to the line, as `turn_hint` does. `checkpoints`: has the session written down, so that another process can
+        go on with it (rtaudio.voice.checkpoints); `taken` is for `restore`. Raises ToolDefinitionError for a tool that
+        is none, ImportError without rtaudio[tools], TypeError for providers that are missing or of no use, ValueError
+        for `checkpoints` with a speech-to-speech model, whose state is with its server."""
         if not hasattr(port, "playout"):
             raise TypeError(f"session: an AudioPort is wanted first, not {type(port).__name__}")
         if not isinstance(options, SessionOptions | None):
@@ -114,6 +119,12 @@ class Session:
         self._recorder = recorder
         self._segments = Segments()
         self._data = data
+        if checkpoints is not None and realtime is not None:
+            raise ValueError(
+                "checkpoints: what a speech-to-speech model knows is with its server; use stt, llm and tts"
+            )
+        self._taken = taken
+        self._keeper = self._kept_by(checkpoints) if checkpoints is not None else None
         self._turn_settings = TurnSettings(turn_settings if turn_settings is not None else by_port(port), turns)
         self._hands = cast.hands(
             *(port, self._segments, self._agents, self._machine, self._options, self.post, self.take, self._fail),
@@ -126,7 +137,52 @@ class Session:
         self._started = False
         self._closing: asyncio.Task[None] | None = None
 
+    @classmethod
+    def restore(
+        cls,
+        port: AudioPort,
+        checkpoint: bytes,
+        *,
+        checkpoints: Checkpoints,
+        stt: STT,
+        llm: LLM,
+        tts: TTS,
+        options: SessionOptions | None = None,
+        wake: Wakeups | WakeDescriptor | None = None,
+        recorder: Recorder | None = None,
+        turn_hint: TurnHint | None = None,
+        turns: TurnConfig | None = None,
+        turn_settings: TurnSettingsPost | None = None,
+    ) -> Session:
+        """A session that goes on where the one was that wrote `checkpoint`, on the same port, once it is entered
+        (docs/checkpoints.md). Agents and data are made from the checkpoint, by what `checkpoints` allows; the other
+        arguments are those of that session. Raises CheckpointError for one that cannot be taken up: what, and what to
+        do."""
+        from rtaudio.voice.checkpoints.keeper import read  # which loads msgspec
+
+        taken = read(checkpoint, checkpoints, port)
+        return cls(
+            *(port, taken.agents[0]),
+            stt=stt,
+            llm=llm,
+            tts=tts,
+            options=options,
+            wake=wake,
+            recorder=recorder,
+            turn_hint=turn_hint,
+            turns=turns,
+            turn_settings=turn_settings,
+            data=taken.data,
+            checkpoints=checkpoints,
+            taken=taken,
+        )
+
     # ---- For users.
+
+    @property
+    def data(self) -> object:
+        """The user's own, as given, or as it was in the checkpoint."""
+        return self._data
 
     @property
     def history(self) -> ChatContext:
@@ -319,8 +375,11 @@ class Session:
             self._turn_settings.put(self.agent)
             if self._realtime is not None:
                 self.post(ModelDue(self._stamp()))
-            self.post(it.SessionBegan(self._stamp()))
-            self.take()
+            if self._taken is not None:
+                self._go_on(self._taken)
+            else:
+                self.post(it.SessionBegan(self._stamp()))
+                self.take()
         except BaseException:
             await self.aclose()
             raise
@@ -367,10 +426,13 @@ class Session:
     def _handle(self, item: it.Item) -> None:
         if self._recorder is not None:
             self._recorder(item)
-        for effect in self._machine.handle(item):
+        effects = self._machine.handle(item)
+        for effect in effects:
             if self._recorder is not None:
                 self._recorder(effect)
             self._hands.carry_out(effect)
+        if self._keeper is not None:
+            self._keeper.handled(item, effects)
 
     def _stamp(self) -> it.Stamp:
         return self._hands.stamp()
@@ -410,7 +472,36 @@ class Session:
             ids=ids,
             record=self._recorder,
             hand_over=lambda handoff, by: self._hands.agents.hand_over(handoff, by),
+            write_ahead=self._keeper.write_ahead if self._keeper is not None else None,
+            name=self._taken.tools.name if self._taken is not None and self._taken.tools is not None else None,
         )
+
+    def _kept_by(self, checkpoints: Checkpoints) -> Keeper:
+        from rtaudio.voice.checkpoints.keeper import Keeper  # which loads msgspec
+
+        return Keeper(
+            *(checkpoints, self._port, self._machine, self._agents, self._data),
+            segment=lambda: self._hands.segment,
+            tools=lambda: self._hands.tools,
+            told=lambda what: self._hands.observers.put(CheckpointFailed(at_s=self._machine.now_s, what=what)),
+        )
+
+    def _go_on(self, taken: Taken) -> None:
+        """As another session left off: what it knew, then what the core has told since."""
+        checkpoint = taken.checkpoint
+        for agent, record in zip(taken.agents[1:], checkpoint.agents[1:], strict=True):
+            self._hands.agents.come(agent, record.kept, record.by)
+        lost = self._port.events_dropped
+        self._port.events_from(checkpoint.place.playout, checkpoint.place.hearing)
+        reply = checkpoint.machine.reply
+        self._segments.take_up(checkpoint.place.segment, reply.number if reply is not None else 0)
+        self._events_lost = lost
+        self.post(it.SessionRestored(self._stamp(), checkpoint.machine))
+        if (desk := self._hands.tools) is not None:
+            desk.take_up(taken.tools, taken.call_ids)
+        self.take()
+        self._segments.taken_up()
+        self.post(it.SessionCaughtUp(self._stamp(), self._events_lost != lost))
 
     async def _warm_up(self) -> None:
         desk = self._hands.agents
@@ -446,6 +537,8 @@ class Session:
         await self._hands.aclose()
         await self._client.aclose()
         self.post(it.Ended(self._stamp()))
+        if self._keeper is not None:
+            await self._keeper.aclose(reason)
         self._hands.release()
         self._port = CLOSED_PORT
         self._turn_settings.release()

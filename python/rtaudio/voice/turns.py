@@ -16,9 +16,9 @@ that users see (`turn`) and the place by which the core knows the turn (`core`);
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from rtaudio.voice.events import BargeState
@@ -26,7 +26,7 @@ from rtaudio.voice.events import BargeState
 CLAIMS: Final[tuple[BargeState, ...]] = ("confirmed", "kept")
 
 
-class Hearing(Enum):
+class Hearing(StrEnum):
     """Where a turn is; see the module."""
 
     TALKING = "talking"
@@ -122,6 +122,27 @@ class Turns:
         if self.standing is not None and self.standing.number == number:
             return self.standing
         return next((turn for turn in self._turns if turn.number == number), None)
+
+    @property
+    def waiting(self) -> tuple[Turn, ...]:
+        """Those that are not dealt with yet."""
+        return tuple(self._turns)
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """(recognitions so far, turns so far as users see them)."""
+        return self._count, self._seen
+
+    @property
+    def last_until(self) -> int:
+        """Where the audio of the last one that ended ends."""
+        return self._last_until
+
+    def take_up(self, waiting: Iterable[Turn], over: Turn | None, counted: tuple[int, int], last_until: int) -> None:
+        """Goes on as another that had these."""
+        self._turns, self._over = deque(waiting), over
+        self._count, self._seen = counted
+        self._last_until = last_until
 
     def stand(self, position: int) -> Turn:
         """Recognition that runs from where the turn before ended, at that mic position the first time."""

@@ -23,6 +23,10 @@ class CallIds:
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(taken)
 
+    def take(self, used: str) -> None:
+        """Of a call that has it already."""
+        self._taken.add(used)
+
     def new(self, wanted: str) -> str:
         """`wanted`, or one like it that a history takes and that has not been used."""
         fits = TOOL_NAME.fullmatch(wanted) is not None

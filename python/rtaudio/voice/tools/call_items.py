@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rtaudio.voice.protocols import ToolCall
+from rtaudio.voice.tools.call_records import CallRecord, CallsState, Done
 from rtaudio.voice.tools.policy import ToolPolicy
 
 
@@ -55,6 +56,15 @@ class Dropped(CallItem):
 @dataclass(frozen=True, slots=True)
 class CloseAsked(CallItem):
     """The session ends: what is under way is cancelled, what is called from now on is not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallsRestored(CallItem):
+    """These calls were under way in a process that has died; the first item, if it comes. `ids`: of calls that have a
+    result."""
+
+    state: CallsState
+    ids: tuple[str, ...] = ()
 
 
 # ---- From the hands.
@@ -166,6 +176,19 @@ def decode(data: dict[str, Any]) -> CallItem:
         fields["calls"] = tuple(ToolCall(**call) for call in fields["calls"])
     if fields.get("only") is not None:
         fields["only"] = tuple(fields["only"])
+    if "state" in fields:
+        state = fields["state"]
+        fields["state"] = CallsState(
+            state["last_batch"],
+            tuple(CallRecord(**{**each, "result": _pair(each["result"])}) for each in state["calls"]),
+            tuple(Done(**each) for each in state["done"]),
+            tuple(state["unknown"]),
+        )
+        fields["ids"] = tuple(fields["ids"])
     if "policy" in fields:
         fields["policy"] = ToolPolicy(**fields["policy"])
     return kind(**fields)
+
+
+def _pair(result: list[Any] | None) -> tuple[str, bool] | None:
+    return (result[0], result[1]) if result is not None else None

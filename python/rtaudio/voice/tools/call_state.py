@@ -16,6 +16,10 @@ IN_PART: Final = " It had begun, and may have had some effect."
 TOO_MANY: Final = "Not run: too many calls are under way already."
 UNDER_WAY: Final = "Not run: the same call is under way already; wait for its result."
 UNKNOWN_END: Final = "Not run: an earlier call for the same did not stop in time, and what became of it is not known."
+CRASHED: Final = "The program that ran this broke down, and it is not known whether it was done."
+CRASHED_BEFORE: Final = (
+    "Not run: a program broke down while it did the same, and it is not known whether that was done."
+)
 
 
 class CallState(Enum):

@@ -20,6 +20,7 @@ calls.
     suspended    while the function waits for a task that is in charge of the talk, no clock of its calls runs.
     one work     calls with one key, or the same call where the tool says "join", wait for one work. It is cancelled
                  when nobody waits for it. A key whose work succeeded is not run again.
+    restored     calls that were under way when a process died come first, all at once: call_resume.py.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from rtaudio.voice.tools import call_effects as do
 from rtaudio.voice.tools import call_items as it
 from rtaudio.voice.tools import call_state as say
 from rtaudio.voice.tools.call_ids import CallIds, object_text, usable_name
+from rtaudio.voice.tools.call_resume import take_up
 from rtaudio.voice.tools.call_state import Call, CallState, Work, WorkState
 from rtaudio.voice.tools.fillers import Fillers
 
@@ -65,6 +67,7 @@ class Calls:
         self._queue: deque[Work] = deque()
         self._clocks: dict[int, Clock] = {}
         self._done: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._unknown: OrderedDict[str, None] = OrderedDict()  # keys that a crash interrupted
         self._fillers = Fillers()
         self._last_batch = self._numbers = 0
 
@@ -134,6 +137,8 @@ class Calls:
             case it.Reported():
                 if (work := self._works.get(item.work)) is not None and work.calls:
                     yield do.Tell(work.calls[0].id, work.name, item.text, item.spoken)
+            case it.CallsRestored():
+                yield from take_up(self, item)
             case it.CloseAsked():
                 yield from self._close()
             case _:
@@ -169,7 +174,9 @@ class Calls:
             text, call.handoff = done
             yield from self._settle(call, text, failed=False)
             return
-        if (twin := self._twin(item)) is None:
+        if item.key in self._unknown:
+            yield from self._settle(call, say.CRASHED_BEFORE, failed=True)
+        elif (twin := self._twin(item)) is None:
             work = Work(self._number(), call, call.name, item.key, item.same, item.policy, item.retry_timeouts)
             self._works[work.number] = work
             yield from self._join(call, work)
@@ -275,7 +282,7 @@ class Calls:
     def _settle(self, call: Call, text: str, *, failed: bool, cancelled: bool = False) -> Iterator[do.CallEffect]:
         """The call has its result."""
         yield do.Ended(call.id, call.name, "cancelled" if cancelled else "failed" if failed else "done")
-        late = call.state is CallState.DETACHED and call.batch not in self._batches
+        late = call.batch not in self._batches  # delivered, as still running
         call.state, call.result = CallState.DONE, (text, failed)
         del self._calls[call.number]
         yield from self._stop_clock(call)
@@ -416,6 +423,12 @@ class Calls:
                     yield from self._leave(call, call.work)
             else:
                 yield from self._cancel(call, say.CLOSED)
+
+    def forget_end(self, key: str) -> None:
+        """Nobody knows whether it was done: it is not run any more."""
+        self._unknown[key] = None
+        while len(self._unknown) > KEYS_KEPT:
+            self._unknown.popitem(last=False)
 
     # ---- Clocks.
 

@@ -28,7 +28,7 @@ from rtaudio.voice.tools.arguments import Arguments, TypedArguments, read_object
 from rtaudio.voice.tools.context import ToolContext
 from rtaudio.voice.tools.docstrings import Described, read_docstring
 from rtaudio.voice.tools.errors import ToolDefinitionError
-from rtaudio.voice.tools.policy import Duplicates, OnInterruption, ToolPolicy
+from rtaudio.voice.tools.policy import AfterCrash, Duplicates, OnInterruption, ToolPolicy
 from rtaudio.voice.tools.raw import RawArguments
 from rtaudio.voice.tools.signature import Signature, read_signature, where_of
 from rtaudio.voice.tools.strict import obstacles, strictened
@@ -76,6 +76,10 @@ class Tool(Generic[P, R]):
         self.function, self.policy, self.retry_on, self._key = function, policy, retry_on, key
         policy.check(self._where)
         _check_retries(self._where, policy, retry_on)
+        if policy.after_crash == "again" and key is None:
+            raise ToolDefinitionError(
+                f"{self._where}: after_crash='again' needs a key, by which the service behind it knows what it has done"
+            )
         self._object: object | None = None
         self._signature = read_signature(function, names)
         self.is_async = _is_async(function)
@@ -214,6 +218,7 @@ def tool(
     most_chars: int = 16_000,
     filler: str | Sequence[str] | None = None,
     filler_after_s: float = 1.5,
+    after_crash: AfterCrash = "unknown",
 ) -> Callable[[Callable[P, R]], Tool[P, R]]:
     """`@tool(...)`."""
 
@@ -240,6 +245,7 @@ def tool(
     key         from the arguments, by name: the same text for the same thing asked for. Calls with one key run once
     retry_on    exceptions worth another attempt (TimeoutError: after `timeout_s`, too), `retries` times
     filler      a text, several to be taken in turn, or None: said once when a call takes longer than `filler_after_s`
+    after_crash   "again": run again, with the same key, where a process died in it; see `AfterCrash`
     timeout_s, at_once, detach_after_s, on_interruption, duplicates, retries, backoff_s, most_chars   see `ToolPolicy`
     """
     if unknown := sorted(set(policy) - _POLICY):

@@ -12,7 +12,7 @@ import difflib
 import json
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -32,8 +32,11 @@ from rtaudio.voice.tools.running import UNUSABLE, Outcome, attempt, raised, retu
 from rtaudio.voice.tools.threads import Threads
 from rtaudio.voice.tools.toolset import Toolset
 
+WriteAhead = Callable[[], Awaitable[str]]
+"""Has what is about to be run written down. Gives why that could not be done; "": it is."""
 HandOver = Callable[[Handoff, int], int]
 """Makes an agent known that a tool of another (by number) returned; gives its number. Raises for one that is none."""
+NOT_WRITTEN: Final = "Not run: it could not be written down first, which keeps it from being done twice."
 MOST_REPORT_CHARS: Final = 1000
 MOST_REPORTS: Final = 100
 """Of one call; more are dropped, and counted."""
@@ -43,9 +46,16 @@ class Ready:
     """A call whose arguments fit, the context of all its attempts, and the agent (by number) that it is of."""
 
     def __init__(
-        self, tool: Tool[..., Any], text: str, arguments: dict[str, Any], context: ToolContext[Any], agent: int
+        self,
+        tool: Tool[..., Any],
+        text: str,
+        arguments: dict[str, Any],
+        context: ToolContext[Any],
+        agent: int,
+        keyed: bool,
     ) -> None:
         self.tool, self.text, self.arguments, self.context, self.agent = tool, text, arguments, context, agent
+        self.keyed = keyed
         self.reports = 0
 
 
@@ -64,7 +74,9 @@ class Hands:
         prefix: str,
         hand_over: HandOver | None = None,
         holds: Callable[[int], bool] = lambda call: True,
+        write_ahead: WriteAhead | None = None,
     ) -> None:
+        self._write_ahead = write_ahead
         self.tools = tools
         self._holds = holds
         self.agent = 0  # whose tools they are, by number
@@ -141,7 +153,7 @@ class Hands:
             return it.Refused(effect.call, outcome.text)
         own = key if key is not None else f"{self._prefix}{effect.call_id}"
         context = ToolContext(effect.call_id, tool.name, own, self._data, _session=self._session)
-        self._ready[effect.call] = Ready(tool, asked.arguments, arguments, context, self.agent)
+        self._ready[effect.call] = Ready(tool, asked.arguments, arguments, context, self.agent, key is not None)
         same = f"{tool.name}:{_canonical(asked.arguments)}"
         return it.Prepared(effect.call, tool.policy, key, same, issubclass(TimeoutError, tool.retry_on))
 
@@ -177,6 +189,8 @@ class Hands:
 
     async def _outcome(self, ready: Ready, name: str) -> Outcome:
         tool, context = ready.tool, ready.context
+        if ready.keyed and self._write_ahead is not None and (why := await self._write_ahead()):
+            return Outcome(f"{NOT_WRITTEN} {why}", failed=True)
         match tool.run:
             case "thread":
                 return await self._threads.run(

@@ -14,6 +14,9 @@ later; or what the tool says at that moment (`ToolContext.may_cancel`)."""
 Duplicates = Literal["run", "join", "refuse"]
 """What becomes of a call that is the same as one under way: it is run as well; it gets the result of the other; or the
 model is told that it is under way."""
+AfterCrash = Literal["unknown", "again"]
+"""What becomes of a call that was run when its process died, and whose result is not known: the model is told that; or
+it is run again, with the same key, because the service behind the tool does the same thing once for one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class ToolPolicy:
     most_chars: int = 16_000
     filler: tuple[str, ...] = ()
     filler_after_s: float = 1.5
+    after_crash: AfterCrash = "unknown"
 
     def __post_init__(self) -> None:
         filler: object = self.filler  # one text, or none, where a tool is defined; a list from a journal
@@ -61,6 +65,7 @@ class ToolPolicy:
         choices = (
             ("on_interruption", self.on_interruption, OnInterruption),
             ("duplicates", self.duplicates, Duplicates),
+            ("after_crash", self.after_crash, AfterCrash),
         )
         for name, chosen, known in choices:
             if chosen not in get_args(known):

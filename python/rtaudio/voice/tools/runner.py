@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -23,9 +23,11 @@ from rtaudio.voice.mailbox import Mailbox
 from rtaudio.voice.protocols import ToolCall
 from rtaudio.voice.tools import call_effects as do
 from rtaudio.voice.tools import call_items as it
+from rtaudio.voice.tools.call_records import CallsState
+from rtaudio.voice.tools.call_resume import agents_in, state_of
 from rtaudio.voice.tools.calls import Calls
 from rtaudio.voice.tools.context import SessionHandle
-from rtaudio.voice.tools.hands import HandOver, Hands
+from rtaudio.voice.tools.hands import HandOver, Hands, WriteAhead
 from rtaudio.voice.tools.toolset import Toolset
 
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class Batch:
     """The calls of one reply. Each method does nothing once the results are there."""
 
     def __init__(self, number: int, post: Callable[[it.CallItem], None]) -> None:
-        self._number, self._post = number, post
+        self.number, self._post = number, post
         self.results: asyncio.Future[tuple[ToolUse, ...]] = asyncio.get_running_loop().create_future()
         """A use for every call, in order. Never raises; cancelling it stops nothing."""
         self.handoffs: tuple[tuple[str, int], ...] = ()
@@ -73,15 +75,15 @@ class Batch:
 
     def interrupt(self) -> None:
         """The user interrupted the reply: each tool's `on_interruption` says what becomes of its call."""
-        self._post(it.Interrupted(self._number))
+        self._post(it.Interrupted(self.number))
 
     def move_on(self) -> None:
         """The talk does not wait: what is not there yet comes late."""
-        self._post(it.MovedOn(self._number))
+        self._post(it.MovedOn(self.number))
 
     def drop(self) -> None:
         """Cancels all of it."""
-        self._post(it.Dropped(self._number))
+        self._post(it.Dropped(self.number))
 
 
 class ToolRunner:
@@ -96,6 +98,7 @@ class ToolRunner:
     `ids`          of calls that the history holds already
     `hand_over`    makes known an agent that a tool returned, and gives its number; without, the tool has failed
     `name`         of the conversation, in the keys of calls that have none of their own; by default a random one
+    `write_ahead`  awaited before a function with a key is run; it is not run where that gives a reason
 
     What these callbacks raise is logged (`rtaudio.tools`), and changes nothing. `tools` may be replaced between
     replies.
@@ -117,17 +120,19 @@ class ToolRunner:
         ids: Iterable[str] = (),
         name: str | None = None,
         hand_over: HandOver | None = None,
+        write_ahead: WriteAhead | None = None,
     ) -> None:
+        self.name = name if name is not None else uuid.uuid4().hex
         self._machine = Calls(at_once, ids)
         self._post = Mailbox[it.CallItem](self._handle).post
-        prefix = f"{name if name is not None else uuid.uuid4().hex}/"
         told = failed if failed is not None else _log_failure
         self._hands = Hands(
             *(tools, self._post, told),
             data=data,
             session=session,
-            prefix=prefix,
+            prefix=f"{self.name}/",
             hand_over=hand_over,
+            write_ahead=write_ahead,
             holds=self._machine.holds,
         )
         self._session, self._late, self._progress, self._record = session, late, progress, record
@@ -195,6 +200,24 @@ class ToolRunner:
     def work_for(self, agent: int, tools: Toolset) -> None:
         """From now on calls are of these tools, and of this agent (by number); those under way go on."""
         self._hands.agent, self._hands.tools = agent, tools
+
+    def agents_in_results(self) -> list[int]:
+        """Numbers of the agents that results hand over to, which are not delivered or may be given again."""
+        return agents_in(self._machine)
+
+    def state(self, numbers: Mapping[int, int]) -> CallsState:
+        """What a successor has to know; `numbers`: the new number of each agent."""
+        return state_of(self._machine, numbers)
+
+    def take_up(self, state: CallsState, ids: Iterable[str] = ()) -> dict[int, Batch]:
+        """Goes on with what another had under way, before anything else is submitted: by their numbers, the batches
+        whose results are still to come. `ids`: of calls that have one."""
+        self._number = state.last_batch
+        numbers = dict.fromkeys(record.batch for record in state.calls if not record.late)
+        batches = {number: Batch(number, self._post) for number in numbers}
+        self._batches.update(batches)
+        self._post(it.CallsRestored(state, tuple(ids)))
+        return batches
 
     async def __aenter__(self) -> ToolRunner:
         self.begin()
