@@ -11,16 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtaudio.testing import FakeLLM, FakeSTT, FakeTTS, SimulatedCaller, Simulation, run
+from rtaudio.testing import FakeLLM, FakeRealtime, FakeSTT, FakeTTS, SimulatedCaller, Simulation, run
 from rtaudio.voice import Agent, AgentSpeechInterrupted, DigitPressed, Keypad, Session, UserAway, UserBack
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import AgentSettings
 from rtaudio.voice.keys import KEYS, MASK, MOST_KEYS, KeyEntry
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.options import SessionOptions
+from rtaudio.voice.rpc import RpcError
+from rtaudio.voice.tools import session_methods
 from tests.voice.agent_world import AgentWorld
 from tests.voice.conversations import Cast, conversation
 from tests.voice.machine_world import RATE
+from tests.voice.realtime_calls import realtime_call
+from tests.voice.test_client_calls import client_of
 from tests.voice.test_machine_agents import check_agents
 from tests.voice.test_machine_tools import FEW_STEPS
 
@@ -163,6 +167,36 @@ def test_whoever_presses_is_there() -> None:
             await sim.until(lambda: bool(sim.told(UserBack)), 1.0)
 
     run(main())
+
+
+def test_a_client_presses_keys() -> None:
+    async def main() -> None:
+        bank = Bank()
+        async with conversation(Cast(), agent=bank) as sim:
+            sim.session.expose(*session_methods("press"))
+            client, _ = client_of(sim)
+            await client.call("press", {"keys": "12#"})
+            with pytest.raises(RpcError, match="is no key"):
+                await client.call("press", {"keys": "x"})
+            await sim.finish()
+            await client.aclose()
+        assert bank.got == ["12#"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("turns", ["local", "server"])
+def test_so_it_is_with_a_speech_to_speech_model(turns: Any) -> None:
+    async def main(agent: Agent) -> list[str]:
+        async with realtime_call(FakeRealtime(["Twelve."], [], turns=turns), SimulatedCaller(), agent=agent) as sim:
+            sim.session.press("12#")
+            await sim.finish()
+            return lines(sim.session)
+
+    assert run(main(Agent("Be brief."))) == ["user: [pressed 12#]", "assistant: Twelve."]
+    bank = Bank()
+    run(main(bank))
+    assert bank.got == ["12#"]
 
 
 def test_what_is_no_key_is_refused() -> None:
