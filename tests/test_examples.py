@@ -12,7 +12,7 @@ import pytest
 
 from rtaudio.providers.openai_messages import messages_of
 from rtaudio.testing import run
-from rtaudio.voice import AgentChanged, ProviderFailed
+from rtaudio.voice import AgentChanged, AgentSpeechHeard, AgentSpeechInterrupted, EagerReply, ProviderFailed, TurnRecord
 from tests.voice.message_rules import openai_problems
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -108,3 +108,24 @@ def test_the_survey_takes_keys_goes_back_once_and_brings_its_answers() -> None:
         "Thank you. Goodbye.",
     ]
     assert not call.told(ProviderFailed)
+
+
+def test_the_phone_is_told_what_was_heard_of_its_model() -> None:
+    model, call = run(example("phone.py")["main"]())
+    cut = next(message for message in call.session.history if message.interrupted)
+    assert (cut.text, cut.unheard) == ("From nine to five, and", "on Sundays from ten to two.")
+    (told,) = [item for item in model.connections[0].items if item.heard_ms is not None]
+    (event,) = call.told(AgentSpeechInterrupted)
+    assert told.heard_ms == int(event.heard_for_s * 1000)
+    assert model.broken == []
+
+
+def test_the_hotline_answers_although_its_first_model_and_voice_fail() -> None:
+    call = run(example("hotline.py")["main"]())
+    said = [message.text for message in call.session.history if message.role == "assistant"]
+    assert said[0].startswith("**Fibre 100**")
+    assert said[1] == "Your number is 47110815."
+    assert [event.text for event in call.told(AgentSpeechHeard)][1] == "Your number is •."
+    assert {event.provider for event in call.told(ProviderFailed)} == {"fake-llm #1", "fake-tts #1"}
+    assert [event.state for event in call.told(EagerReply)] == ["begun", "kept"] * 2
+    assert [record.outcome for record in call.told(TurnRecord)] == ["heard", "heard"]

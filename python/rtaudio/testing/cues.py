@@ -117,6 +117,7 @@ class AgentWords:
     def __init__(self) -> None:
         self._texts: dict[int, str] = {}
         self._told: dict[int, int] = {}
+        self._progress = (0, 0)
 
     def take(self, events: Sequence[SessionEvent], progress: tuple[int, int]) -> list[str]:
         """Those that came since it was asked. `progress`: the session's."""
@@ -129,6 +130,9 @@ class AgentWords:
                     new += self._up_to(event.reply, event.text)
                 case AgentSpeechInterrupted():
                     new += self._up_to(event.reply, event.heard)
+        if progress == self._progress:  # as in most ticks
+            return new
+        self._progress = progress
         number, offset = progress
         return new + self._up_to(number, self._texts.get(number, "")[:offset])
 
