@@ -317,3 +317,28 @@ def test_a_task_has_one_outcome_and_runs_once() -> None:
                 sim.session.hand_over(AskName())
 
     run(main())
+
+
+def test_a_tool_whose_task_is_broken_off_is_no_broken_tool(caplog: pytest.LogCaptureFixture) -> None:
+    """Law 11: the model that goes on reads why, and the log has no error of the program's."""
+
+    class Ask(Task[str]):
+        greeting = "What is your name?"
+
+    @tool
+    async def name(context: ToolContext) -> str:
+        """Asks for the name."""
+        return await context.run_task(Ask())
+
+    async def main() -> None:
+        cast = Cast(llm=FakeLLM([[ToolCall("c1", "name", "{}")], "Yes?"]))
+        async with conversation(cast, caller_with({"at_s": 0.3}), agent=Agent(tools=[name])) as sim:
+            await sim.until(lambda: sim.session.agent.name == "Ask")
+            sim.session.hand_over(Agent(name="bills"))
+            await sim.finish()
+            (use,) = [use for message in sim.session.history for use in message.tools]
+            assert use.failed
+            assert use.output == "Not finished: the conversation was handed over to bills."
+
+    run(main())
+    assert caplog.records == []

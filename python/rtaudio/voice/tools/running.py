@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtaudio.voice.handoff import Handoff, handoff_of
+from rtaudio.voice.task import TaskCancelled
 from rtaudio.voice.tools.context import ToolContext
 from rtaudio.voice.tools.definition import Tool
 from rtaudio.voice.tools.errors import ToolError
@@ -23,7 +24,7 @@ MOST_ERROR_CHARS = 2000
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`text`: for the model. `failed`: it is about a failure; `transient`: the tool says that one more attempt is worth
-    it. `error`: for the programmer, where the model is not told; None where there was none, or it is a ToolError.
+    it. `error`: for the programmer, where the model is not told; None where there was none, or the text says it.
     `handoff`: to whom the tool wants the talk handed over."""
 
     text: str
@@ -54,8 +55,10 @@ def returned(tool: Tool[..., Any], value: Any) -> Outcome:
 
 
 def raised(tool: Tool[..., Any], error: BaseException) -> Outcome:
-    """A failure: a ToolError says why, any other only that it happened."""
+    """A failure: a ToolError says why, so does a task that was broken off; any other only that it happened."""
     transient = isinstance(error, tool.retry_on)
+    if isinstance(error, TaskCancelled):
+        return Outcome(f"Not finished: {error}.", failed=True, transient=transient)
     if isinstance(error, ToolError):
         text = bounded(str(error) or "The tool could not do it.", MOST_ERROR_CHARS)
         return Outcome(text.encode("utf-8", "replace").decode(), failed=True, transient=transient)
