@@ -36,7 +36,7 @@ def drawn(seed: int, slow: bool) -> tuple[Counted, bool]:
     cues = [{"at_s": rng.uniform(0.3, 4)}, *({kind: rng.uniform(*kinds[kind])} for kind in drawn_kinds)]
     crashes = [rng.uniform(0, 4) if at else rng.uniform(0, 12) for at in range(rng.choice([1, 1, 2, 3]))]
     store: Any = SlowStore(rng, 0.3, 0.1) if slow else MemoryStore()
-    interrupts = any("after_agent_stops_s" not in cue for cue in cues[1:])
+    interrupts = cues[0]["at_s"] < 2.5 or any("after_agent_stops_s" not in cue for cue in cues[1:])  # the greeting, too
     return run(conversation(crashes, outage_s=rng.uniform(0, 2), cues=cues, store=store)), interrupts
 
 
@@ -110,6 +110,29 @@ def test_what_was_heard_by_the_crash_is_looked_up_and_the_greeting_not_said_agai
         assert greeting.interrupted
         assert f"{greeting.text} {greeting.unheard}" == Host.greeting
         assert greeting.text == "Good morning, this"
+
+    run(main())
+
+
+def test_a_process_that_dies_while_it_takes_up_the_call_is_followed_by_another_that_knows_as_much() -> None:
+    """The cut of what the first had said comes when the second is dead as well."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        config = Checkpoints(store, agents=[Host])
+        async with simulation(config) as sim:
+            await sim.advance(0.9)
+            sim.kill()
+            assert store.last is not None
+            await sim.go_on(restored(sim, store.last, config))
+            await asyncio.sleep(0)  # it is written down, and the flush not taken yet
+            sim.kill()
+            await sim.advance(0.2)
+            await sim.go_on(restored(sim, store.last, config))
+            await sim.finish()
+        (greeting,) = sim.session.history
+        assert greeting.text == "Good morning,"
+        assert greeting.unheard == "this is the desk."
 
     run(main())
 

@@ -85,6 +85,10 @@ class Segments:
             if len(self._replies) > REMEMBERED:
                 self._replies.popitem(last=False)
 
+    def segment_of(self, reply: int) -> int:
+        """The last segment of that reply, also where another session wrote it; 0: there is none."""
+        return next((id for id, (known, _) in reversed(self._replies.items()) if known == reply), 0)
+
     def clear(self) -> None:
         self._replies.clear()
 

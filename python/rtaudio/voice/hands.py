@@ -179,14 +179,6 @@ class Hands:
             return 0, 0
 
     @property
-    def segment(self) -> int:
-        """Of the reply that is under way; 0: it has none yet, or there is none."""
-        speaking, reply = self._speaking, self._machine.reply
-        if speaking is None or reply is None or speaking.number != reply.number or speaking.writer.segment is None:
-            return 0
-        return speaking.writer.segment.id
-
-    @property
     def tools(self) -> ToolDesk | None:
         return self._tools
 

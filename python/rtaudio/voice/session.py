@@ -481,7 +481,7 @@ class Session:
 
         return Keeper(
             *(checkpoints, self._port, self._machine, self._agents, self._data),
-            segment=lambda: self._hands.segment,
+            segment=lambda: self._segments.segment_of(reply.number) if (reply := self._machine.reply) else 0,
             tools=lambda: self._hands.tools,
             told=lambda what: self._hands.observers.put(CheckpointFailed(at_s=self._machine.now_s, what=what)),
         )
