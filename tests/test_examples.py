@@ -129,3 +129,13 @@ def test_the_hotline_answers_although_its_first_model_and_voice_fail() -> None:
     assert {event.provider for event in call.told(ProviderFailed)} == {"fake-llm #1", "fake-tts #1"}
     assert [event.state for event in call.told(EagerReply)] == ["begun", "kept"] * 2
     assert [record.outcome for record in call.told(TurnRecord)] == ["heard", "heard"]
+
+
+def test_a_call_goes_on_in_another_process_and_the_table_is_booked_once() -> None:
+    kitchen, session = run(example("restarted.py")["main"]())
+    assert (kitchen.asked, list(kitchen.booked.values())) == (2, ["20:00 for Ann"])
+    assert [message.text for message in session.history if message.text] == [
+        "A table at eight, please.",
+        "Thank you for waiting. Booked: 20:00.",
+    ]
+    assert [use.output for message in session.history for use in message.tools] == ["Booked: 20:00."]

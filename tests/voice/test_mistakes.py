@@ -130,7 +130,7 @@ def test_an_option_of_another_type_is_named(options: dict[str, Any], text: str) 
 def test_mistakes_with_tools_are_told_when_they_are_defined() -> None:
     with pytest.raises(ToolDefinitionError, match="@tool: there is no option 'timeout'; did you mean 'timeout_s'"):
         cast("Any", tool)(timeout=3)
-    with pytest.raises(ToolDefinitionError, match="there is no option 'zzz'; there are at_once, backoff_s"):
+    with pytest.raises(ToolDefinitionError, match=r"there is no option 'zzz'; there are .*at_once, backoff_s, "):
         cast("Any", tool)(zzz=3)
     with pytest.raises(ToolDefinitionError, match=r"Bookings is a class: give an object, Bookings\(\)"):
         Toolset(Bookings)
