@@ -4,6 +4,8 @@ the call if that can be, and else in the log."""
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -240,3 +242,20 @@ def test_a_task_that_could_not_come_can_be_run_again_once_it_is_mended(caplog: p
 
     run(main())
     assert (found, caplog.records) == (["done"], [])
+
+
+@pytest.mark.parametrize(
+    ("missing", "line", "text"),
+    [
+        (
+            "msgspec",
+            "import rtaudio.voice.checkpoints",
+            "rtaudio.voice.checkpoints needs msgspec: pip install 'rtaudio[",
+        ),
+        ("pydantic", "import rtaudio.voice.tools", "rtaudio.voice.tools needs pydantic: pip install 'rtaudio[tools]'"),
+    ],
+)
+def test_what_is_not_installed_says_which_extra_brings_it(missing: str, line: str, text: str) -> None:
+    program = f"import sys; sys.modules[{missing!r}] = None; {line}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert f"ImportError: {text}" in done.stderr

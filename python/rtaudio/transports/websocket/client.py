@@ -83,7 +83,10 @@ class WebSocketClient:
     ) -> WebSocketClient:
         """Calls `url` and waits until the agent is ready. `methods`: async functions of one value (what JSON carries)
         that the agent may call. CallRefused: the server says no; OSError: there is none; TimeoutError."""
-        from aiohttp import ClientError, ClientSession
+        try:
+            from aiohttp import ClientError, ClientSession
+        except ImportError as error:
+            raise ImportError("WebSocketClient needs aiohttp: pip install 'rtaudio[serve]'", name="aiohttp") from error
 
         http = ClientSession()
         try:

@@ -10,6 +10,13 @@
 Needs rtaudio[checkpoints].
 """
 
+try:
+    import msgspec as _msgspec  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "rtaudio.voice.checkpoints needs msgspec: pip install 'rtaudio[checkpoints]'", name="msgspec"
+    ) from error
+
 from rtaudio.voice.checkpoints.form import Checkpoint, CheckpointError, decode, encode
 from rtaudio.voice.checkpoints.keeper import Checkpoints
 from rtaudio.voice.checkpoints.roster import Checkpointed
