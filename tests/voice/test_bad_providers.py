@@ -423,3 +423,43 @@ def test_text_that_a_program_gives_is_checked_as_well() -> None:
         assert sorted(texts) == sorted(["Half a \ufffd is said.", "And half a \ufffd is asked.", "Yes."])
 
     run(main())
+
+
+def test_a_voice_that_breaks_before_a_word_is_heard_is_not_asked_for_ever() -> None:
+    """As with one that gives nothing: the answer has failed. The next turn is answered with what was left."""
+
+    def breaks(stream: int, text: str) -> Any:
+        yield Speech(np.full(240, 0.25, np.float32), 24000)
+        if stream < 3:
+            raise ValueError("lost its voice")
+        yield Speech(np.full(24000, 0.25, np.float32), 24000)
+
+    async def main() -> None:
+        llm = FakeLLM(["This is an answer."])
+        sim = Simulation(
+            Agent(),
+            stt=FakeSTT(["question", "are you there"]),
+            llm=llm,
+            tts=Odd("odd", breaks),
+            caller=caller_with({"at_s": 0.5}, {"at_s": 6.0}),
+            options=OPTIONS,
+        )
+        async with sim:
+            await sim.advance(5.5)
+            assert (len(llm.asked), sim.session.state) == (1, "listening")
+            failed = sim.session.generate_reply()
+            await sim.until(failed.done)
+            assert failed.state == "failed"
+            await sim.advance(0.3)
+            said = sim.session.say("Hello there.")
+            await sim.until(said.done)
+            assert said.state == "failed"
+            await sim.finish()
+            assert len(llm.asked) == 3
+            assert [message.text for message in sim.session.history] == [
+                "question",
+                "are you there",
+                "This is an answer.",
+            ]
+
+    run(main())

@@ -256,7 +256,7 @@ class ReplyLife(Switching):
             if step is not None:
                 yield from self._said_meanwhile(step)
             yield self._remember(message)
-        elif not reply.abandoned and (rest or reply.phase is Phase.STOPPING):
+        elif not (reply.abandoned or reply.failed) and (rest or reply.phase is Phase.STOPPING):
             again = self._begin_again(reply)
         yield from self._tell_metrics(reply)
         yield from ending(reply, message, min(heard_samples, reply.audio_end), bound, self._at)
