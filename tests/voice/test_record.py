@@ -227,8 +227,10 @@ def test_in_any_conversation_all_that_was_used_is_in_exactly_one_record(
         assert total(records, "prompt_tokens") == 7 * len(used)
         audio = [item for item in taken if isinstance(item, it.AudioCame)]
         assert total(records, "synthesised_for_s") == pytest.approx(sum(item.samples for item in audio) / 24000)
-        asked = [effect for effect in seen if isinstance(effect, do.StartSpeech)]
-        assert total(records, "characters") == sum(len(effect.text) for effect in asked)
+        asked = [item for item in taken if isinstance(item, it.VoiceAsked)]
+        assert total(records, "characters") == sum(item.characters for item in asked)
+        if tts is None:
+            assert total(records, "characters") == sum(len(text) for text, _, _ in cast.tts.spoken)
         assert total(records, "user_for_s") == pytest.approx(sum(map(len, cast.stt.heard)) / 16000, abs=0.011)
         heard = total(records, "heard_for_s")  # what is played again from the start of a word is heard once
         assert played - replayed - 0.011 <= heard <= played + 0.011

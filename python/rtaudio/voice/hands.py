@@ -370,7 +370,8 @@ class Hands:
             voice, pace = self._recordings[effect.recording], Pace()
         finder = WordFinder(effect.text, pace)
         work = pump_speech(
-            self._desk, voice, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder
+            *(self._desk, voice, effect.text, reply, clause, lambda: speaking.wanted, speaking.writer, finder),
+            counts=not effect.recording,
         )
         speaking.tasks.append(self._start(work, f"speech of clause {clause} of reply {reply}"))
 

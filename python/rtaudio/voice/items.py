@@ -267,6 +267,14 @@ class WordsFound(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceAsked(Item):
+    """The TTS was given a clause of the reply. One that waits its turn may never be."""
+
+    reply: int
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class AudioEnded(Item):
     """The audio of a clause is complete."""
 

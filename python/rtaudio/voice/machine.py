@@ -201,7 +201,7 @@ class Machine(Resuming):
                     if complete and reply.calls:
                         yield from self._run_tools(reply)
                     yield from self._retire_silent(reply)
-            case it.UsageCame():
+            case it.UsageCame() | it.VoiceAsked():
                 pass  # for the record
             case it.AudioCame() | it.WordsFound() | it.AudioEnded() | it.AudioFailed():
                 if (held := self.held) is not None and held.reply.number == item.reply:

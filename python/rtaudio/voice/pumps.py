@@ -104,9 +104,12 @@ async def pump_speech(
     wanted: Callable[[], bool],
     writer: SegmentWriter,
     finder: WordFinder,
+    *,
+    counts: bool = True,
 ) -> None:
     """Reads the audio of one clause, at most `ahead_s` of it beyond what the playout took, once no more than that is
-    held of the clauses before it, and has `finder` look for its words where the TTS does not say where they are."""
+    held of the clauses before it, and has `finder` look for its words where the TTS does not say where they are.
+    `counts`: it is a TTS, and not audio that is there already."""
 
     async def find(*, complete: bool) -> None:
         if found := await finder.look(complete=complete):
@@ -119,6 +122,8 @@ async def pump_speech(
         await desk.moved.wait()
     if not wanted():
         return
+    if counts:
+        desk.post(it.VoiceAsked(desk.stamp(), reply, len(text)))
     try:
         stream = tts.stream(text)
     except Exception as error:

@@ -38,6 +38,7 @@ class Work:
     characters: int = 0
     tools: int = 0
     failed: bool = False
+    speaks: bool = False  # it has clauses
     ended: bool = False  # its text came to its end
     outcome: ev.RecordOutcome = "silent"
     moments: dict[str, float] = field(default_factory=dict)
@@ -135,8 +136,9 @@ class Records:
     def _take(self, item: it.Item, at_s: float) -> None:
         match item:
             case (
-                it.TokenCame() | it.CallCame() | it.TokensFailed() | it.UsageCame() | it.AudioCame() | it.AudioFailed()
-            ):
+                it.TokenCame() | it.CallCame() | it.TokensFailed() | it.UsageCame()
+                | it.VoiceAsked() | it.AudioCame() | it.AudioFailed()
+            ):  # fmt: skip
                 work = self._works.get(item.reply)
                 if work is not None:
                     _count(work, item, at_s)
@@ -169,7 +171,7 @@ class Records:
                     work.reached("asked_s", at_s)
             case do.StartSpeech():
                 if (work := self._works.get(effect.reply)) is not None:
-                    work.characters += len(effect.text)
+                    work.speaks = True
             case do.RunTools():
                 if (work := self._works.get(effect.reply)) is not None:
                     work.tools = len(effect.calls)
@@ -291,7 +293,7 @@ OF_TURN: Final = ("speech_ended_s", "turn_decided_s", "stt_final_s")
 
 def _count(
     work: Work,
-    item: it.TokenCame | it.CallCame | it.TokensFailed | it.UsageCame | it.AudioCame | it.AudioFailed,
+    item: it.TokenCame | it.CallCame | it.TokensFailed | it.UsageCame | it.VoiceAsked | it.AudioCame | it.AudioFailed,
     at_s: float,
 ) -> None:
     match item:
@@ -302,6 +304,8 @@ def _count(
             work.reached("first_token_s", at_s)
         case it.UsageCame():
             work.usage = item.usage
+        case it.VoiceAsked():
+            work.characters += item.characters
         case it.AudioCame():
             work.synthesised_s += item.samples / item.rate
             if item.samples:
@@ -331,7 +335,7 @@ def _outcome(work: Work, effects: Sequence[do.Effect]) -> ev.RecordOutcome:
             return "heard"
         if isinstance(event, ev.AgentSpeechInterrupted) and event.reply == work.number and event.heard:
             return "interrupted"
-    return "silent" if work.ended and not work.characters else "given_up"
+    return "silent" if work.ended and not work.speaks else "given_up"
 
 
 def _sum(first: Account, second: Account) -> Account:

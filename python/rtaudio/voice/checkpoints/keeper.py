@@ -51,7 +51,7 @@ AGAIN_S: Final = 0.1
 PASSING: Final = (
     it.TurnWeighed, it.TurnUnanswered, it.BargeChanged, it.LineStarved, it.LinkChanged, it.MicLevelChanged,
     it.MicClippingChanged, it.EventsLost, it.AudioLost, it.SpeechPaused, it.TranscriptCame, it.TokenCame, it.CallCame,
-    it.UsageCame, it.ReplyAudible, it.ProviderTroubled, it.ToolReported, it.TimeCame, it.Ended,
+    it.UsageCame, it.VoiceAsked, it.ReplyAudible, it.ProviderTroubled, it.ToolReported, it.TimeCame, it.Ended,
 )  # fmt: skip
 """Items that commit nothing by themselves: what they say comes again from the core's history or the providers."""
 
