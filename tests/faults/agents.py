@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
+from rtaudio.core import TurnConfig
 from rtaudio.testing import FakeFailure
 from rtaudio.voice import Agent, Task
 from rtaudio.voice.agent import StopReply
+from rtaudio.voice.history_policy import HistoryPolicy, copy, filtered, fresh, last, summarised
 from rtaudio.voice.tools import ToolContext, client_tool, tool
 from tests.faults.providers import swallow, text_of
 from tests.faults.schedule import Schedule
 
 
 class Cast:
-    """Makes the agents of one run. `next_number`: of words that nobody else says."""
+    """Makes the agents of one run. `next_number`: of words that nobody else says. `providers`: by kind, for those who
+    have their own."""
 
-    def __init__(self, schedule: Schedule, next_number: Any) -> None:
-        self.schedule, self.next_number = schedule, next_number
+    def __init__(self, schedule: Schedule, next_number: Any, providers: dict[str, Any]) -> None:
+        self.schedule, self.next_number, self.providers = schedule, next_number, providers
         self.tools = tools_of(self)
         self.tasks_begun = 0
 
@@ -29,14 +32,32 @@ class Cast:
     def agent(self, name: str = "first") -> Agent:
         greeting = self.schedule.greeting
         kind = type(name.title(), (Agent,), {**self._stages(), **self._hooks()})
-        first = name == "first" and greeting is not None
+        first = name == "first"
+        if not first and "speaks_first" in self.schedule.others:
+            greeting = "short"
+        elif not first:
+            greeting = None
         return kind(  # type: ignore[no-any-return]
             "Be brief.",
             name=name,
-            greeting=self.text(greeting) if first and greeting is not None else None,
+            greeting=self.text(greeting) if greeting is not None else None,
             greeting_interruption=self.schedule.greeting_policy,
             tools=self.tools,
+            **({} if first else self._own()),
         )
+
+    def _own(self) -> dict[str, Any]:
+        """What those have of their own who take over."""
+        others, own = self.schedule.others, dict[str, Any]()
+        for name, kind in (("own_voice", "tts"), ("own_model", "llm"), ("own_ear", "stt")):
+            if name in others and not (self.schedule.realtime and kind != "tts"):
+                own[kind] = self.providers[kind]
+        if "turns" in others:
+            own["turns"] = TurnConfig(silence_s=0.4)
+        for name in others:
+            if name in _POLICIES:
+                own["history"] = _POLICIES[name]
+        return own
 
     def task(self) -> Task[int]:
         """Completes itself soon, or by its tool."""
@@ -46,12 +67,16 @@ class Cast:
 
         class Ask(Task[int]):
             async def on_enter(self, session: Any) -> None:
+                if "enter_raises" in cast.schedule.others:
+                    raise FakeFailure("told to raise")
+                if "fails" in cast.schedule.others and not soon:
+                    self.fail(FakeFailure("told to fail"))
                 if soon:
                     await asyncio.sleep(0.3)
                     if not self.over:
                         self.complete(1)
 
-        return Ask("Ask for it.", tools=cast.tools, greeting=None if soon else self.text())
+        return Ask("Ask for it.", tools=cast.tools, greeting=None if soon else self.text(), **self._own())
 
     def _hooks(self) -> dict[str, Any]:
         hooks = dict(self.schedule.hooks)
@@ -92,6 +117,36 @@ class Cast:
         for name, mode, after in self.schedule.stages:
             made[name] = _stage(name, mode, after)
         return made
+
+
+async def _hangs(messages: Any) -> str:
+    return str(await asyncio.get_running_loop().create_future())
+
+
+async def _raises(messages: Any) -> str:
+    raise FakeFailure("told to raise")
+
+
+async def _sums_up(messages: Any) -> str:
+    await asyncio.sleep(0.2)
+    return f"{len(messages)} messages"
+
+
+def _keep_raises(message: Any) -> bool:
+    raise FakeFailure("told to raise")
+
+
+_POLICIES: Final[dict[str, HistoryPolicy]] = {
+    "fresh": fresh,
+    "copy": copy,
+    "last": last(2),
+    "filtered": filtered(lambda message: message.role == "user"),
+    "filter_raises": filtered(_keep_raises),
+    "summary": summarised(_sums_up, recent=1),
+    "summary_raises": summarised(_raises),
+    "summary_hangs": summarised(_hangs, timeout_s=0.5),
+    "summary_model": summarised(timeout_s=1.0),
+}
 
 
 def _stage(name: str, mode: str, after: int) -> Any:

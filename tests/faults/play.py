@@ -21,17 +21,18 @@ from rtaudio.core import AudioPort, OutAudio, OutClear
 from rtaudio.core.journal import Journal, read_journal
 from rtaudio.providers import FallbackLLM, FallbackSTT, FallbackTTS
 from rtaudio.providers.openai_messages import messages_of
-from rtaudio.testing import FakeFailure, SimulatedCaller, Simulation, VirtualTimeLoop
+from rtaudio.testing import Failure, FakeFailure, FakeRealtime, SimulatedCaller, Simulation, VirtualTimeLoop
 from rtaudio.voice import Agent, SessionOptions, Speech, SpeechHandle
+from rtaudio.voice.cast import RealtimeKind
 from rtaudio.voice.chat import ChatContext
 from rtaudio.voice.events import SessionEvent
 from rtaudio.voice.journaling import session_differences, session_recorder
 from rtaudio.voice.rpc_peer import RpcPeer
 from rtaudio.voice.tools import session_methods
 from tests.faults.agents import Cast
-from tests.faults.providers import FaultyLLM, FaultySTT, FaultyTTS
+from tests.faults.providers import FaultyLLM, FaultySTT, FaultyTTS, Replies
 from tests.faults.schedule import Schedule
-from tests.faults.words import clip
+from tests.faults.words import clip, pair
 from tests.voice.message_rules import anthropic_messages, anthropic_problems, openai_problems
 
 QUICK: Final = {
@@ -81,7 +82,8 @@ class BadLine(SimulatedCaller):
 
     @property
     def speaks(self) -> bool:
-        return self._clip is not None
+        """Something is being said, or is still to come through."""
+        return self._clip is not None or any(self.position < end for _, end, _ in self._stalls)
 
     def read(self, count: int) -> NDArray[np.float32]:
         at, said = self.position, super().read(count)
@@ -155,10 +157,12 @@ class Player:
         out.stt = FaultySTT(schedule, schedule.stt)
         out.llm = FaultyLLM(schedule, schedule.llm)
         out.tts = FaultyTTS(schedule, schedule.tts)
-        self.cast = Cast(schedule, out.llm.next_number)
+        self.cast = Cast(schedule, out.llm.next_number, {"stt": out.stt, "llm": out.llm, "tts": out.tts})
         self.handles: list[SpeechHandle] = []
         self.waiting: list[asyncio.Task[Any]] = []
         self.client: RpcPeer | None = None
+        self.realtime: FakeRealtime | None = None
+        self.spares: dict[str, Any] = {}
         self.peers: list[RpcPeer] = []
         self.typed = 0
         self._last: object = None
@@ -173,6 +177,7 @@ class Player:
         schedule = self.schedule
         modes = {mode for _, mode, _ in (*schedule.stt, *schedule.llm, *schedule.tts, *schedule.stages)}
         modes |= {mode for _, mode in schedule.hooks}
+        modes |= set(schedule.realtime[1][:1]) if schedule.realtime else set()
         return bool(modes & {"swallow", "hang_on_close"}) or "swallows" in repr(schedule.replies)
 
     def make_caller(self) -> BadLine:
@@ -205,6 +210,22 @@ class Player:
             spare_one.name = f"spare-{kind}"
         return {kind: made[kind]([own[kind], self.spares[kind]]) if kind in around else own[kind] for kind in own}
 
+    def model(self) -> dict[str, Any]:
+        """A speech-to-speech model in the place of the three, and a voice for what the program says."""
+        turns, failure, expires = self.schedule.realtime
+        self.realtime = FakeRealtime(
+            Replies(self.schedule, self.outcome.llm),
+            [f"ask{pair(number)} is it so" for number in range(30)],
+            turns=turns,
+            char_s=self.schedule.char / 1000,
+            first_after_s=self.schedule.waits[1] / 1000,
+            transcript_after_s=self.schedule.waits[0] / 1000,
+            words=self.schedule.words,
+            failure=Failure(*failure) if failure else None,
+            expires_after_s=expires / 1000 if expires else None,
+        )
+        return {"realtime": self.realtime, "tts": self.outcome.tts}
+
     async def play(self) -> None:
         """In a task of its own, since the program may cancel the one that runs the session."""
         schedule, out = self.schedule, self.outcome
@@ -217,11 +238,12 @@ class Player:
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 path = Path(folder) / "session.rtj"
                 journal = stack.enter_context(Journal(path, port, input_rate=24000))
-                recorder = session_recorder(journal, self.agent, port.rate, options)
+                kind = RealtimeKind(schedule.realtime[0], True, speaks=True) if schedule.realtime else None
+                recorder = session_recorder(journal, self.agent, port.rate, options, realtime=kind)
             self.caller = self.make_caller()
             sim = self.sim = Simulation(
                 self.agent,
-                **self.providers(),
+                **(self.model() if schedule.realtime else self.providers()),
                 caller=self.caller,
                 options=options,
                 port=port,
@@ -315,7 +337,7 @@ class Player:
             if sim.session.closed:
                 return
             if not forced:
-                self.outcome.forced = True
+                self.outcome.forced = self.outcome.llm.calm = True  # and the model calls no more tools
                 sim.session.interrupt()
         self.problem(f"does not come to rest: still {sim.session.state} 20 s after an interruption")
 
@@ -371,6 +393,9 @@ class Player:
                     if self.client is not None:
                         self._wait(self.client.call("generate_reply", {}, timeout_s=1.0))
                         self._wait(self.client.call("nonsense", {"a": 1}, timeout_s=1.0))
+                case "drop":
+                    if self.realtime is not None and self.realtime.connections:
+                        self.realtime.drop()
                 case "close":
                     self.outcome.ended = "closed early"
                     await session.aclose()
@@ -420,6 +445,11 @@ class Player:
         for provider in (self.outcome.stt, self.outcome.llm, self.outcome.tts, *self.spares.values()):
             if provider.open:
                 self.problem(f"{provider.open} streams of {provider.name} are left open")
+        if self.realtime is not None:
+            if self.realtime.open:
+                self.problem(f"{self.realtime.open} connections of the realtime model are left open")
+            for broken in self.realtime.broken:
+                self.problem(f"a rule of the realtime server was broken: {broken}")
         for chat in self.outcome.llm.asked:
             self.messages_hold(chat)
 

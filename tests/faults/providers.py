@@ -178,7 +178,7 @@ class FaultySTTStream(FaultyStream):
             self._news.clear()
             if self._text != self._told:
                 self._told = self._text
-                yield Transcript(self._told, False)
+                yield Transcript(self._told, False, complete=self.provider.schedule.complete)
         await asyncio.sleep(3.0 if self.mode == "late" else self.provider.schedule.waits[0] / 1000)
         text = self._text
         yield Transcript(text, True)
@@ -213,6 +213,7 @@ class FaultyLLM(Faulty):
         self.asked: list[ChatContext] = []
         self.written: list[str] = []
         self.numbers = 0
+        self.calm = False
 
     def next_number(self) -> int:
         """For what has words of its own; those of the program have some, too."""
@@ -234,6 +235,8 @@ class FaultyLLMStream(FaultyStream):
         replies = provider.schedule.replies
         reply = replies[min(len(provider.asked) - 1, len(replies) - 1)]
         kind, calls = (reply, ()) if isinstance(reply, str) else reply
+        if provider.calm:
+            kind, calls = "one", ()
         self._number = provider.next_number()
         last = list(chat.spoken())[-1:]
         asked = QUESTION.findall(chat.last_user_text()) if last and last[0].role == "user" else []
@@ -272,6 +275,27 @@ class FaultyLLMStream(FaultyStream):
         return []
 
 
+class Replies:
+    """What a speech-to-speech model says: the replies of the schedule, each with words and ids of its own."""
+
+    def __init__(self, schedule: Schedule, llm: FaultyLLM) -> None:
+        self._schedule, self._llm = schedule, llm
+        self._given = 0
+
+    def __call__(self, items: Any) -> list[str | ToolCall]:
+        replies, number = self._schedule.replies, self._llm.next_number()
+        reply = replies[min(self._given, len(replies) - 1)]
+        self._given += 1
+        kind, calls = (reply, ()) if isinstance(reply, str) else reply
+        if self._llm.calm:
+            kind, calls = "one", ()
+        made = [
+            ToolCall(f"call_{number}_{at}", name, arguments if arguments != "deep" else '{"a":' * 500)
+            for at, (name, arguments, _) in enumerate(calls)
+        ]
+        return [text_of(kind or "one", number), *made] if kind or not made else list(made)
+
+
 def text_of(kind: str, number: int) -> str:
     match kind:
         case "one":
@@ -285,17 +309,18 @@ def text_of(kind: str, number: int) -> str:
 
 
 class FaultyTTS(Faulty):
-    """`made`: text, number of its first sample and how many came, of each stream that gave any. Samples are numbered as
-    FakeTTS does."""
+    """`made`: text, number of its first sample and how many came, of each stream that gave any; `given`: characters.
+    Samples are numbered as FakeTTS does."""
 
     kind = "tts"
 
     def __init__(self, schedule: Schedule, faults: Sequence[Fault]) -> None:
         super().__init__(schedule, faults)
         self.made: list[list[Any]] = []
-        self.numbered = 0
+        self.numbered = self.given = 0
 
     def stream(self, text: str) -> FaultyTTSStream:
+        self.given += len(text)
         return FaultyTTSStream(self, text)
 
 

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
+from rtaudio.testing.failures import Mode
 from rtaudio.voice.options import EagerMode
 from rtaudio.voice.policies import INTERRUPTIONS
 
@@ -42,10 +43,25 @@ TOOLS: Final = (
 ARGUMENTS: Final = ("{}", "{}", "{}", '{"a": 1}', "{", "[]", "", '{"a": "\\ud83d"}', "nul", "deep")
 HOOKS: Final = ("on_enter", "on_exit", "on_turn")
 HOOK_FAULTS: Final = ("fine", "raise", "hang", "says", "runs_task", "cancelled", "stops", "swallow")
+OTHERS: Final = (
+    *(
+        "fresh",
+        "copy",
+        "last",
+        "filtered",
+        "filter_raises",
+        "summary",
+        "summary_raises",
+        "summary_hangs",
+        "summary_model",
+    ),
+    *("own_voice", "own_model", "own_ear", "turns", "speaks_first", "enter_raises", "fails"),
+)
+"""What agents have that the talk is handed over to, and tasks."""
 ACTS: Final = (
     *("say", "say_now", "say_low", "say_off", "say_audio", "say_broken_audio", "reply", "reply_now", "user_text"),
     *("interrupt", "interrupt_last", "cancel_waiting", "stall", "hand_over", "run_task", "cancel_task", "task_late"),
-    *("client_comes", "client_goes", "client_calls", "close", "cancel_main"),
+    *("client_comes", "client_goes", "client_calls", "drop", "close", "cancel_main"),
 )
 RARE: Final = ("close", "cancel_main")
 SAYS: Final = ("question", "question", "question", "mhm", "stop")
@@ -89,7 +105,10 @@ class Schedule:
     tts: tuple[tuple[int, str, int], ...] = ()
     fallback: tuple[str, ...] = ()
     stages: tuple[tuple[str, str, int], ...] = ()
+    realtime: tuple[Any, ...] = ()
+    complete: bool = False
     hooks: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
     replies: tuple[Any, ...] = ("short",)
     waits: tuple[int, int, int] = (100, 100, 50)
     words: bool = True
@@ -141,8 +160,13 @@ def drawn(seed: int) -> Schedule:
 
     kind = r.choice(("paced", "paced", "network"))
     piece = r.choice((20, 100, 200, 1000))
-    acts = [r.choice(ACTS) for _ in range(r.randrange(5))]
+    acts = [r.choice(ACTS) for _ in range(r.choice((0, 1, 2, 3, 4, 8)))]
     acts = [act for act in acts if act not in RARE or r.random() < 0.5]
+    realtime: tuple[Any, ...] = ()
+    if r.random() < 0.15:
+        failure = (r.choice(get_args(Mode)), r.randrange(12), r.randrange(1, 3), r.randrange(2))
+        expires = r.choice((0, 0, 0, 2500, 4000))
+        realtime = (r.choice(("local", "server")), failure if r.random() < 2 * often else (), expires)
     return Schedule(
         tick=r.choice((10, 20, 20, 20)),
         latency=r.choice((0, 0, 0, 20, 120)),
@@ -176,14 +200,17 @@ def drawn(seed: int) -> Schedule:
             for stage in STAGES
             if r.random() < 0.1
         ),
+        others=tuple(r.choice(OTHERS) for _ in range(r.randrange(4))),
         hooks=tuple((hook, r.choice(HOOK_FAULTS)) for hook in HOOKS if r.random() < 0.15),
         replies=tuple(reply() for _ in range(r.choice((1, 2, 3, 4)))),
         waits=(r.choice((0, 50, 100, 400, 900)), r.choice((0, 50, 100, 300, 900)), r.choice((0, 50, 100, 300, 900))),
+        realtime=realtime,
+        complete=r.random() < 0.3,
         words=r.random() < 0.6,
         rate=r.choice((24000, 24000, 24000, 16000, 48000)),
         char=r.choice((15, 25, 40)),
         piece=piece,
-        piece_every=r.choice((0, 0, 0, 20, 150)) if piece >= 100 else r.choice((0, 0, 20)),
+        piece_every=r.choice((0, 0, 0, 20, 150)) if piece >= 200 else r.choice((0, 0, 15)),
         acts=tuple((r.choice((0, 1, 100, 300, 700, 1500)), act) for act in acts),
         client=r.random() < 0.5,
         journal=r.random() < 0.2,

@@ -54,6 +54,16 @@ def test_a_schedule_is_the_same_every_time_and_after_being_written_down() -> Non
         assert (one.sink == other.sink).all()
 
 
+FOUND = {
+    "clauses that were never given to the voice were counted": '{"greeting":"long","acts":[[0,"say_now"]]}',
+}
+
+
+@pytest.mark.parametrize("line", FOUND.values(), ids=FOUND)
+def test_what_was_found_stays_mended(line: str) -> None:
+    assert problems(Schedule.read(line)) == []
+
+
 # ---- Each check sees what is wrong.
 
 
