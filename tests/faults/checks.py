@@ -184,15 +184,17 @@ def no_word_lost(out: Outcome) -> list[str]:
 
 
 def answered(out: Outcome) -> list[str]:
-    """Law 10: none is answered twice; where nothing excuses it, the last one is answered."""
-    wrong = []
+    """Law 10: none is answered twice; where nothing excuses it, the last one is answered. A task that an on_turn runs
+    is shown the question, which is answered after it: the model here answers whatever it is shown."""
+    wrong: list[str] = []
     answers = Counter(
         word
         for message in out.history
         if message.role == "assistant"
         for word in re.findall(r"\bre((?:ask|typed)\w+)", message.text)
     )
-    wrong += [f"law 10: {word} is answered {count} times" for word, count in answers.items() if count > 1]
+    if ("on_turn", "runs_task") not in out.schedule.hooks:
+        wrong += [f"law 10: {word} is answered {count} times" for word, count in answers.items() if count > 1]
     if excused(out):
         return wrong
     open_words: list[str] = []

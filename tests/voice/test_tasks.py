@@ -19,7 +19,7 @@ from rtaudio.voice import (
     ToolCall,
     ToolFinished,
 )
-from rtaudio.voice.history_policy import fresh
+from rtaudio.voice.history_policy import copy, fresh
 from rtaudio.voice.tools import ToolContext, tool
 from tests.voice.conversations import Cast, caller_with, conversation
 from tests.voice.handoff_talks import lines, outputs, sound
@@ -342,3 +342,38 @@ def test_a_tool_whose_task_is_broken_off_is_no_broken_tool(caplog: pytest.LogCap
 
     run(main())
     assert caplog.records == []
+
+
+def test_a_question_that_a_task_has_answered_in_a_chat_of_its_own_is_not_answered_again_below() -> None:
+    """Law 10. Asked while the agent spoke, before the task took over; the agent goes on with its tools' results."""
+
+    @tool
+    def look() -> str:
+        """Looks."""
+        return "Seen."
+
+    async def main() -> None:
+        llm = model(
+            [["It is blue. ", *NOTE]],
+            [["Let me look, it is a long way to go. ", ToolCall("l", "look", "{}")], "Here you are."],
+        )
+        cast = Cast(stt=FakeSTT(["Where is my coat?"]), llm=llm)
+        async with conversation(cast, caller_with({"at_s": 0.3}), agent=Agent(tools=[look])) as sim:
+            await sim.until(lambda: sim.session.state == "speaking")
+            sim.session.generate_reply(user_input="What colour is it?")
+            told = asyncio.create_task(sim.session.run_task(AskName(), history=copy))
+            await sim.finish()
+            assert await told == "Ann"
+            below = [chat for chat in llm.asked if not chat.instructions]
+            assert [lines(chat) for chat in below[1:]] == [
+                ["user: Where is my coat?", "assistant: Let me look, it is a long way to go. +"]
+            ]
+            assert [message.text for message in sim.session.history] == [
+                "Where is my coat?",
+                "Let me look, it is a long way to go.",
+                "What colour is it?",
+                "It is blue.",
+                "Here you are.",
+            ]
+
+    run(main())

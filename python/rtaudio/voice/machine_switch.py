@@ -172,7 +172,10 @@ class Switching(ToolSteps):
         doing.answered_to, doing.late, self.top.aside = self._answered_to, late, doing
         self.step = self._go_on = self._turn_hook = None
         self._speaks, self._steps, self._entering = False, 0, 0
+        below = self.top
         yield from self._stay(came, True, always)
+        if self.top.chat is not below.chat and self._unanswered is not None:
+            below.leave_out(always)  # the task answers them, in a chat of its own; what is left is given back
         return 0
 
     def _give_back(self, switch: Switch) -> Iterator[do.Effect]:

@@ -102,6 +102,14 @@ class Stay:
                 self.chat.cut(at)
         self.chat.append(message)
 
+    def leave_out(self, messages: Sequence[ChatMessage]) -> None:
+        """They are for another to answer."""
+        gone = {id(message) for message in messages}
+        kept = [message for message in self.chat if id(message) not in gone]
+        self.chat.cut(0)
+        for message in kept:
+            self.chat.append(message)
+
     def put_before(self, messages: Sequence[ChatMessage]) -> None:
         """What has been chosen of the talk before."""
         since = self.chat.messages
