@@ -151,12 +151,15 @@ def test_the_core_cuts_soon_after_the_caller_begins(demo: Demo) -> None:
 
 
 def test_every_reply_has_its_latencies_in_order(demo: Demo) -> None:
+    """The model may have begun before the turn was over (eager): its first token alone may come before that."""
     answered = [metrics for metrics in demo.take.log.metrics if metrics.turn and metrics.heard_s is not None]
     assert len(answered) == 4
     for metrics in answered:
         steps = latencies(metrics)
         assert [name for name, _ in steps] == ["turn decided", "words", "first token", "first sample", "heard"]
-        assert [value for _, value in steps] == sorted(value for _, value in steps)
+        decided, words, token, sample, heard = (value for _, value in steps)
+        assert decided <= words <= sample <= heard
+        assert token <= sample
 
 
 def test_the_transcript_on_the_terminal_tells_heard_from_cut(demo: Demo) -> None:

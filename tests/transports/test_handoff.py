@@ -21,7 +21,7 @@ from rtaudio.testing import run as run_virtual
 from rtaudio.testing.remote import RemoteCaller
 from rtaudio.transports.websocket import messages as say
 from rtaudio.transports.websocket.client import WebSocketClient
-from rtaudio.voice import Agent, AgentChanged, Session, ToolCall
+from rtaudio.voice import Agent, AgentChanged, Session, SessionOptions, ToolCall
 from rtaudio.voice.tools import tool
 from tests.transports.conftest import run, served, voice
 
@@ -57,7 +57,8 @@ def test_a_caller_by_websocket_sees_one_stream_through_the_handoff() -> None:
 
     def app(call: CallInfo) -> CallSetup:
         llm = FakeLLM([["One moment. ", ToolCall("c1", "to_billing", "{}")], "You owe twelve."])
-        return CallSetup(agent=Front(Billing(tts=other)), stt=stt, llm=llm, tts=first)
+        as_scripted = SessionOptions(eager="off")  # each reply is asked for once
+        return CallSetup(agent=Front(Billing(tts=other)), stt=stt, llm=llm, tts=first, options=as_scripted)
 
     async def main() -> None:
         async with (

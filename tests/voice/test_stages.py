@@ -192,8 +192,6 @@ def test_a_stage_that_fails_is_a_provider_that_fails(stage: str, way: str) -> No
         assert [(kind, name) for kind, name, _ in told] == [(stage, f"Bad.{stage}")]
         assert WHAT.get(way, EARLY[stage]) in told[0][2]
         answer = "Two." if stage == "llm" else "One."
-        if stage == "tts" and way == "raises later":
-            assert texts.pop(1) == "One.", "what came of it was heard"
         assert (
             texts
             == {
