@@ -400,6 +400,8 @@ def test_providers_that_do_not_go_together_are_refused() -> None:
             Session(port, Agent(), realtime=model, llm=FakeLLM(["Hi."]))
         with pytest.raises(TypeError, match="no stt and no llm"):
             Session(port, Agent(stt=FakeSTT(["x"])), realtime=model)
+        with pytest.raises(ValueError, match='listening="always" is for an STT'):
+            Session(port, Agent(), realtime=model, options=SessionOptions(listening="always"))
         with pytest.raises(TypeError, match="greeting"):
             Session(port, Agent(greeting="Hello."), realtime=model)
         port.close()

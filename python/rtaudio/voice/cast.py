@@ -43,6 +43,8 @@ def machine_for(
     """The machine of a session, or of its replay."""
     if realtime is None:
         return Machine(agent, options, port_rate, history)
+    if options.listening == "always":
+        raise ValueError('session: listening="always" is for an STT; a speech-to-speech model hears as its `turns` say')
     options = replace(options, eager="off")  # it answers a turn that it has heard whole
     if not realtime.speaks:  # there is nobody to apologise
         options = replace(options, stt_failed_text=None, llm_failed_text=None)

@@ -104,7 +104,7 @@ class Session:
         that to the line, as `turn_hint` does. `checkpoints`: has the session written down, so that another process can
         go on with it (rtaudio.voice.checkpoints); `taken` is for `restore`. Raises ToolDefinitionError for a tool that
         is none, ImportError without rtaudio[tools], TypeError for providers that are missing or of no use, ValueError
-        for `checkpoints` with a speech-to-speech model, whose state is with its server."""
+        for `checkpoints` or `listening="always"` with a speech-to-speech model."""
         if not hasattr(port, "playout"):
             raise TypeError(f"session: an AudioPort is wanted first, not {type(port).__name__}")
         if not isinstance(options, SessionOptions | None):
