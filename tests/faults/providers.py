@@ -237,6 +237,7 @@ class FaultyLLMStream(FaultyStream):
         kind, calls = (reply, ()) if isinstance(reply, str) else reply
         if provider.calm:
             kind, calls = "one", ()
+            self.mode = "" if self.mode == "huge" else self.mode  # it would speak for minutes
         self._number = provider.next_number()
         last = list(chat.spoken())[-1:]
         asked = QUESTION.findall(chat.last_user_text()) if last and last[0].role == "user" else []
