@@ -463,3 +463,27 @@ def test_a_voice_that_breaks_before_a_word_is_heard_is_not_asked_for_ever() -> N
             ]
 
     run(main())
+
+
+def test_a_voice_that_ends_before_a_word_is_heard_is_not_asked_for_ever() -> None:
+    """It says when its words begin, and gives no audio up to there; the talk goes on with the next turn."""
+
+    def short(stream: int, text: str) -> Any:
+        yield Speech(np.full(240, 0.25, np.float32), 24000, (Word(0.0, 0), Word(0.5, 5)))
+
+    async def main() -> None:
+        llm = FakeLLM(["This is an answer."])
+        sim = Simulation(
+            Agent(),
+            stt=FakeSTT(["question", "are you there"]),
+            llm=llm,
+            tts=Odd("odd", short),
+            caller=caller_with({"at_s": 0.5}),
+            options=OPTIONS,
+        )
+        async with sim:
+            await sim.advance(8.0)
+            assert len(llm.asked) == 1
+            assert sim.session.state == "listening"
+
+    run(main())

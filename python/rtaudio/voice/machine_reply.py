@@ -212,7 +212,9 @@ class ReplyLife(Switching):
                 reply.times.heard = max(heard_ns, reply.times.first_sample or 0)  # that was stamped when it was learned
                 yield from self._tell_metrics(reply)
             case it.ReplyDone():
-                yield from self._retire(reply, reply.audio_end + 1, 0)
+                end = reply.audio_end + 1
+                reply.broken = reply.broken or not reply.heard(end)[0]  # it gave all that it had, and no word
+                yield from self._retire(reply, end, 0)
             case it.ReplyCut():
                 if reply.phase is Phase.SPEAKING:
                     yield from self._interrupt_tools(reply.number)
