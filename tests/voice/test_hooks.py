@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rtaudio.testing import run
+from rtaudio.testing import FakeLLM, run
 from rtaudio.voice import (
     Agent,
     ChatMessage,
@@ -12,6 +12,7 @@ from rtaudio.voice import (
     Session,
     StopReply,
 )
+from tests.voice.conversations import Cast, caller_with, conversation
 from tests.voice.handoff_talks import TO_BILLING, Front, Hooked, lines, talk
 
 
@@ -124,5 +125,34 @@ def test_on_turn_takes_no_longer_than_it_may_and_may_want_no_answer() -> None:
         assert len(llm.asked) == 1
         assert [event.what for event in sim.told(HookFailed)] == ["took longer than 2.0 s"]
         assert sim.session.history[-1].text == "Yes."
+
+    run(main())
+
+
+def test_a_hook_that_does_not_heed_its_cancellation_keeps_nobody_waiting() -> None:
+    """Law 11. It goes on beside the talk, and ends before the session does."""
+    ended: list[str] = []
+
+    class Deaf(Agent):
+        async def on_turn(self, session: Session, message: ChatMessage) -> str | None:
+            for _ in range(2):
+                try:
+                    await asyncio.sleep(6)
+                except asyncio.CancelledError:
+                    continue
+            ended.append(message.text)
+            return "too late"
+
+    async def main() -> None:
+        cast = Cast(llm=FakeLLM(["Yes."]))
+        async with conversation(cast, caller_with({"at_s": 0.3}), agent=Deaf("Be brief.")) as sim:
+            await sim.until(lambda: len(sim.session.history) == 2, limit_s=8)
+            assert not ended
+            (failed,) = sim.told(HookFailed)
+            assert failed.what == "took longer than 2.0 s, and does not heed its cancellation"
+            await sim.advance(8.0)
+        assert ended == ["first question"]
+        assert len(cast.llm.asked) == 1
+        assert lines(cast.llm.asked[0]) == ["user: first question"]
 
     run(main())

@@ -134,20 +134,26 @@ class AgentDesk:
     async def _hook(self, effect: do.RunHook, digits: str, agent: Agent) -> None:
         """Posts one item, whatever happens."""
         ended = it.HookEnded(self._stamp(), effect.run)
+        call: asyncio.Task[None] | None = None
         limit_s = self._options.turn_hook_timeout_s if effect.hook == "on_turn" else self._options.hook_timeout_s
         try:
             if (before := self._hooks.get(effect.after)) is not None:
                 await asyncio.wait({before})
             added, what, stops = "", "", False
             error: Exception | None = None
+            outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(limit_s) as limit:
                     suspending.set(_suspender(limit, limit_s))
-                    added = await self._call(agent, effect, digits)
+                    name = f"{effect.hook} of {agent.name}"
+                    call = self._tasks.start(self._ask(agent, effect, digits, outcome), name)
+                    added = await outcome
             except StopReply:
                 stops = True
             except TimeoutError as raised:
-                error, what = raised, f"took longer than {limit_s} s" if limit.expired() else describe(raised)
+                error, what = raised, describe(raised)
+                if limit.expired():
+                    what = f"took longer than {limit_s} s{await self._break_off(call)}"
             except Exception as raised:
                 error, what = raised, describe(raised)
             if error is not None and effect.hook == "on_enter" and isinstance(agent, Task) and not agent.over:
@@ -156,8 +162,32 @@ class AgentDesk:
                 log.error("%s of agent %s: %s", effect.hook, agent.name, what, exc_info=error)
             ended = it.HookEnded(self._stamp(), effect.run, what, added, stops)
         finally:
+            if call is not None and not call.done():
+                self._tasks.cancel(call)
             self._hooks.pop(effect.run, None)
             self._post(ended)
+
+    async def _ask(self, agent: Agent, effect: do.RunHook, digits: str, outcome: asyncio.Future[str]) -> None:
+        """In a task of its own, so that nobody waits for one that does not heed its cancellation."""
+        try:
+            added = await self._call(agent, effect, digits)
+        except asyncio.CancelledError:
+            outcome.cancel()
+            raise
+        except Exception as error:
+            if not outcome.done():
+                outcome.set_exception(error)
+        else:
+            if not outcome.done():
+                outcome.set_result(added)
+
+    async def _break_off(self, call: asyncio.Task[None] | None) -> str:
+        """Gives it a moment to end; what is to be said of it beyond that."""
+        if call is None:
+            return ""
+        self._tasks.cancel(call)
+        _, left = await asyncio.wait({call}, timeout=self._options.close_timeout_s)
+        return ", and does not heed its cancellation" if left else ""
 
     async def _call(self, agent: Agent, effect: do.RunHook, digits: str) -> str:
         match effect.hook:
