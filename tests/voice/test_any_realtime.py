@@ -114,7 +114,7 @@ def test_no_turn_is_lost_or_told_twice_and_the_model_knows_what_was_heard(
                     case _ if model.connections:
                         model.drop()
             try:
-                await sim.finish(limit_s=60)
+                await sim.finish(limit_s=300)
             except TimeoutError:  # a cue that waits for an agent who has nothing more to say
                 assert not sim.caller.done
             assert sim.session.state == "listening"
