@@ -12,13 +12,12 @@ may have been spoken. Then the reply ends there, as with one model, or, with `go
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rtaudio.providers.fallback.health import HealthPolicy
 from rtaudio.providers.fallback.pool import HealthChange, Pool, ProviderHealth
-from rtaudio.providers.fallback.reading import Failed, Reading, Stream
+from rtaudio.providers.fallback.reading import Failed, FallbackStream, Reading, Stream
 from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.protocols import LLM, Token, ToolCall, ToolSpec, Usage
 
@@ -76,34 +75,23 @@ class FallbackLLM:
         await self._pool.aclose()
 
 
-class FallbackLLMStream:
+class FallbackLLMStream(FallbackStream[LLM, Piece]):
     """One reply. One task reads it; `aclose` may come from any task. Raises ProviderError when no model is left."""
 
     def __init__(self, reading: Reading[LLM, Piece], chat: ChatContext, tools: Sequence[ToolSpec], go_on: bool) -> None:
-        self._reading, self._chat, self._tools = reading, chat, tools
+        super().__init__(reading)
+        self._chat, self._tools = chat, tools
         self._words = _WholeWords() if go_on else None
         # An answer to results of tools may be that there is nothing to say.
         self._may_be_silent = len(chat) > 0 and bool(chat[-1].tools)
         self._silent: list[int] = []  # ended with nothing; what another model does says whether that was a failure
         self._given = self._called = False
-        self._ready: deque[Piece] = deque()
-        self._ended = False
-
-    def __aiter__(self) -> AsyncIterator[Piece]:
-        return self
-
-    async def __anext__(self) -> Piece:
-        while not self._ready and not self._ended and not self._reading.closed:
-            await self._step()
-        if not self._ready or self._reading.closed:
-            raise StopAsyncIteration
-        return self._ready.popleft()
 
     async def aclose(self) -> None:
         for at in self._silent:
             self._reading.pool.let_go(at)
         self._silent.clear()
-        await self._reading.aclose()
+        await super().aclose()
 
     async def _step(self) -> None:
         reading = self._reading

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -122,3 +123,29 @@ class Reading(Generic[P, T]):
                 await stream.aclose()
         finally:
             await self._leaving.aclose()
+
+
+class FallbackStream(Generic[P, T]):
+    """What is given of it, piece by piece. One task reads; `aclose` may come from any."""
+
+    def __init__(self, reading: Reading[P, T]) -> None:
+        self._reading = reading
+        self._ready: deque[T] = deque()
+        self._ended = False
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._ready and not self._ended and not self._reading.closed:
+            await self._step()
+        if not self._ready or self._reading.closed:
+            raise StopAsyncIteration
+        return self._ready.popleft()
+
+    async def aclose(self) -> None:
+        await self._reading.aclose()
+
+    async def _step(self) -> None:
+        """Reads on: puts what may be given into `_ready`, and sets `_ended` at the end."""
+        raise NotImplementedError

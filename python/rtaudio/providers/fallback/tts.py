@@ -10,8 +10,7 @@ Words leave with the audio in which they begin: those that a voice announced and
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from rtaudio.core import Resampler
 from rtaudio.core.resampler import TO_RATES
 from rtaudio.providers.fallback.health import HealthPolicy
 from rtaudio.providers.fallback.pool import HealthChange, Pool, ProviderHealth
-from rtaudio.providers.fallback.reading import Failed, Reading
+from rtaudio.providers.fallback.reading import Failed, FallbackStream, Reading
 from rtaudio.voice.protocols import TTS, Audio, Speech, TTSStream, Word
 from rtaudio.voice.streams import describe
 
@@ -81,32 +80,18 @@ class FallbackTTS:
         return self.rate
 
 
-class FallbackTTSStream:
+class FallbackTTSStream(FallbackStream[TTS, Speech]):
     """One clause. One task reads it; `aclose` may come from any task. Raises ProviderError when no voice is left, or
     none can go on."""
 
     def __init__(self, reading: Reading[TTS, Speech], text: str, one_rate: Callable[[int], int]) -> None:
-        self._reading, self._text, self._one_rate = reading, text, one_rate
+        super().__init__(reading)
+        self._text, self._one_rate = text, one_rate
         self._from = 0  # the character from which the present voice speaks
         self._part: _Part | None = None
         self._given = 0  # samples
         self._known: list[Word] = []  # in the whole text and all the audio, as far as told
         self._told = 0  # of those, given
-        self._ready: deque[Speech] = deque()
-        self._ended = False
-
-    def __aiter__(self) -> AsyncIterator[Speech]:
-        return self
-
-    async def __anext__(self) -> Speech:
-        while not self._ready and not self._ended and not self._reading.closed:
-            await self._step()
-        if not self._ready or self._reading.closed:
-            raise StopAsyncIteration
-        return self._ready.popleft()
-
-    async def aclose(self) -> None:
-        await self._reading.aclose()
 
     async def _step(self) -> None:
         reading = self._reading

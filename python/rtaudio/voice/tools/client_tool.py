@@ -19,9 +19,8 @@ from pydantic_core import to_jsonable_python
 
 from rtaudio.voice.rpc import MOST_TIMEOUT_S
 from rtaudio.voice.tools.context import ToolContext
-from rtaudio.voice.tools.definition import Tool
+from rtaudio.voice.tools.definition import Tool, decorate
 from rtaudio.voice.tools.errors import ToolDefinitionError, ToolError
-from rtaudio.voice.tools.policy import ToolPolicy
 from rtaudio.voice.tools.signature import NO_DEFAULT
 
 P = ParamSpec("P")
@@ -110,20 +109,7 @@ def client_tool(
     client.
     """
     names = dict(sys._getframe(1).f_locals)
-    retry = retry_on if isinstance(retry_on, tuple) else (retry_on,)
-
-    def make(function: Callable[..., Any]) -> ClientTool[..., Any]:
-        return ClientTool(
-            function,
-            names=names,
-            name=name,
-            description=description,
-            schema=schema,
-            strict=strict,
-            method=method,
-            policy=ToolPolicy(**policy),
-            retry_on=retry,
-            key=key,
-        )
-
-    return make if function is None else make(function)
+    told = {"name": name, "description": description, "schema": schema, "strict": strict, "method": method}
+    return decorate(
+        ClientTool, "@client_tool", function, names=names, key=key, retry_on=retry_on, policy=policy, **told
+    )

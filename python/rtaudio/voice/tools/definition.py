@@ -190,7 +190,6 @@ class Tool(Generic[P, R]):
 
 
 _POLICY: Final = {option.name for option in fields(ToolPolicy)}
-_OPTIONS: Final = _POLICY | {"name", "description", "schema", "strict", "run", "key", "retry_on"}
 
 
 @overload
@@ -248,26 +247,30 @@ def tool(
     after_crash   "again": run again, with the same key, where a process died in it; see `AfterCrash`
     timeout_s, at_once, detach_after_s, on_interruption, duplicates, retries, backoff_s, most_chars   see `ToolPolicy`
     """
-    if unknown := sorted(set(policy) - _POLICY):
-        near = get_close_matches(unknown[0], _OPTIONS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(_OPTIONS))}"
-        raise ToolDefinitionError(f"@tool: there is no option {unknown[0]!r}; {hint}")
     names = dict(sys._getframe(1).f_locals)
+    told = {"name": name, "description": description, "schema": schema, "strict": strict, "run": run}
+    return decorate(Tool, "@tool", function, names=names, key=key, retry_on=retry_on, policy=policy, **told)
+
+
+def decorate(
+    kind: type[Tool[..., Any]],
+    where: str,
+    function: Callable[..., Any] | None,
+    *,
+    retry_on: type[BaseException] | tuple[type[BaseException], ...],
+    policy: Mapping[str, Any],
+    **settings: Any,
+) -> Any:
+    """What a decorator gives: the function as a tool of that kind, or what makes it one. `where`: as it is written."""
+    if unknown := sorted(set(policy) - _POLICY):
+        options = _POLICY | {*settings, "retry_on"} - {"names"}
+        near = get_close_matches(unknown[0], sorted(options), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(options))}"
+        raise ToolDefinitionError(f"{where}: there is no option {unknown[0]!r}; {hint}")
     retry = retry_on if isinstance(retry_on, tuple) else (retry_on,)
 
     def make(function: Callable[..., Any]) -> Tool[..., Any]:
-        return Tool(
-            function,
-            names=names,
-            name=name,
-            description=description,
-            schema=schema,
-            strict=strict,
-            run=run,
-            policy=ToolPolicy(**policy),
-            retry_on=retry,
-            key=key,
-        )
+        return kind(function, policy=ToolPolicy(**policy), retry_on=retry, **settings)
 
     return make if function is None else make(function)
 
