@@ -13,10 +13,9 @@ from rtaudio.voice import effects as do
 from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.machine import Machine
-from rtaudio.voice.reply import Phase
 from tests.voice.agent_world import AgentWorld
 from tests.voice.machine_world import RATE
-from tests.voice.test_machine_tools import FEW_STEPS, WORDS, check_calls, told, user_words
+from tests.voice.test_machine_tools import FEW_STEPS, check_calls, told, user_words
 
 DRAWS = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 99)), max_size=100)
 """(what happens, which of the possible ones)"""
@@ -39,20 +38,8 @@ def run(
     world.give(it.SessionBegan(world.at()))
     for kind, which in draws:
         world.fails = failures and kind == 9
-        reply = world.machine.reply
-        speaking = reply is not None and reply.phase is Phase.SPEAKING
-        if kind == 0 and not world.talking:
-            if which % 3 == 0:
-                world.words[world.next_turn] = WORDS[which % len(WORDS)]
-            world.begin_speech()
-        elif kind == 1 and world.talking:
-            world.end_turn()
-        elif kind == 2 and world.talking and speaking:
-            world.core_cuts()
-        elif kind == 3 and not world.talking and world.core:
-            world.resume_turn(heard=which % 3 == 0)
-        elif kind == 4 and program and which % 4 == 0:
-            world.give(it.InterruptAsked(world.at()))
+        if world.user_acts(kind, which) or (program and world.interrupts(kind, which)):
+            pass
         elif kind == 5 and len(world.machine.queue) < 3 and (program or world.machine.step is not None):
             world.give(it.SayAsked(world.at(), "One moment, please.", 0))
         elif kind == 6 and program and which % 4 == 0 and len(world.machine._switches) < 3:

@@ -17,10 +17,9 @@ from rtaudio.voice.chat import ChatMessage
 from rtaudio.voice.eager import EndWatch
 from rtaudio.voice.machine import Machine
 from rtaudio.voice.options import SessionOptions
-from rtaudio.voice.reply import Phase
 from tests.voice.eager_world import EagerWorld, check_eager, told
 from tests.voice.machine_world import OPTIONS, RATE
-from tests.voice.test_machine_tools import WORDS, check_calls, user_words
+from tests.voice.test_machine_tools import check_calls, user_words
 from tests.voice.tool_world import PLANS
 
 DRAWS = st.lists(st.tuples(st.integers(0, 18), st.integers(0, 99)), max_size=100)
@@ -43,20 +42,8 @@ def run(
     world = EagerWorld(plans, options)
     for kind, which in draws:
         world.fails = failures and kind == 9
-        reply = world.machine.reply
-        speaking = reply is not None and reply.phase is Phase.SPEAKING
-        if kind == 0 and not world.talking:
-            if which % 3 == 0:
-                world.words[world.next_turn] = WORDS[which % len(WORDS)]
-            world.begin_speech()
-        elif kind == 1 and world.talking:
-            world.end_turn()
-        elif kind == 2 and world.talking and speaking:
-            world.core_cuts()
-        elif kind == 3 and not world.talking and world.may_resume:
-            world.resume_turn(heard=which % 3 == 0)
-        elif kind == 4 and program and which % 4 == 0:
-            world.give(it.InterruptAsked(world.at()))
+        if world.user_acts(kind, which) or (program and world.interrupts(kind, which)):
+            pass
         elif kind == 5 and program and which % 3 == 0 and len(world.machine.queue) < 3:
             world.give(it.SayAsked(world.at(), "One moment, please.", 0))
         elif kind in (10, 11) and world.talking:

@@ -14,7 +14,6 @@ from rtaudio.voice import events as ev
 from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent
 from rtaudio.voice.machine import Machine
-from rtaudio.voice.reply import Phase
 from tests.voice.machine_world import OPTIONS, RATE
 from tests.voice.tool_world import PLANS, ToolWorld
 
@@ -22,7 +21,6 @@ DRAWS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 99)), max_size=100
 """(what happens, which of the possible ones)"""
 PLAN = st.lists(st.integers(0, len(PLANS) - 1), min_size=1, max_size=7)
 FEW_STEPS = replace(OPTIONS, tool_steps=3)
-WORDS = ["", "mhm", "stop", "what about sunday"]
 
 
 def run(
@@ -37,20 +35,8 @@ def run(
     world = ToolWorld(plans, FEW_STEPS)
     for kind, which in draws:
         world.fails = failures and kind == 9
-        reply = world.machine.reply
-        speaking = reply is not None and reply.phase is Phase.SPEAKING
-        if kind == 0 and not world.talking:
-            if which % 3 == 0:
-                world.words[world.next_turn] = WORDS[which % len(WORDS)]
-            world.begin_speech()
-        elif kind == 1 and world.talking:
-            world.end_turn()
-        elif kind == 2 and world.talking and speaking:
-            world.core_cuts()
-        elif kind == 3 and not world.talking and world.core:
-            world.resume_turn(heard=which % 3 == 0)
-        elif kind == 4 and program and which % 4 == 0:
-            world.give(it.InterruptAsked(world.at()))
+        if world.user_acts(kind, which) or (program and world.interrupts(kind, which)):
+            pass
         elif kind == 5 and len(world.machine.queue) < 3 and (program or world.machine.step is not None):
             world.give(it.SayAsked(world.at(), "One moment, please.", 0))
         elif world.debts:

@@ -132,9 +132,7 @@ def test_an_option_of_another_type_is_named(options: dict[str, Any], text: str) 
 def test_mistakes_with_tools_are_told_when_they_are_defined() -> None:
     with pytest.raises(ToolDefinitionError, match="@tool: there is no option 'timeout'; did you mean 'timeout_s'"):
         cast("Any", tool)(timeout=3)
-    with pytest.raises(
-        ToolDefinitionError, match="@client_tool: there is no option 'timeout'; did you"
-    ):
+    with pytest.raises(ToolDefinitionError, match="@client_tool: there is no option 'timeout'; did you"):
         cast("Any", client_tool)(timeout=3)
     with pytest.raises(ToolDefinitionError, match=r"there is no option 'zzz'; there are .*at_once, backoff_s, "):
         cast("Any", tool)(zzz=3)

@@ -15,6 +15,7 @@ from rtaudio.voice import items as it
 from rtaudio.voice.agent import Agent, AgentSettings
 from rtaudio.voice.options import SessionOptions
 from rtaudio.voice.protocols import ToolCall
+from rtaudio.voice.reply import Phase
 from rtaudio.voice.tools import call_effects as cdo
 from rtaudio.voice.tools import call_items as cit
 from rtaudio.voice.tools.calls import Calls
@@ -44,6 +45,9 @@ PLANS: list[tuple[str, tuple[str, ...]]] = [
 """What the model may do in a step: say something, and call tools."""
 
 
+WORDS = ["", "mhm", "stop", "what about sunday"]
+
+
 class ToolWorld(World):
     """`plans`: which of PLANS each reply of the model follows, over and over; one that may call nothing speaks."""
 
@@ -65,6 +69,36 @@ class ToolWorld(World):
         self.hung: dict[int, int] = {}  # work -> attempt
         self._inbox: deque[cit.CallItem] = deque()
         self._taking = False
+
+    # ---- What a drawn pair (what happens, which of the possible ones) does, where it can; else False.
+
+    @property
+    def may_resume(self) -> bool:
+        return bool(self.core)
+
+    def user_acts(self, kind: int, which: int) -> bool:
+        reply = self.machine.reply
+        match kind:
+            case 0 if not self.talking:
+                if which % 3 == 0:
+                    self.words[self.next_turn] = WORDS[which % len(WORDS)]
+                self.begin_speech()
+            case 1 if self.talking:
+                self.end_turn()
+            case 2 if self.talking and reply is not None and reply.phase is Phase.SPEAKING:
+                self.core_cuts()
+            case 3 if not self.talking and self.may_resume:
+                self.resume_turn(heard=which % 3 == 0)
+            case _:
+                return False
+        return True
+
+    def interrupts(self, kind: int, which: int) -> bool:
+        """The program does."""
+        if kind != 4 or which % 4:
+            return False
+        self.give(it.InterruptAsked(self.at()))
+        return True
 
     def give_calls(self, item: cit.CallItem) -> None:
         self._inbox.append(item)
